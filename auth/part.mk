@@ -1,0 +1,1 @@
+# auth: what is built here, and the tests of it.

@@ -1,0 +1,22 @@
+/* The one door to libcrypto for digests. */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+#define SHA256_LEN 32
+
+void digest_sha256(struct span s, unsigned char out[SHA256_LEN]);
+void digest_hmac_sha256(struct span key, struct span s, unsigned char out[SHA256_LEN]);
+/* RFC 5802 Hi(): PBKDF2 with HMAC-SHA-256. */
+void digest_pbkdf2_sha256(struct span password, struct span salt, unsigned iterations, unsigned char out[SHA256_LEN]);
+/* In time that does not depend on where they differ. */
+bool digest_equal(const void *a, const void *b, size_t len);
+/* CRC32C (Castagnoli); `crc` is 0 at first, or what the bytes before gave. */
+uint32_t digest_crc32c(uint32_t crc, const void *at, size_t len);
+
+#endif

@@ -1,0 +1,1 @@
+# ctl: what is built here, and the tests of it.

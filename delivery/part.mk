@@ -1,0 +1,1 @@
+# delivery: what is built here, and the tests of it.

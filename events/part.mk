@@ -1,0 +1,1 @@
+# events: what is built here, and the tests of it.

@@ -1,0 +1,41 @@
+/* One event loop a process (libuv). Callbacks translate and feed; at the end
+ * of each turn every channel with something to say is flushed. */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/heap.h"
+#include "base/list.h"
+
+struct loop;	/* opaque; loop_uv gives libuv's to *_io.c files that need it */
+struct uv_loop_s;
+
+struct loop *loop_new(void);
+void loop_free(struct loop **loop);
+struct uv_loop_s *loop_uv(struct loop *loop);
+void loop_run(struct loop *loop);	/* until loop_stop */
+void loop_stop(struct loop *loop);
+
+/* The time of this turn: fetched once a turn. */
+struct instant loop_now(const struct loop *loop);
+
+/* Called at the end of every turn in which something happened, before the process sleeps. */
+struct turn_end {
+	struct list list;
+	void (*fn)(struct turn_end *);
+};
+void loop_on_turn_end(struct loop *loop, struct turn_end *te);
+void loop_off_turn_end(struct turn_end *te);
+
+/* Deadlines: one heap and one kernel timer for all of a loop. */
+struct deadline {
+	struct heap_node node;
+	void (*fn)(struct deadline *);
+};
+void deadline_init(struct deadline *d, void (*fn)(struct deadline *));
+void deadline_set(struct loop *loop, struct deadline *d, int64_t mono_ms);	/* adds or moves */
+void deadline_clear(struct loop *loop, struct deadline *d);
+
+#endif

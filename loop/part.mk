@@ -1,0 +1,1 @@
+# loop: what is built here, and the tests of it.

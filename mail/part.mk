@@ -1,0 +1,1 @@
+# mail: what is built here, and the tests of it.

@@ -1,0 +1,1 @@
+# man: what is built here, and the tests of it.

@@ -1,0 +1,1 @@
+# master: what is built here, and the tests of it.

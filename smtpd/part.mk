@@ -1,0 +1,1 @@
+# smtpd: what is built here, and the tests of it.

@@ -1,0 +1,1 @@
+# spool: what is built here, and the tests of it.

@@ -1,0 +1,1 @@
+# tests: what is built here, and the tests of it.

@@ -1,0 +1,1 @@
+# wire: what is built here, and the tests of it.

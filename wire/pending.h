@@ -1,0 +1,23 @@
+/* Questions under way: a slot each, with a generation, so that a late answer
+ * finds nobody. The number of slots is the credit of the channel. */
+#ifndef WIRE_PENDING_H
+#define WIRE_PENDING_H
+
+#include <stdint.h>
+
+struct pending {
+	struct pending_slot *slots;
+	uint32_t n, free_first, n_used;
+};
+
+void pending_init(struct pending *p, uint32_t credit);	/* at most 65,535 */
+void pending_fini(struct pending *p);
+/* The ask to send, never 0; 0 when no credit is left. owner: who gets the answer. */
+uint32_t pending_open(struct pending *p, void *owner);
+void *pending_find(const struct pending *p, uint32_t ask);	/* NULL when it is late */
+void *pending_close(struct pending *p, uint32_t ask);		/* gives the credit back; NULL when late */
+uint32_t pending_used(const struct pending *p);
+/* Every one that is open, in any order; each may be closed by fn. */
+void pending_each(struct pending *p, void (*fn)(void *arg, uint32_t ask, void *owner), void *arg);
+
+#endif

@@ -1,0 +1,113 @@
+/* The verbs of verbs.def as C: an enum, a struct each, and what their numbers mean. */
+#ifndef WIRE_VERBS_H
+#define WIRE_VERBS_H
+
+#include <stdint.h>
+
+#include "base/id.h"
+#include "base/span.h"
+
+enum wire_role {
+	ROLE_MASTER, ROLE_SMTPD, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_LOCAL, ROLE_EVENTS, ROLE_CTL,
+	N_ROLES
+};
+const char *wire_role_text(enum wire_role role);	/* "smtpd" */
+
+#define WIRE_PACKET_MAX 65536	/* bytes of a packet, all its verbs */
+#define WIRE_PART_MAX   (WIRE_PACKET_MAX - 4096)	/* of one part of a body; leaves room for begin, a rcpt and commit */
+#define WIRE_WINDOW     262144	/* bytes of a body that may be under way at first */
+#define WIRE_ROWS       256	/* rows of a list that may be under way at first */
+#define WIRE_FOREIGN    0xffff	/* a deliver: none of ours, it leaves by route */
+
+enum wire_address {
+	ADDRESS_OK,		/* here, or by an alias */
+	ADDRESS_UNKNOWN,	/* ours, and nobody has it */
+	ADDRESS_FOREIGN,	/* not a domain of ours */
+	ADDRESS_LOOP,		/* an alias that leads to itself */
+	ADDRESS_TEMPORARY,	/* can't be told now */
+	ADDRESS_DISABLED	/* the user is switched off */
+};
+
+enum wire_stored {
+	STORED,
+	STORED_NOT_FULL,	/* no room: 452 4.3.1 */
+	STORED_NOT_IO,		/* the disk failed: 451 4.3.0 */
+	STORED_NOT_BAD,		/* what was sent breaks the protocol or a ceiling: 451 4.3.0 */
+	STORED_ABORTED
+};
+
+enum wire_notify {
+	NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8
+};
+
+enum wire_mail {		/* flags of a message and of a job */
+	MAIL_SMTPUTF8 = 1,
+	MAIL_8BIT = 2,		/* BODY=8BITMIME was given, or the body holds 8-bit bytes */
+	MAIL_RET_FULL = 4,	/* RET=FULL */
+	MAIL_RET_HDRS = 8,	/* RET=HDRS */
+	MAIL_SUBMITTED = 16,	/* from a login or a trusted network */
+	MAIL_IN_DOUBT = 32,	/* of a job: an attempt of unknown end went before it */
+	MAIL_BOUNCE = 64	/* made here, about another message */
+};
+
+enum wire_target { TARGET_MEMBER, TARGET_ARCHIVE };
+
+enum wire_fate { FATE_DELIVERED, FATE_RELAYED, FATE_DEFERRED, FATE_FAILED };
+enum wire_scope { SCOPE_RECIPIENT, SCOPE_MESSAGE, SCOPE_SITE };	/* what a deferral speaks of */
+
+enum wire_state {		/* of a recipient, as the command line shows it */
+	STATE_DUE, STATE_WAITING, STATE_FLYING, STATE_HELD, STATE_DELIVERED, STATE_FAILED, STATE_EXPANDED
+};
+
+enum wire_queue {
+	QUEUE_LIST, QUEUE_SHOW, QUEUE_CAT, QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_BOUNCE, QUEUE_DELETE, QUEUE_ERASE
+};
+
+enum wire_table_kind {		/* kinds of `table` */
+	TABLE_USERS,		/* state/users */
+	TABLE_ALIASES,		/* name: the domain; path: the file */
+	TABLE_INCLUDE,		/* name: the domain; path: as :include: wrote it */
+	TABLE_USERS_FILE,	/* name: the users section */
+	TABLE_ALIAS_STATE	/* state/aliases, what `postrider alias add` wrote */
+};
+
+#define WIRE_C_u8   uint8_t
+#define WIRE_C_u16  uint16_t
+#define WIRE_C_u32  uint32_t
+#define WIRE_C_u64  uint64_t
+#define WIRE_C_id   struct msg_id
+#define WIRE_C_span struct span
+
+enum wire_verb {
+	WIRE_NONE,
+#define VERB(name, from, to, cost, help) WIRE_##name,
+#define FIELD(type, name)
+#define END
+#include "wire/verbs.def"
+#undef VERB
+#undef FIELD
+#undef END
+	WIRE_N_VERBS
+};
+
+/* struct wire_mail_begin { uint32_t ask; …; }; each has a first member that no one uses, for verbs without fields. */
+#define VERB(name, from, to, cost, help) struct wire_##name { char none;
+#define FIELD(type, name) WIRE_C_##type name;
+#define END };
+#include "wire/verbs.def"
+#undef VERB
+#undef FIELD
+#undef END
+
+/* Any of them; `.mail_begin` and so on. */
+union wire_msg {
+#define VERB(name, from, to, cost, help) struct wire_##name name;
+#define FIELD(type, name)
+#define END
+#include "wire/verbs.def"
+#undef VERB
+#undef FIELD
+#undef END
+};
+
+#endif
