@@ -1,1 +1,2 @@
-# tests: what is built here, and the tests of it.
+# tests: what is shared by all of them, and what the distribution carries.
+EXTRA_DIST += bootstrap COPYING tests/run tests/checks/layers tests/checks/banned tests/checks/functions tests/checks/headers tests/checks/words
