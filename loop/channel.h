@@ -18,6 +18,7 @@
 #include "wire/verbs.h"
 
 struct channel;
+struct packet;
 
 struct channel_handlers {
 	/* msg and its spans last as long as the call (but see packet_keep).
@@ -54,8 +55,10 @@ void *channel_owner(const struct channel *ch);
 
 /* Inside on_verb: keeps the memory of the current packet, so that spans of
  * msg stay valid until packet_release. Spool writes bodies from it. */
-struct packet;
 struct packet *packet_keep(struct channel *ch);
 void packet_release(struct packet **p);
+
+/* Told of each channel of the loop whose peer broke the protocol, before its own on_broken. One a loop. */
+void channel_on_broken(struct loop *loop, void (*fn)(void *arg, enum wire_role peer, uint16_t instance, const char *why), void *arg);
 
 #endif

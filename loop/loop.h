@@ -19,7 +19,7 @@ void loop_run(struct loop *loop);	/* until loop_stop */
 void loop_stop(struct loop *loop);
 
 /* The time of this turn: fetched once a turn. */
-struct instant loop_now(const struct loop *loop);
+struct instant loop_now(struct loop *loop);
 
 /* Called at the end of every turn in which something happened, before the process sleeps. */
 struct turn_end {
@@ -29,7 +29,7 @@ struct turn_end {
 void loop_on_turn_end(struct loop *loop, struct turn_end *te);
 void loop_off_turn_end(struct turn_end *te);
 
-/* Deadlines: one heap and one kernel timer for all of a loop. */
+/* Deadlines: never called before their time, and never from inside deadline_set. One heap and one kernel timer for all of a loop. */
 struct deadline {
 	struct heap_node node;
 	void (*fn)(struct deadline *);

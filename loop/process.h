@@ -18,6 +18,11 @@
 #include "wire/event.h"
 #include "wire/settings.h"
 
+/* What lies at the start of the crash page: zeros when no message is in hand. */
+struct crash_page {
+	struct msg_id id;
+};
+
 struct process;
 
 struct process_handlers {
@@ -54,7 +59,9 @@ struct channel *process_master(const struct process *p);
 /* The crash page: which message is in hand. Before a core is fed with it; cleared (NULL) after. Costs a copy of 16 bytes. */
 void process_note(struct process *p, const struct msg_id *id);
 
-/* Sends to events, or drops and counts. The wire to events is process's own: on_wire is not called for it. */
+/* A peer whose channel broke the protocol is told to the master by process itself, for every channel of this loop.
+ *
+ * Sends to events, or drops and counts. The wire to events is process's own: on_wire is not called for it. */
 void process_event(struct process *p, const struct event *ev);
 
 /* A new pair for tests and the master: two connected SOCK_SEQPACKET descriptors, close-on-exec, non-blocking, send

@@ -15,6 +15,11 @@ size_t wire_size(enum wire_verb verb, const void *msg);
  * does not fit. msg is the verb's struct. */
 size_t wire_put(char *at, size_t room, enum wire_verb verb, const void *msg);
 
+/* The same for a verb whose last field is a span that is sent from where it
+ * is: writes all but the last_len bytes of that span, which must follow. The
+ * size returned is that of what was written; room counts the span too. */
+size_t wire_put_head(char *at, size_t room, enum wire_verb verb, const void *msg, size_t last_len);
+
 /* Takes the next verb off *packet; spans of *msg point into the packet.
  * PR_NONE at its end, PR_BAD for an unknown verb, a field beyond the verb's
  * end, or a verb not consumed to its end. */
