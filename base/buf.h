@@ -1,6 +1,7 @@
 /* Owned bytes with a ceiling. An append beyond the ceiling appends nothing
- * and returns PR_FULL; after that `overflowed` stays true until buf_clear, so
- * that a row of appends needs one check at its end. */
+ * and returns PR_FULL; after that `overflowed` stays true until buf_clear and
+ * all appends are refused, so that a row of appends needs one check at its
+ * end. (buf_room neither sets nor asks it: streams use that.) */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

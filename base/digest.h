@@ -10,6 +10,9 @@
 
 #define SHA256_LEN 32
 
+/* Makes libcrypto read all that it reads lazily (its configuration among it): to be called before the sandbox. */
+void digest_load(void);
+
 void digest_sha256(struct span s, unsigned char out[SHA256_LEN]);
 void digest_hmac_sha256(struct span key, struct span s, unsigned char out[SHA256_LEN]);
 /* RFC 5802 Hi(): PBKDF2 with HMAC-SHA-256. */
@@ -18,5 +21,7 @@ void digest_pbkdf2_sha256(struct span password, struct span salt, unsigned itera
 bool digest_equal(const void *a, const void *b, size_t len);
 /* CRC32C (Castagnoli); `crc` is 0 at first, or what the bytes before gave. */
 uint32_t digest_crc32c(uint32_t crc, const void *at, size_t len);
+/* The same without the processor's instruction for it, as machines without it do it. */
+uint32_t digest_crc32c_by_table(uint32_t crc, const void *at, size_t len);
 
 #endif

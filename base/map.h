@@ -27,7 +27,8 @@ void map_fini(struct map *m);
 void map_put(struct map *m, struct map_node *n, struct span key);	/* the key must not be there */
 struct map_node *map_find(const struct map *m, struct span key);	/* borrows; NULL when absent */
 void map_remove(struct map *m, struct map_node *n);
-/* Walks all: start with NULL; the node returned may be removed before the next call only through map_remove_walked. */
+/* Walks all, in any order: start with NULL, NULL ends it. To remove one while
+ * walking, take the next one first; nothing may be put meanwhile. */
 struct map_node *map_next(const struct map *m, const struct map_node *after);
 uint64_t map_hash(struct span key);
 
