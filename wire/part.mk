@@ -1,1 +1,13 @@
 # wire: what is built here, and the tests of it.
+noinst_LIBRARIES += libwire.a
+libwire_a_SOURCES = \
+	wire/settings.c wire/settings.def wire/settings.h wire/settings_code.c wire/settings_value.c wire/settings_value.h
+
+check_PROGRAMS += tests/unit/t_settings
+tests_unit_t_settings_SOURCES = tests/unit/t_settings.c
+tests_unit_t_settings_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_settings
+tests_fuzz_f_settings_SOURCES = tests/fuzz/f_settings.c
+tests_fuzz_f_settings_LDADD = libwire.a $(BASE_LIBS)
+tests_fuzz_f_settings_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -14,6 +14,7 @@
 #include "base/span.h"
 
 #define SET_OFF (-1)
+#define SET_SECTIONS_MAX 65534	/* of one kind: verbs name them by a u16, of which the last means none (WIRE_FOREIGN) */
 
 struct set_list {		/* ADDRESSES (IP), SOCKETS */
 	unsigned n;
@@ -125,7 +126,8 @@ void settings_free(struct settings **s);
 /* Memory that lives as long as s. */
 void *settings_alloc(struct settings *s, size_t size);
 const char *settings_text(struct settings *s, struct span text);
-/* Adds an empty section of a kind that may repeat, filled with defaults; NULL for a kind unknown. */
+/* Adds an empty section of a kind that may repeat, filled with defaults; NULL for a kind unknown. The next section of
+ * this kind may move it. */
 void *settings_add_section(struct settings *s, const char *kind, const char *title, unsigned line);
 
 /* Appends what the readers named by letter (settings.def) are told. */
@@ -163,6 +165,16 @@ struct set_kind {
 
 extern const struct set_kind settings_kinds[];
 extern const unsigned settings_n_kinds;
+const struct set_kind *settings_kind_find(struct span name);	/* NULL when unknown */
+const struct set_key *settings_key_find(const struct set_kind *kind, struct span path);
+/* Sections of this kind: 1 for one that stands once. */
+unsigned settings_count(const struct settings *s, const struct set_kind *kind);
+/* The n-th of them; every section begins with its title and line, a struct set_section. */
+struct set_section {
+	const char *title;
+	unsigned line;
+};
+struct set_section *settings_section(const struct settings *s, const struct set_kind *kind, unsigned n);
 
 /* True when address (4 or 16 bytes) lies in one of them; an IPv4-mapped IPv6 address counts as IPv4. */
 bool settings_network_has(const struct set_networks *nets, int family, const unsigned char *address);
