@@ -37,6 +37,7 @@ enum event_key {
 
 struct event {
 	size_t len;
+	uint64_t has;		/* set of enum event_key: a key stands once, the first time counts */
 	char bytes[EVENT_MAX];
 };
 
@@ -74,10 +75,12 @@ struct event_field {
 };
 extern const struct event_field event_fields[N_EVENT_FIELDS];
 
-/* One line without its newline: `2026-11-21T14:02:41.004Z program 01JD…: to=<a@b>, relay=…, dsn=2.0.0, status=sent (…)`,
- * fields in the order that Postfix users and log tools know; everything escaped. */
+/* One line without its newline. A delivery: `2026-11-21T14:02:41.004Z local 01JD…: to=<a@b>, relay=…, delay=0.714,
+ * dsn=2.0.0, status=sent (250 2.0.0 Ok)`; all else: `… smtpd 01JD…: message.accepted from=<a@b>, size=…, nrcpt=1`, the
+ * fields in the order that Postfix users and log tools know. Everything is escaped; a value that could be taken for two
+ * fields stands in quotes. Bytes that are no event give nothing. */
 void event_add_text_line(struct buf *out, struct span bytes, const char *program);
-/* One JSON object: {"v":1,"t":"…Z","ev":"delivery.deferred","id":"01JD…",…}. */
+/* One JSON object: {"v":1,"t":"…Z","ev":"delivery.deferred","prog":"local","id":"01JD…",…}. */
 void event_add_json(struct buf *out, struct span bytes, const char *program);
 
 #endif

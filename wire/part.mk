@@ -1,6 +1,9 @@
 # wire: what is built here, and the tests of it.
 noinst_LIBRARIES += libwire.a
 libwire_a_SOURCES = \
+	wire/codec.c wire/codec.h wire/verbs.h wire/verbs.def \
+	wire/pending.c wire/pending.h \
+	wire/event.c wire/event.h wire/events.def \
 	wire/settings.c wire/settings.def wire/settings.h wire/settings_code.c wire/settings_value.c wire/settings_value.h
 
 check_PROGRAMS += tests/unit/t_settings

@@ -7,7 +7,7 @@
 
 struct pending {
 	struct pending_slot *slots;
-	uint32_t n, free_first, n_used;
+	uint32_t credit, n, n_used, free_first, free_last;
 };
 
 void pending_init(struct pending *p, uint32_t credit);	/* at most 65,535 */
@@ -17,7 +17,7 @@ uint32_t pending_open(struct pending *p, void *owner);
 void *pending_find(const struct pending *p, uint32_t ask);	/* NULL when it is late */
 void *pending_close(struct pending *p, uint32_t ask);		/* gives the credit back; NULL when late */
 uint32_t pending_used(const struct pending *p);
-/* Every one that is open, in any order; each may be closed by fn. */
+/* Every one that is open, in any order; each may be closed by fn, none opened. */
 void pending_each(struct pending *p, void (*fn)(void *arg, uint32_t ask, void *owner), void *arg);
 
 #endif
