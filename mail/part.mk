@@ -1,1 +1,8 @@
-# mail: what is built here, and the tests of it.
+# mail: the grammar of mail. What links libmail.a links MAIL_LIBS.
+MAIL_LIBS = libmail.a $(IDN_LIBS)
+
+noinst_LIBRARIES += libmail.a
+libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
+libmail_a_SOURCES = \
+	mail/address.h mail/aliases.h mail/command.h mail/date.c mail/date.h mail/dsn.h mail/header.h mail/idn.h mail/lines.h mail/received.h \
+	mail/reply.h mail/xtext.h

@@ -1,0 +1,21 @@
+/* The one door to libidn2: internationalised domain names (RFC 5890, 5891). */
+#ifndef MAIL_IDN_H
+#define MAIL_IDN_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+#define IDN_DOMAIN_MAX 255	/* RFC 5321 4.5.3.1.2 */
+
+/* The canonical form of a domain: lower-case A-labels. U-labels (UTF-8) are
+ * mapped and checked by IDNA 2008 without the transitional mapping; A-labels
+ * must decode and come back as they were (junk behind `xn--` is PR_BAD).
+ * Labels are letters, digits and inner hyphens, 1 to 63 of them; no trailing
+ * dot; the last is not all digits. Only U+002E divides labels: its full-width
+ * relatives are refused, not folded. Never reads the locale.
+ * out gets *len bytes and a NUL. PR_BAD on anything else. */
+enum pr_err idn_canonical(struct span domain, char out[IDN_DOMAIN_MAX + 1], size_t *len) MUST_USE;
+
+#endif
