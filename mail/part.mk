@@ -5,4 +5,4 @@ noinst_LIBRARIES += libmail.a
 libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
 	mail/address.h mail/aliases.h mail/command.h mail/date.c mail/date.h mail/dsn.h mail/header.h mail/idn.h mail/lines.h mail/received.h \
-	mail/reply.h mail/xtext.h
+	mail/reply.h mail/users_row.c mail/users_row.h mail/xtext.h
