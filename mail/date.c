@@ -1,7 +1,13 @@
 #include "mail/date.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+static void put_digits(char *at, int n, int value)
+{
+	for (; n-- > 0; value /= 10)
+		at[n] = (char)('0' + value % 10);
+}
 
 void date_to_text(int64_t wall_ms, char text[DATE_LEN + 1])
 {
@@ -14,8 +20,14 @@ void date_to_text(int64_t wall_ms, char text[DATE_LEN + 1])
 
 	seconds = seconds < first ? first : seconds > last ? last : seconds;
 	gmtime_r(&seconds, &t);
-	snprintf(text, DATE_LEN + 1, "%s, %02d %s %04d %02d:%02d:%02d +0000", days[t.tm_wday], t.tm_mday, months[t.tm_mon],
-	    t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+	memcpy(text, "Ddd, 00 Mmm 0000 00:00:00 +0000", DATE_LEN + 1);
+	memcpy(text, days[t.tm_wday], 3);
+	put_digits(text + 5, 2, t.tm_mday);
+	memcpy(text + 8, months[t.tm_mon], 3);
+	put_digits(text + 12, 4, t.tm_year + 1900);
+	put_digits(text + 17, 2, t.tm_hour);
+	put_digits(text + 20, 2, t.tm_min);
+	put_digits(text + 23, 2, t.tm_sec);
 }
 
 enum pr_err date_add(struct buf *out, int64_t wall_ms)
