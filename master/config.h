@@ -1,7 +1,7 @@
 /* The configuration: a file in, checked settings out. Whatever is wrong is told
  * all at once, each as
  *
- *   FILE:LINE: error: no such option `delivr` in `domain`; did you mean `deliver`?
+ *   FILE:LINE: there is no option `delivr` in `domain`; did you mean `deliver`?
  *       delivr = maildir
  *       ^
  */

@@ -1,1 +1,11 @@
 # master: what is built here, and the tests of it.
+
+# The configuration: from a file to settings.
+noinst_LIBRARIES += libpostconfig.a
+libpostconfig_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
+libpostconfig_a_SOURCES = \
+	master/config.c master/config.h master/config_check.c master/config_cli.c master/config_cli.h \
+	master/config_complain.c master/config_complain.h master/config_lex.c master/config_lex.h master/config_load.c \
+	master/config_names.c master/config_outline.c master/config_outline.h master/config_private.h \
+	master/config_show.c master/config_show.h
+CONFIG_LIBS = libpostconfig.a libwire.a $(BASE_LIBS) $(CONFUSE_LIBS)

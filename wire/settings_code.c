@@ -8,8 +8,6 @@
  * Numbers are little endian. What a reader is not told has its default. */
 #include "wire/settings.h"
 
-#include <endian.h>
-
 #define NONE         UINT32_MAX
 #define LIST_MAX     65535	/* values of a list: far more than a file of the largest size can hold in practice */
 #define TEXT_MAX     8192	/* above every ceiling of the parser */
@@ -23,9 +21,11 @@ struct writer {
 
 static void put(struct writer *w, uint64_t value, size_t len)
 {
-	uint64_t le = htole64(value);
+	char le[8];
 
-	(void)buf_add(w->out, span_of((const char *)&le, len));
+	for (size_t i = 0; i < len; i++)
+		le[i] = (char)(value >> 8 * i);
+	(void)buf_add(w->out, span_of(le, len));
 }
 
 static void put_text(struct writer *w, const char *text)
@@ -151,15 +151,16 @@ struct reader {
 
 static uint64_t take(struct reader *r, size_t len)
 {
-	uint64_t le = 0;
+	uint64_t value = 0;
 
 	if (r->rest.len < len) {
 		r->bad = true;
 		return 0;
 	}
-	memcpy(&le, r->rest.at, len);
+	for (size_t i = len; i-- > 0;)
+		value = value << 8 | (unsigned char)r->rest.at[i];
 	r->rest = span_from(r->rest, len);
-	return le64toh(le);
+	return value;
 }
 
 static const char *take_text(struct reader *r)

@@ -35,9 +35,9 @@ static const struct unit RATES[] = {
 	{ SPAN("day"), 86400000 }, { SPAN("h"), 3600000 }, { SPAN("min"), 60000 }, { SPAN("s"), 1000 }, { SPAN_NONE, 0 },
 };
 
-static enum pr_err bad(const struct target *t, const char *words)
+static enum pr_err bad(struct buf *why, const char *words)
 {
-	(void)buf_add_text(&t->fault->why, words);
+	(void)buf_add_text(why, words);
 	return PR_BAD;
 }
 
@@ -117,13 +117,13 @@ static enum pr_err read_quantity(const struct target *t, struct span text, int64
 	}
 	if (t->key->type == SET_SIZE) {
 		if (!number_with_unit(text, SIZES, out))
-			return bad(t, "is no size: 50MB, 16KB");
+			return bad(&t->fault->why, "is no size: 50MB, 16KB");
 	} else if (t->key->type != SET_INT) {
 		if (!number_with_unit(text, DURATIONS, out))
-			return bad(t, "is no duration: 30s, 5min, 2h, 1d");
+			return bad(&t->fault->why, "is no duration: 30s, 5min, 2h, 1d");
 	} else {
 		if (!span_to_u64(text, INT64_MAX, &count))
-			return bad(t, "is no number");
+			return bad(&t->fault->why, "is no number");
 		*out = (int64_t)count;
 	}
 	return in_bounds(t, *out);
@@ -172,7 +172,7 @@ static void network_unmap(struct set_network *net)
 	net->bits = (unsigned char)(net->bits - 96);
 }
 
-static enum pr_err read_network(const struct target *t, struct span text, struct set_network *out)
+enum pr_err settings_network_read(struct span text, struct set_network *out, struct buf *why)
 {
 	struct span prefix = text, address = span_cut(&prefix, '/');
 	unsigned len;
@@ -180,14 +180,14 @@ static enum pr_err read_network(const struct target *t, struct span text, struct
 
 	memset(out, 0, sizeof(*out));
 	if (!read_address(address, &out->family, out->address))
-		return bad(t, "is no network: 192.0.2.0/24, 2001:db8::/32");
+		return bad(why, "is no network: 192.0.2.0/24, 2001:db8::/32");
 	len = out->family == 6 ? 16 : 4;
 	bits = len * 8;
 	if (address.len != text.len && !span_to_u64(prefix, len * 8, &bits))
-		return bad(t, len == 4 ? "has no prefix length of 0 to 32" : "has no prefix length of 0 to 128");
+		return bad(why, len == 4 ? "has no prefix length of 0 to 32" : "has no prefix length of 0 to 128");
 	out->bits = (unsigned char)bits;
 	if (has_bits_beyond(out, len))
-		return bad(t, "has bits beyond its prefix length");
+		return bad(why, "has bits beyond its prefix length");
 	network_unmap(out);
 	return PR_OK;
 }
@@ -231,7 +231,7 @@ static enum pr_err read_socket(const struct target *t, struct span text)
 		return PR_OK;
 	if (!is_unix && settings_socket_split(text, &host, &port))
 		return PR_OK;
-	return bad(t, "is no socket: \"127.0.0.1:24\", \"[::1]:24\", \"unix:/path\"");
+	return bad(&t->fault->why, "is no socket: \"127.0.0.1:24\", \"[::1]:24\", \"unix:/path\"");
 }
 
 static enum pr_err read_rate(const struct target *t, struct span text, struct set_rate *out)
@@ -241,7 +241,7 @@ static enum pr_err read_rate(const struct target *t, struct span text, struct se
 	unsigned long long n;
 
 	if (!per || !span_to_u64(count, INT32_MAX, &n) || n == 0)
-		return bad(t, "is no rate: 600/min, 20/h, 1000/day");
+		return bad(&t->fault->why, "is no rate: 600/min, 20/h, 1000/day");
 	*out = (struct set_rate){ .count = (int64_t)n, .per_ms = per->worth };
 	return PR_OK;
 }
@@ -251,7 +251,7 @@ static enum pr_err read_rate(const struct target *t, struct span text, struct se
 static enum pr_err set_bool(const struct target *t)
 {
 	if (!span_eq(t->texts[0], SPAN("yes")) && !span_eq(t->texts[0], SPAN("no")))
-		return bad(t, "is neither yes nor no");
+		return bad(&t->fault->why, "is neither yes nor no");
 	*(bool *)t->at = t->texts[0].len == 3;
 	return PR_OK;
 }
@@ -291,11 +291,11 @@ static enum pr_err set_text(const struct target *t)
 	enum pr_err err = PR_OK;
 
 	if (text.len == 0)
-		return bad(t, "is empty");
+		return bad(&t->fault->why, "is empty");
 	if (!is_word(text, is_path ? PATH_TEXT_MAX : WORD_MAX))
-		return bad(t, "is too long or holds a control character");
+		return bad(&t->fault->why, "is too long or holds a control character");
 	if (is_path && text.at[0] != '/')
-		return bad(t, "is no absolute path");
+		return bad(&t->fault->why, "is no absolute path");
 	if (t->key->type == SET_SOCKET)
 		err = read_socket(t, text);
 	if (err == PR_OK)
@@ -327,7 +327,7 @@ static enum pr_err set_list(const struct target *t)
 		} else {
 			at[i] = canonical_address(t->s, t->texts[i]);
 			if (!at[i])
-				return bad(t, "is no IP address");
+				return bad(&t->fault->why, "is no IP address");
 		}
 	}
 	*(struct set_list *)t->at = (struct set_list){ .n = t->n, .at = at };
@@ -353,7 +353,7 @@ static enum pr_err set_networks(const struct target *t)
 
 	for (unsigned i = 0; i < t->n; i++) {
 		t->fault->which = i;
-		if (read_network(t, t->texts[i], &at[i]) != PR_OK)
+		if (settings_network_read(t->texts[i], &at[i], &t->fault->why) != PR_OK)
 			return PR_BAD;
 	}
 	*(struct set_networks *)t->at = (struct set_networks){ .n = t->n, .at = at };
@@ -369,7 +369,7 @@ static enum pr_err set_rates(const struct target *t)
 		return PR_OK;
 	}
 	if (t->n > SET_RATES_MAX)
-		return bad(t, "is one rate too many: 4 at most");
+		return bad(&t->fault->why, "is one rate too many: 4 at most");
 	for (unsigned i = 0; i < t->n; i++) {
 		t->fault->which = i;
 		if (read_rate(t, t->texts[i], &rates.at[i]) != PR_OK)
@@ -551,7 +551,7 @@ enum pr_err settings_value_set(struct settings *s, const struct set_key *key, vo
 
 	fault->which = 0;
 	if (n > 1 && !types[key->type].is_list)
-		return bad(&t, "is a list where one value belongs");
+		return bad(&fault->why, "is a list where one value belongs");
 	return types[key->type].set(&t);
 }
 

@@ -44,6 +44,9 @@ bool settings_value_may_be_off(const struct set_key *key);
 /* What one writes here, in a few words: "a size: 20MB". */
 const char *settings_type_text(enum set_type type);
 
+/* A network in text, with all its checks; PR_BAD tells why. */
+enum pr_err settings_network_read(struct span text, struct set_network *out, struct buf *why) MUST_USE;
+
 /* "127.0.0.1:24", "[::1]:25": the parts of a socket that is not unix:. False when it is none. */
 bool settings_socket_split(struct span socket, struct span *host, unsigned *port);
 

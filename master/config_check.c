@@ -1,0 +1,441 @@
+/* What no single value shows: references, clashes, what belongs together, and what `auto` means. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "master/config_private.h"
+#include "wire/settings_value.h"
+
+#define LISTENERS_MAX 256	/* each is a descriptor in every smtpd */
+#define NAMES_MAX     (1u << 20)	/* bytes of the names among which a suggestion is sought */
+
+/* A name that may be given once in its canonical form: "domain example.org". */
+struct claim {
+	struct map_node node;
+	unsigned line;
+};
+
+struct check {
+	struct config *cfg;
+	struct map claims;
+};
+
+#define FAULT(ck, section, path, ...) \
+	complain(&(ck)->cfg->complaints, COMPLAINT_ERROR, config_mark_of((ck)->cfg, section, path), __VA_ARGS__)
+#define TITLE_FAULT(ck, section, ...) complain(&(ck)->cfg->complaints, COMPLAINT_ERROR, outline_section_mark(section), __VA_ARGS__)
+#define WARNING(ck, section, ...) complain(&(ck)->cfg->complaints, COMPLAINT_WARNING, outline_section_mark(section), __VA_ARGS__)
+
+/* Replaces the title by its canonical form; complains when another section has the same. */
+static void claim(struct check *ck, const struct outline_section *section, struct set_section *s, const char *canonical)
+{
+	struct arena *a = &ck->cfg->outline.arena;
+	size_t room = strlen(section->kind->name) + strlen(canonical) + 2;
+	char *text = arena_new(a, room);
+	struct claim *mine = arena_new(a, sizeof(*mine));
+	struct map_node *other;
+
+	(void)snprintf(text, room, "%s %s", section->kind->name, canonical);
+	s->title = settings_text(ck->cfg->settings, span_of_text(canonical));
+	other = map_find(&ck->claims, span_of_text(text));
+	if (other) {
+		TITLE_FAULT(ck, section, "`%s` is the same as in line %u", text, MAP_OWNER(other, struct claim, node)->line);
+		return;
+	}
+	mine->line = section->name.line;
+	map_put(&ck->claims, &mine->node, span_of_text(text));
+}
+
+/* NULL when it is no host name; lives as long as the settings. */
+static const char *canonical_host(struct check *ck, const char *text)
+{
+	const char *host = NULL;
+	struct buf out;
+
+	buf_init(&out, 1024);
+	if (config_host(span_of_text(text), &out) == PR_OK)
+		host = settings_text(ck->cfg->settings, buf_span(&out));
+	buf_fini(&out);
+	return host;
+}
+
+/* ---- references ---------------------------------------------------------- */
+
+static bool section_exists(const struct settings *s, const struct set_kind *kind, const char *title)
+{
+	for (unsigned i = 0; i < settings_count(s, kind); i++)
+		if (strcmp(settings_section(s, kind, i)->title, title) == 0)
+			return true;
+	return false;
+}
+
+static void complain_dangling(struct check *ck, const struct outline_section *section, const struct set_key *key, const char *name,
+    struct span builtin, const struct set_kind *kind)
+{
+	struct span guess;
+	struct buf names;
+
+	buf_init(&names, NAMES_MAX);
+	(void)buf_add(&names, builtin);
+	for (unsigned i = 0; i < settings_count(ck->cfg->settings, kind); i++)
+		(void)buf_printf(&names, "|%s", settings_section(ck->cfg->settings, kind, i)->title);
+	guess = complaint_guess(span_of_text(name), buf_span(&names));
+	if (guess.len)
+		FAULT(ck, section, key->path, "there is no `%s %s`; did you mean `%.*s`?", kind->name, name, SPAN_ARG(guess));
+	else
+		FAULT(ck, section, key->path, "there is no `%s %s`", kind->name, name);
+	buf_fini(&names);
+}
+
+/* choices: "local|users": words that need no section, then the kind of section. */
+static void check_reference(struct check *ck, const struct outline_section *section, const struct set_key *key, const char *name)
+{
+	struct span rest = span_of_text(key->choices), word = SPAN_NONE, builtin = SPAN_NONE;
+
+	while (rest.len) {
+		word = span_cut(&rest, '|');
+		if (!rest.len)
+			break;
+		builtin = word;
+		if (span_eq(word, span_of_text(name)))
+			return;
+	}
+	if (!section_exists(ck->cfg->settings, settings_kind_find(word), name))
+		complain_dangling(ck, section, key, name, builtin, settings_kind_find(word));
+}
+
+static void check_references(struct check *ck, const struct outline_section *section, const struct set_section *s)
+{
+	for (unsigned i = 0; i < section->kind->n_keys; i++) {
+		const struct set_key *key = &section->kind->keys[i];
+
+		if (key->type == SET_REF)
+			check_reference(ck, section, key, *(const char *const *)(const void *)((const char *)s + key->offset));
+	}
+}
+
+/* ---- domain, deliver, users ---------------------------------------------- */
+
+static void check_domain(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_domain *d = (const struct set_domain *)(const void *)s;
+	const char *domain = canonical_host(ck, s->title);
+
+	if (!domain)
+		TITLE_FAULT(ck, section, "`%s` is no domain", s->title);
+	else
+		claim(ck, section, s, domain);
+	for (const char *c = d->subaddress; c && *c; c++)
+		if (!strchr("+-_=#~!%&", *c))
+			FAULT(ck, section, "subaddress", "`%c` can't begin a subaddress; one or more of + - _ = # ~ ! %% &", *c);
+}
+
+static void check_maildir_path(struct check *ck, const struct outline_section *section, const char *path)
+{
+	for (const char *c = strchr(path, ':'); c; c = strchr(c, ':')) {
+		size_t len = 0;
+
+		c++;
+		while (text_is_alpha(c[len]) || c[len] == '_')
+			len++;
+		if (!span_eq(span_of(c, len), SPAN("domain")) && !span_eq(span_of(c, len), SPAN("local"))) {
+			struct span guess = complaint_guess(span_of(c, len), SPAN("domain|local"));
+
+			FAULT(ck, section, "path", guess.len ? "`:%.*s` stands for nothing here; did you mean `:%.*s`?" :
+			    "`:%.*s` stands for nothing here; there are :domain and :local%.*s", (int)len, c, SPAN_ARG(guess));
+		}
+	}
+}
+
+static bool socket_is_address(const char *socket)
+{
+	unsigned char bytes[16];
+	char word[256];
+	struct span host;
+	unsigned port;
+
+	if (strncmp(socket, "unix:", 5) == 0)
+		return true;
+	if (!settings_socket_split(span_of_text(socket), &host, &port) || host.len >= sizeof(word))
+		return false;
+	memcpy(word, host.at, host.len);
+	word[host.len] = '\0';
+	return inet_pton(strchr(word, ':') ? AF_INET6 : AF_INET, word, bytes) == 1;
+}
+
+static void check_deliver(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_deliver *d = (const struct set_deliver *)(const void *)s;
+	int n = (d->path != NULL) + (d->lmtp != NULL) + (d->smtp != NULL);
+
+	if (n == 0)
+		TITLE_FAULT(ck, section, "`deliver %s` needs one of path, lmtp, smtp", s->title);
+	if (n > 1)
+		FAULT(ck, section, d->smtp ? "smtp" : "lmtp", "`deliver %s` can have only one of path, lmtp, smtp", s->title);
+	if (d->path)
+		check_maildir_path(ck, section, d->path);
+	if (d->lmtp && !socket_is_address(d->lmtp))
+		FAULT(ck, section, "lmtp", "`%s` must be an IP address and a port, or unix: and a path", d->lmtp);
+}
+
+static void check_users(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_users *u = (const struct set_users *)(const void *)s;
+
+	if (strcmp(s->title, "local") == 0)
+		TITLE_FAULT(ck, section, "`local` means `postrider user add`: take another name");
+	else if (!u->file && !u->ask)
+		TITLE_FAULT(ck, section, "`users %s` needs a file, or ask = yes", s->title);
+	else if (u->file && u->ask)
+		FAULT(ck, section, "ask", "`users %s` can have only one of file and ask", s->title);
+}
+
+static void check_logins(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_logins *l = (const struct set_logins *)(const void *)s;
+
+	if (strcmp(s->title, "local") == 0)
+		TITLE_FAULT(ck, section, "`local` means `postrider user add`: take another name");
+	else if (!l->dovecot)
+		TITLE_FAULT(ck, section, "`logins %s` needs dovecot = \"/run/dovecot/auth-client\"", s->title);
+}
+
+/* ---- listeners ----------------------------------------------------------- */
+
+enum { CHECKS_AUTO, CHECKS_OFF, CHECKS_OBSERVE, CHECKS_ENFORCE };	/* the order of choices of spf, dkim, dmarc */
+
+static bool has_certificate(const struct settings *s)
+{
+	return s->tls.certificate || s->tls.directory;
+}
+
+static void settle_check(int *check, bool is_submission, int usual)
+{
+	if (*check == CHECKS_AUTO)
+		*check = is_submission ? CHECKS_OFF : usual;
+}
+
+static void settle_listen(const struct settings *s, struct set_listen *l)
+{
+	bool is_submission = l->auth == LISTEN_AUTH_REQUIRED;
+
+	if (l->tls == LISTEN_TLS_AUTO)
+		l->tls = has_certificate(s) ? LISTEN_TLS_OFFERED : LISTEN_TLS_NONE;
+	if (l->bare_newline == NEWLINE_AUTO)
+		l->bare_newline = is_submission ? NEWLINE_NORMALISE : NEWLINE_REFUSE;
+	settle_check(&l->spf, is_submission, CHECKS_OBSERVE);
+	settle_check(&l->dkim, is_submission, CHECKS_OBSERVE);
+	settle_check(&l->dmarc, is_submission, CHECKS_ENFORCE);
+}
+
+static void check_open_relay(struct check *ck, const struct outline_section *section, const struct set_listen *l)
+{
+	for (unsigned i = 0; i < l->trusted.n; i++)
+		if (l->trusted.at[i].bits == 0)
+			FAULT(ck, section, "trusted", "this would let everybody relay");
+}
+
+static void check_listen(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	struct set_listen *l = (struct set_listen *)(void *)s;
+	bool wants_tls = l->tls != LISTEN_TLS_AUTO && l->tls != LISTEN_TLS_NONE;
+
+	settle_listen(ck->cfg->settings, l);
+	if (l->port == 0)
+		TITLE_FAULT(ck, section, "`listen %s` needs a port", s->title);
+	if (wants_tls && !has_certificate(ck->cfg->settings))
+		FAULT(ck, section, "tls", "this needs a certificate: tls { certificate = …  key = … }");
+	else if (l->auth != LISTEN_AUTH_OFF && l->tls == LISTEN_TLS_NONE && !l->auth_plaintext)
+		FAULT(ck, section, "auth", "logins need TLS: without it passwords could be read on the way");
+	check_open_relay(ck, section, l);
+}
+
+/* An empty list is all addresses; so is `::`, which takes IPv4 too, and 0.0.0.0 is all of IPv4. */
+static bool address_covers(const char *a, const char *b)
+{
+	if (strcmp(a, "::") == 0)
+		return true;
+	if (strcmp(a, "0.0.0.0") == 0)
+		return !strchr(b, ':') || strcmp(b, "::") == 0;
+	return strcmp(a, b) == 0;
+}
+
+static bool lists_clash(const struct set_list *a, const struct set_list *b)
+{
+	if (a->n == 0 || b->n == 0)
+		return true;
+	for (unsigned i = 0; i < a->n; i++)
+		for (unsigned k = 0; k < b->n; k++)
+			if (address_covers(a->at[i], b->at[k]) || address_covers(b->at[k], a->at[i]))
+				return true;
+	return false;
+}
+
+static void check_clashes(struct check *ck, const struct outline_section *section)
+{
+	const struct settings *s = ck->cfg->settings;
+	const struct set_listen *mine = &s->listen[section->nth];
+
+	for (unsigned i = 0; i < section->nth && i < LISTENERS_MAX; i++)
+		if (mine->port && s->listen[i].port == mine->port && lists_clash(&s->listen[i].address, &mine->address)) {
+			FAULT(ck, section, "port", "`listen %s` in line %u has this port at the same address", s->listen[i].title, s->listen[i].line);
+			return;
+		}
+}
+
+static void check_listeners(struct check *ck)
+{
+	const struct outline *o = &ck->cfg->outline;
+
+	for (unsigned i = 1; i < o->n_sections; i++)
+		if (o->sections[i].kind == settings_kind_find(SPAN("listen"))) {
+			if (o->sections[i].nth == LISTENERS_MAX)
+				TITLE_FAULT(ck, &o->sections[i], "there are more than %d listeners", LISTENERS_MAX);
+			check_clashes(ck, &o->sections[i]);
+		}
+	if (ck->cfg->settings->n_listen == 0)
+		complain(&ck->cfg->complaints, COMPLAINT_WARNING, NULL, "there is no `listen` section: no mail will come in");
+}
+
+/* ---- routes and senders -------------------------------------------------- */
+
+static void check_route(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_route *r = (const struct set_route *)(const void *)s;
+	bool is_below = strncmp(s->title, "*.", 2) == 0;
+	const char *domain = canonical_host(ck, s->title + (is_below ? 2 : 0));
+	char below[1024];
+
+	if (strcmp(s->title, "*") == 0)
+		claim(ck, section, s, "*");
+	else if (!domain)
+		TITLE_FAULT(ck, section, "`%s` is no pattern of domains: \"example.net\", \"*.example.net\" or \"*\"", s->title);
+	else {
+		(void)snprintf(below, sizeof(below), "%s%s", is_below ? "*." : "", domain);
+		claim(ck, section, s, below);
+	}
+	if (r->login_file && !r->via)
+		FAULT(ck, section, "login_file", "a login needs a smarthost: via = \"host:port\"");
+}
+
+static const char *network_text(const struct set_network *net, char text[INET6_ADDRSTRLEN + 4])
+{
+	char address[INET6_ADDRSTRLEN];
+
+	inet_ntop(net->family == 6 ? AF_INET6 : AF_INET, net->address, address, sizeof(address));
+	(void)snprintf(text, INET6_ADDRSTRLEN + 4, "%s/%u", address, net->bits);
+	return text;
+}
+
+static void check_sender(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const char *domain = canonical_host(ck, s->title);
+	char text[INET6_ADDRSTRLEN + 4];
+	struct set_network net;
+	struct buf why;
+
+	buf_init(&why, 256);
+	if (settings_network_read(span_of_text(s->title), &net, &why) == PR_OK)
+		claim(ck, section, s, network_text(&net, text));
+	else if (domain)
+		claim(ck, section, s, domain);
+	else
+		TITLE_FAULT(ck, section, "`%s` is neither a domain nor a network", s->title);
+	buf_fini(&why);
+}
+
+/* ---- sections that stand once -------------------------------------------- */
+
+static void check_tls(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_tls *t = (const struct set_tls *)(const void *)s;
+
+	if (t->certificate && !t->key)
+		FAULT(ck, section, "certificate", "the certificate needs its key: key = \"/…/privkey.pem\"");
+	if (t->key && !t->certificate)
+		FAULT(ck, section, "key", "the key needs its certificate: certificate = \"/…/fullchain.pem\"");
+	if (t->directory && (t->certificate || t->key))
+		FAULT(ck, section, "directory", "either certificate and key, or a directory");
+}
+
+static void check_dns(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_dns *d = (const struct set_dns *)(const void *)s;
+
+	for (unsigned i = 0; i < d->servers.n; i++)
+		if (strncmp(d->servers.at[i], "unix:", 5) == 0 || !socket_is_address(d->servers.at[i]))
+			FAULT(ck, section, "servers", "`%s` must be an IP address and a port", d->servers.at[i]);
+}
+
+static void check_events(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	const struct set_events *e = (const struct set_events *)(const void *)s;
+
+	if (e->metrics && (strncmp(e->metrics, "unix:", 5) == 0 || !socket_is_address(e->metrics)))
+		FAULT(ck, section, "metrics", "`%s` must be an IP address and a port", e->metrics);
+}
+
+#define SOCKET_NAME_MAX 16	/* bytes of "/control" and the like below `runtime` */
+
+static void check_top(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	struct set_top *t = (struct set_top *)(void *)s;
+	char host[256];
+
+	if (strlen(t->runtime) + SOCKET_NAME_MAX >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		FAULT(ck, section, "runtime", "this path is too long for the name of a socket");
+	if (!t->hostname) {
+		if (gethostname(host, sizeof(host)) == 0 && memchr(host, '\0', sizeof(host)))
+			t->hostname = canonical_host(ck, host);
+		if (!t->hostname)
+			complain(&ck->cfg->complaints, COMPLAINT_ERROR, NULL, "hostname is not set, and the machine's own name is no host name");
+	}
+	if (!t->admin && ck->cfg->settings->n_domain)
+		complain(&ck->cfg->complaints, COMPLAINT_WARNING, NULL, "admin is not set: nobody reads mail to postmaster and abuse, unless a user or an alias does");
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+static const struct {
+	const char *kind;
+	void (*check)(struct check *, const struct outline_section *, struct set_section *);
+} checks[] = {
+	{ "top", check_top }, { "domain", check_domain }, { "deliver", check_deliver }, { "users", check_users }, { "logins", check_logins },
+	{ "listen", check_listen }, { "sender", check_sender }, { "route", check_route }, { "tls", check_tls }, { "dns", check_dns },
+	{ "events", check_events },
+};
+
+static void check_section(struct check *ck, const struct outline_section *section)
+{
+	struct set_section *s = settings_section(ck->cfg->settings, section->kind, section->nth);
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (strcmp(checks[i].kind, section->kind->name) == 0)
+			checks[i].check(ck, section, s);
+	check_references(ck, section, s);
+}
+
+static void add_maildir(struct settings *s)
+{
+	struct set_deliver *d;
+
+	if (section_exists(s, settings_kind_find(SPAN("deliver")), "maildir"))
+		return;
+	d = settings_add_section(s, "deliver", "maildir", 0);
+	d->path = settings_text(s, SPAN("/var/mail/:domain/:local/"));
+}
+
+void config_check(struct config *cfg)
+{
+	struct check ck = { .cfg = cfg };
+
+	map_init(&ck.claims);
+	add_maildir(cfg->settings);
+	for (unsigned i = 0; i < cfg->outline.n_sections; i++)
+		check_section(&ck, &cfg->outline.sections[i]);
+	check_listeners(&ck);
+	map_fini(&ck.claims);
+}
