@@ -41,7 +41,8 @@ void channel_close(struct channel **ch);
 /* msg is the verb's struct; its spans are copied. BUG_ON a verb larger than a packet.
  * Large spans (parts of bodies) are copied once, into the packet. */
 void channel_put(struct channel *ch, enum wire_verb verb, const void *msg);
-/* In a packet of its own, with a descriptor that is sent as a copy (the caller keeps fd). */
+/* In a packet of its own, with a descriptor that is sent as a copy (the caller keeps fd). Where no descriptor is
+ * left for the copy, both ends see the end of the channel. */
 void channel_put_fd(struct channel *ch, enum wire_verb verb, const void *msg, int fd);
 /* A part without a copy: the bytes are sent from where they are, `done(arg)` is called when they may go. The fields of
  * msg but the last span are encoded as usual; `bytes` stands for that last span. */

@@ -1,1 +1,14 @@
-# loop: what is built here, and the tests of it.
+# loop: what is built here, and the tests of it. Objects are taken as they
+# are named: a program without TLS links no OpenSSL beyond libcrypto's digests.
+LOOP_LIBS = libloop.a libwire.a $(BASE_LIBS) $(UV_LIBS) $(SECCOMP_LIBS)
+
+noinst_LIBRARIES += libloop.a
+libloop_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+libloop_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) $(SECCOMP_CFLAGS)
+libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
+	loop/process.c loop/process.h loop/sandbox.h loop/stream.h loop/tls.h
+
+check_PROGRAMS += tests/unit/t_channel
+tests_unit_t_channel_SOURCES = tests/unit/t_channel.c
+tests_unit_t_channel_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+tests_unit_t_channel_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,574 @@
+#include "loop/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "loop/loop_private.h"
+#include "loop/packet.h"
+#include "wire/codec.h"
+
+struct channel {
+	uv_poll_t poll;
+	struct loop *loop;
+	const struct channel_handlers *handlers;
+	void *owner;
+	struct list dirty;	/* in loop->dirty when this turn added something */
+	struct list queue;	/* packets to send */
+	size_t queued;		/* bytes in them */
+	struct packet *current;	/* under on_verb */
+	int fd;
+	uint16_t instance;
+	uint8_t self, peer;
+	bool waits_to_write;	/* the socket is full */
+	bool is_deaf;		/* the peer takes no more; what it said is still read */
+	bool is_closed;
+};
+
+#define SEND_MAX 64				/* packets a sendmmsg */
+#define IOVS_A_PACKET (2 * PACKET_BORROWS + 1)
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* ---- birth ---------------------------------------------------------------------- */
+
+static void poll_again(struct channel *ch)
+{
+	uv_poll_start(&ch->poll, ch->waits_to_write ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_poll);
+}
+
+struct channel *channel_open_take(struct loop *loop, int fd, enum wire_role self, enum wire_role peer, uint16_t instance,
+    const struct channel_handlers *handlers, void *owner)
+{
+	struct channel *ch = mem_new(sizeof *ch);
+
+	BUG_ON(uv_poll_init(&loop->uv, &ch->poll, fd) != 0);
+	ch->poll.data = ch;
+	ch->loop = loop;
+	ch->handlers = handlers;
+	ch->owner = owner;
+	ch->fd = fd;
+	ch->self = (uint8_t)self;
+	ch->peer = (uint8_t)peer;
+	ch->instance = instance;
+	list_init(&ch->dirty);
+	list_init(&ch->queue);
+	poll_again(ch);
+	return ch;
+}
+
+void channel_on_broken(struct loop *loop, void (*fn)(void *arg, enum wire_role peer, uint16_t instance, const char *why), void *arg)
+{
+	loop->on_broken = fn;
+	loop->on_broken_arg = arg;
+}
+
+/* ---- putting -------------------------------------------------------------------- */
+
+static size_t packet_size(const struct packet *p)
+{
+	return p->len + p->borrowed_len;
+}
+
+static size_t packet_room(const struct packet *p)
+{
+	return WIRE_PACKET_MAX - packet_size(p);
+}
+
+static void mark_dirty(struct channel *ch)
+{
+	if (list_is_empty(&ch->dirty) && !ch->waits_to_write)
+		list_add_last(&ch->loop->dirty, &ch->dirty);
+}
+
+static struct packet *packet_add(struct channel *ch)
+{
+	struct packet *p = packet_take(&ch->loop->pool);
+
+	list_add_last(&ch->queue, &p->list);
+	return p;
+}
+
+/* The one under construction; a descriptor travels alone. */
+static struct packet *packet_open(struct channel *ch)
+{
+	struct packet *last;
+
+	if (list_is_empty(&ch->queue))
+		return packet_add(ch);
+	last = LIST_OWNER(ch->queue.prev, struct packet, list);
+	return last->fd >= 0 ? packet_add(ch) : last;
+}
+
+static void packet_put(struct channel *ch, struct packet *p, enum wire_verb verb, const void *msg)
+{
+	size_t n = wire_put(p->at + p->len, packet_room(p), verb, msg);
+
+	if (n == 0) {
+		p = packet_add(ch);
+		n = wire_put(p->at, WIRE_PACKET_MAX, verb, msg);
+		BUG_ON(n == 0);
+	}
+	p->len += n;
+	ch->queued += n;
+	mark_dirty(ch);
+}
+
+void channel_put(struct channel *ch, enum wire_verb verb, const void *msg)
+{
+	if (!ch->is_deaf)
+		packet_put(ch, packet_open(ch), verb, msg);
+}
+
+void channel_put_fd(struct channel *ch, enum wire_verb verb, const void *msg, int fd)
+{
+	struct packet *p;
+	int copy;
+
+	if (ch->is_deaf)
+		return;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0) {		/* what the peer must have can't be given: it is better off new */
+		shutdown(ch->fd, SHUT_RDWR);
+		return;
+	}
+	p = packet_add(ch);
+	p->fd = copy;
+	packet_put(ch, p, verb, msg);
+}
+
+void channel_put_borrowed(struct channel *ch, enum wire_verb verb, const void *msg, struct span bytes, void (*done)(void *arg), void *arg)
+{
+	struct packet *p;
+	size_t n = 0;
+
+	if (ch->is_deaf) {
+		if (done)
+			done(arg);
+		return;
+	}
+	p = packet_open(ch);
+	if (p->n_borrowed < PACKET_BORROWS)
+		n = wire_put_head(p->at + p->len, packet_room(p), verb, msg, bytes.len);
+	if (n == 0) {
+		p = packet_add(ch);
+		n = wire_put_head(p->at, WIRE_PACKET_MAX, verb, msg, bytes.len);
+		BUG_ON(n == 0);
+	}
+	p->len += n;
+	p->borrowed[p->n_borrowed++] = (struct packet_borrow){ p->len, bytes, done, arg };
+	p->borrowed_len += bytes.len;
+	ch->queued += n + bytes.len;
+	mark_dirty(ch);
+}
+
+/* ---- sending -------------------------------------------------------------------- */
+
+struct send_set {
+	struct mmsghdr msgs[SEND_MAX];
+	struct iovec iovs[SEND_MAX][IOVS_A_PACKET];
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} fds[SEND_MAX];
+};
+
+static unsigned iov_add(struct iovec *iovs, unsigned n, const char *at, size_t len)
+{
+	if (len == 0)
+		return n;
+	iovs[n] = (struct iovec){ (void *)(uintptr_t)at, len };
+	return n + 1;
+}
+
+static unsigned packet_iovs(const struct packet *p, struct iovec *iovs)
+{
+	size_t from = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->n_borrowed; i++) {
+		const struct packet_borrow *b = &p->borrowed[i];
+
+		n = iov_add(iovs, n, p->at + from, b->place - from);
+		n = iov_add(iovs, n, b->bytes.at, b->bytes.len);
+		from = b->place;
+	}
+	return iov_add(iovs, n, p->at + from, p->len - from);
+}
+
+static void send_add(struct send_set *set, unsigned i, const struct packet *p)
+{
+	struct msghdr *m = &set->msgs[i].msg_hdr;
+	struct cmsghdr *c = &set->fds[i].head;
+
+	*m = (struct msghdr){ .msg_iov = set->iovs[i] };
+	m->msg_iovlen = packet_iovs(p, set->iovs[i]);
+	if (p->fd < 0)
+		return;
+	m->msg_control = set->fds[i].bytes;
+	m->msg_controllen = sizeof set->fds[i].bytes;
+	memset(set->fds[i].bytes, 0, sizeof set->fds[i].bytes);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof p->fd);
+	memcpy(CMSG_DATA(c), &p->fd, sizeof p->fd);
+}
+
+/* A `done` may put more, or flush: what was sent is out of the queue before the first is called. */
+static void queue_drop(struct channel *ch, unsigned n)
+{
+	struct list gone, *node;
+
+	list_init(&gone);
+	for (; n > 0; n--) {
+		node = list_take_first(&ch->queue);
+		ch->queued -= packet_size(LIST_OWNER(node, struct packet, list));
+		list_add_last(&gone, node);
+	}
+	while ((node = list_take_first(&gone)))
+		packet_unref(LIST_OWNER(node, struct packet, list));
+}
+
+static void queue_drop_all(struct channel *ch)
+{
+	unsigned n = 0;
+
+	LIST_EACH(node, &ch->queue)
+		n++;
+	queue_drop(ch, n);
+}
+
+static int send_some(struct channel *ch, unsigned *wanted)
+{
+	struct send_set set;
+	int sent;
+
+	*wanted = 0;
+	LIST_EACH(node, &ch->queue) {
+		send_add(&set, *wanted, LIST_OWNER(node, struct packet, list));
+		if (++*wanted == SEND_MAX)
+			break;
+	}
+	do
+		sent = sendmmsg(ch->fd, set.msgs, *wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
+/* The socket is full, or the kernel short of memory or of descriptors in flight. */
+static bool may_send_later(int error)
+{
+	return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
+}
+
+static void wait_to_write(struct channel *ch)
+{
+	ch->waits_to_write = true;
+	poll_again(ch);
+}
+
+static void channel_send(struct channel *ch)
+{
+	unsigned wanted;
+	int sent;
+
+	while (!list_is_empty(&ch->queue)) {
+		sent = send_some(ch, &wanted);
+		if (sent < 0 && !may_send_later(errno)) {
+			ch->is_deaf = true;	/* its end is told by reading, after what it said */
+			queue_drop_all(ch);
+			return;
+		}
+		if (sent > 0)
+			queue_drop(ch, (unsigned)sent);
+		if (ch->is_closed)
+			return;
+		if (sent < (int)wanted) {
+			wait_to_write(ch);
+			return;
+		}
+	}
+}
+
+void channel_flush(struct channel *ch)
+{
+	list_remove(&ch->dirty);
+	if (!ch->waits_to_write && !ch->is_deaf)
+		channel_send(ch);
+}
+
+void channel_flush_dirty(struct list *dirty)
+{
+	struct list *node;
+
+	while ((node = list_take_first(dirty)))
+		channel_flush(LIST_OWNER(node, struct channel, dirty));
+}
+
+/* ---- the end -------------------------------------------------------------------- */
+
+static void on_closed(uv_handle_t *handle)
+{
+	mem_free(handle->data);
+}
+
+static void channel_end(struct channel *ch)
+{
+	if (ch->is_closed)
+		return;
+	ch->is_closed = ch->is_deaf = true;
+	list_remove(&ch->dirty);
+	uv_close((uv_handle_t *)&ch->poll, on_closed);
+	close(ch->fd);
+	queue_drop_all(ch);
+}
+
+void channel_close(struct channel **where)
+{
+	struct channel *ch = *where;
+
+	*where = NULL;
+	if (!ch)
+		return;
+	channel_flush(ch);
+	channel_end(ch);
+}
+
+static void channel_gone(struct channel *ch)
+{
+	ch->is_deaf = true;
+	ch->handlers->on_gone(ch->owner, ch);
+	channel_end(ch);
+}
+
+static void channel_broken(struct channel *ch, const char *why)
+{
+	struct loop *loop = ch->loop;
+
+	ch->is_deaf = true;
+	if (loop->on_broken)
+		loop->on_broken(loop->on_broken_arg, ch->peer, ch->instance, why);
+	if (!ch->is_closed && ch->handlers->on_broken)
+		ch->handlers->on_broken(ch->owner, ch, why);
+	if (!ch->is_closed)
+		channel_gone(ch);
+}
+
+/* ---- receiving ------------------------------------------------------------------ */
+
+struct recv_set {
+	struct mmsghdr msgs[RECV_MAX];
+	struct iovec iovs[RECV_MAX];
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} fds[RECV_MAX];
+};
+
+enum fd_rule { FD_NEVER, FD_MAY, FD_MUST };
+
+static enum fd_rule fd_rule(enum wire_verb verb)
+{
+	switch (verb) {
+	case WIRE_wire:
+	case WIRE_listener:
+	case WIRE_table:
+		return FD_MUST;
+	case WIRE_ctl_done:
+		return FD_MAY;
+	default:
+		return FD_NEVER;
+	}
+}
+
+/* Only the master passes descriptors: for anybody else there is no place for one, and the kernel tells that it was cut. */
+static void recv_prepare(const struct channel *ch, struct recv_set *set, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		set->iovs[i] = (struct iovec){ ch->loop->pool.recv[i]->at, WIRE_PACKET_MAX };
+		set->msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &set->iovs[i], .msg_iovlen = 1 };
+		if (ch->peer != ROLE_MASTER)
+			continue;
+		set->msgs[i].msg_hdr.msg_control = set->fds[i].bytes;
+		set->msgs[i].msg_hdr.msg_controllen = CMSG_LEN(sizeof(int));
+	}
+}
+
+static int recv_fd(struct msghdr *m)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	return fd;
+}
+
+/* Gives each verb of a packet to the owner; *fd is -1 once it has been given. NULL, or why it is broken. */
+static const char *packet_verbs(struct channel *ch, struct span rest, int *fd)
+{
+	union wire_msg msg;
+	enum wire_verb verb;
+	enum fd_rule rule;
+	enum pr_err err;
+	bool had_fd = *fd >= 0;
+	int given;
+
+	while ((err = wire_get(&rest, &verb, &msg)) == PR_OK) {
+		if (!wire_permitted(verb, ch->peer, ch->self))
+			return "a verb that it may not say";
+		rule = fd_rule(verb);
+		if (had_fd ? rule == FD_NEVER || rest.len != 0 || *fd < 0 : rule == FD_MUST)
+			return "a descriptor where none belongs, or none where one does";
+		given = *fd;
+		*fd = -1;
+		ch->handlers->on_verb(ch->owner, ch, verb, &msg, given);
+		if (ch->is_closed)
+			return NULL;
+	}
+	return err == PR_NONE ? NULL : "a packet that breaks its grammar";
+}
+
+static void recv_packet(struct channel *ch, struct packet *p, struct mmsghdr *m)
+{
+	int fd = recv_fd(&m->msg_hdr);
+	const char *why;
+
+	p->len = m->msg_len;
+	ch->current = p;
+	if (m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		why = "a packet too long, or with descriptors";
+	else
+		why = packet_verbs(ch, span_of(p->at, p->len), &fd);
+	ch->current = NULL;
+	if (fd >= 0)
+		close(fd);
+	if (why && !ch->is_closed)
+		channel_broken(ch, why);
+}
+
+/* What was kept stays with who kept it; its place takes another. */
+static void recv_slot_renew(struct packet_pool *pool, unsigned i)
+{
+	struct packet *p = pool->recv[i];
+
+	if (p->refs == 1)
+		return;
+	pool->recv[i] = packet_take(pool);
+	packet_unref(p);
+}
+
+static void recv_rest_close(struct recv_set *set, unsigned from, unsigned n)
+{
+	int fd;
+
+	for (; from < n; from++)
+		if ((fd = recv_fd(&set->msgs[from].msg_hdr)) >= 0)
+			close(fd);
+}
+
+/* Whether the peer goes on: false at its end, which is a packet of no bytes. */
+static bool recv_packets(struct channel *ch, struct recv_set *set, unsigned n)
+{
+	struct packet_pool *pool = &ch->loop->pool;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (set->msgs[i].msg_len == 0 && !(set->msgs[i].msg_hdr.msg_flags & MSG_TRUNC))
+			return false;
+		recv_packet(ch, pool->recv[i], &set->msgs[i]);
+		recv_slot_renew(pool, i);
+		if (ch->is_closed) {
+			recv_rest_close(set, i + 1, n);
+			return true;
+		}
+	}
+	return true;
+}
+
+/* ECONNRESET is told before what still lies in the socket, once for each error that is pending. */
+#define RESETS_MAX 4
+
+static int recv_some(struct channel *ch, struct recv_set *set, unsigned room)
+{
+	int n;
+
+	for (unsigned resets = 0; resets < RESETS_MAX; resets++) {
+		do
+			n = recvmmsg(ch->fd, set->msgs, room, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
+		while (n < 0 && errno == EINTR);
+		if (n >= 0 || errno != ECONNRESET)
+			break;
+	}
+	return n;
+}
+
+static void channel_read(struct channel *ch)
+{
+	struct packet_pool *pool = &ch->loop->pool;
+	struct recv_set set;
+	unsigned room = packet_recv_prepare(pool, false);
+	bool goes_on;
+	int n;
+
+	recv_prepare(ch, &set, room);
+	n = recv_some(ch, &set, room);
+	if (n < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
+		return;
+	goes_on = n > 0 && recv_packets(ch, &set, (unsigned)n);
+	if (ch->is_closed)
+		return;
+	if (n == (int)room)
+		packet_recv_prepare(pool, true);
+	if (n > 0 && ch->handlers->on_batch_end)
+		ch->handlers->on_batch_end(ch->owner, ch);
+	if (!ch->is_closed && !goes_on)
+		channel_gone(ch);
+}
+
+/* An error pending on the socket stops libuv's watching; it is not the end. */
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct channel *ch = poll->data;
+
+	if (status < 0 || events & UV_READABLE)
+		channel_read(ch);
+	if (ch->is_closed)
+		return;
+	if (status < 0 || events & UV_WRITABLE) {
+		ch->waits_to_write = false;
+		channel_send(ch);
+		if (!ch->is_closed && !ch->waits_to_write)
+			poll_again(ch);
+	}
+}
+
+/* ---- questions about it --------------------------------------------------------- */
+
+struct packet *packet_keep(struct channel *ch)
+{
+	BUG_ON(!ch->current);
+	ch->current->refs++;
+	return ch->current;
+}
+
+size_t channel_queued(const struct channel *ch)
+{
+	return ch->queued;
+}
+
+enum wire_role channel_peer(const struct channel *ch)
+{
+	return ch->peer;
+}
+
+uint16_t channel_instance(const struct channel *ch)
+{
+	return ch->instance;
+}
+
+void *channel_owner(const struct channel *ch)
+{
+	return ch->owner;
+}
