@@ -6,9 +6,13 @@ noinst_LIBRARIES += libloop.a
 libloop_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libloop_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) $(SECCOMP_CFLAGS)
 libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
-	loop/process.c loop/process.h loop/sandbox.h loop/stream.h loop/tls.h
+	loop/process.c loop/process.h \
+	loop/sandbox_linux.c loop/sandbox.h loop/stream.h loop/tls.h
 
-check_PROGRAMS += tests/unit/t_channel
+check_PROGRAMS += tests/unit/t_channel tests/unit/t_sandbox
 tests_unit_t_channel_SOURCES = tests/unit/t_channel.c
 tests_unit_t_channel_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 tests_unit_t_channel_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
+
+tests_unit_t_sandbox_SOURCES = tests/unit/t_sandbox.c
+tests_unit_t_sandbox_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
