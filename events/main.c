@@ -213,21 +213,9 @@ static void on_peer_gone(void *owner, struct channel *ch)
 	mem_free(p);
 }
 
-static void on_peer_broken(void *owner, struct channel *ch, const char *why)
-{
-	struct peer *p = owner;
-	struct wire_captured told = { .peer = (uint8_t)channel_peer(ch), .instance = channel_instance(ch) };
-
-	if (channel_peer(ch) == ROLE_CTL)
-		return;
-	told.why = span_of_text(why);
-	channel_put(process_master(p->events->process), WIRE_captured, &told);
-}
-
 static const struct channel_handlers peer_handlers = {
 	.on_verb = on_peer_verb,
 	.on_gone = on_peer_gone,
-	.on_broken = on_peer_broken,
 };
 
 static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_t generation, int fd)

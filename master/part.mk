@@ -9,3 +9,9 @@ libpostconfig_a_SOURCES = \
 	master/config_names.c master/config_outline.c master/config_outline.h master/config_private.h \
 	master/config_show.c master/config_show.h
 CONFIG_LIBS = libpostconfig.a libwire.a $(BASE_LIBS) $(CONFUSE_LIBS)
+
+# What runs.
+MASTER_CORE = master/supervise.c master/supervise.h master/wires.c master/wires.h master/deaths.c master/deaths.h
+check_PROGRAMS += tests/unit/t_supervise
+tests_unit_t_supervise_SOURCES = tests/unit/t_supervise.c $(MASTER_CORE)
+tests_unit_t_supervise_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)

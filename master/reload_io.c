@@ -1,0 +1,215 @@
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/random.h"
+#include "master/config.h"
+#include "master/folders.h"
+#include "master/notify.h"
+#include "master/server_io.h"
+#include "master/tables.h"
+
+#define RELAYS_MAX 4
+#define SMTPDS_MAX 8
+
+struct plan server_plan(const struct settings *s)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n = cores < 1 ? 1 : (unsigned)cores;
+	struct plan plan = { .smtpd = (unsigned)s->workers.mx, .relay = (unsigned)s->workers.relay };
+
+	if (plan.smtpd == 0)
+		plan.smtpd = n < SMTPDS_MAX ? n : SMTPDS_MAX;
+	if (plan.relay == 0)
+		plan.relay = n < RELAYS_MAX ? n : RELAYS_MAX;
+	return plan;
+}
+
+/* ---- a new configuration ---------------------------------------------------------- */
+
+static bool is_changed(const char *was, const char *is, const char *name, struct buf *words)
+{
+	if (strcmp(was, is) == 0)
+		return false;
+	buf_printf(words, "a change of `%s` needs a restart: it is %s, and would be %s\n", name, was, is);
+	return true;
+}
+
+static bool needs_restart(const struct settings *was, const struct settings *is, struct buf *words)
+{
+	bool state = is_changed(was->top.state, is->top.state, "state", words);
+	bool runtime = is_changed(was->top.runtime, is->top.runtime, "runtime", words);
+	bool user = is_changed(was->top.user, is->top.user, "user", words);
+
+	return state || runtime || user;
+}
+
+/* Everything that could go wrong is tried before anything is changed. */
+static bool prepare(struct server *s, struct settings **next, struct bindings *bound, struct buf *words)
+{
+	struct certificates *certificates;
+	struct buf problems;
+	bool good;
+
+	*next = NULL;
+	if (config_load(s->file, next, words) != PR_OK || needs_restart(s->settings, *next, words))
+		return false;
+	buf_clear(words);
+	buf_init(&problems, COMPLAINTS_MAX);
+	certificates = certificates_read(*next, loop_now(s->loop).wall_ms, &problems);
+	good = problems.len == 0;
+	if (!good)
+		buf_add(words, buf_span(&problems));
+	buf_fini(&problems);
+	certificates_free(&certificates);
+	return good && folders_make_mail(*next, &s->ids, words) == PR_OK && bind_open(*next, &s->bound, bound, words) == PR_OK;
+}
+
+static void take_settings(struct server *s, struct settings *next, const struct bindings *bound)
+{
+	settings_free(&s->old_settings);
+	s->old_settings = s->settings;
+	s->settings = next;
+	next->generation = ++s->generation;
+	bind_close(&s->bound, bound);
+	s->bound = *bound;
+	report_settings(&s->report, next);
+	server_rewatch(s);
+}
+
+static void refuse(struct server *s, struct span words)
+{
+	report_reason(&s->report, EV_CONFIG_REJECTED, words);
+	answer_reloads(s, EX_CONFIG, words);
+	notify_ready();
+}
+
+void server_reload_now(struct server *s)
+{
+	static struct bindings bound;	/* 150 KiB, too much for a stack */
+	struct drain_times times;
+	struct settings *next;
+	struct plan plan;
+	struct buf words;
+
+	answers_begin_joined(s);
+	notify_reloading();
+	buf_init(&words, COMPLAINTS_MAX);
+	if (prepare(s, &next, &bound, &words)) {
+		take_settings(s, next, &bound);
+		times = (struct drain_times){ .idle_ms = next->reload.idle, .deadline_ms = next->reload.deadline };
+		plan = server_plan(next);
+		supervise_reload(&s->core, &plan, s->generation, times, loop_now(s->loop).mono_ms);
+	} else {
+		settings_free(&next);
+		refuse(s, buf_span(&words));
+	}
+	buf_fini(&words);
+}
+
+void server_reload(struct server *s)
+{
+	if (supervise_may_reload(&s->core))
+		server_reload_now(s);
+	server_perform(s);
+}
+
+/* ---- files that changed -------------------------------------------------------------- */
+
+enum watched_kind { WATCH_CERTIFICATES, WATCH_TABLES };
+
+static void watch_certificate(void *arg, const char *path)
+{
+	watch_file(arg, WATCH_CERTIFICATES, path);
+}
+
+static void watch_table(void *arg, const char *path)
+{
+	watch_file(arg, WATCH_TABLES, path);
+}
+
+static void tell_certificates(struct server *s)
+{
+	struct certificates *c = server_certificates(s);
+	struct event ev;
+
+	EACH_CHILD(node, s) {
+		struct child *child = child_of(unit_at(node));
+
+		if (child && child->channel && child->unit->role == ROLE_SMTPD)
+			certificates_tell(c, child->channel);
+	}
+	event_begin(&ev, EV_TLS_LOADED, loop_now(s->loop).wall_ms, NULL);
+	event_num(&ev, EF_COUNT, certificates_count(c));
+	report_event(&s->report, &ev);
+}
+
+/* On any doubt the old ones stay: all of what is there now checks, or nothing of it counts. */
+static void certificates_changed(struct server *s)
+{
+	struct buf problems;
+
+	buf_init(&problems, COMPLAINTS_MAX);
+	certificates_free(&s->certificates);
+	s->certificates = certificates_read(s->settings, loop_now(s->loop).wall_ms, &problems);
+	if (problems.len == 0 && certificates_count(s->certificates) > 0)
+		tell_certificates(s);
+	else
+		report_reason(&s->report, EV_TLS_REJECTED, problems.len ? buf_span(&problems) : SPAN("no certificate is left"));
+	certificates_free(&s->certificates);
+	buf_fini(&problems);
+}
+
+static void on_changed(void *arg, unsigned kind)
+{
+	struct server *s = arg;
+
+	server_rewatch(s);
+	if (kind == WATCH_CERTIFICATES)
+		certificates_changed(s);
+	else
+		EACH_CHILD(node, s)
+			if (unit_at(node)->role == ROLE_AUTH && child_of(unit_at(node)))
+				child_tell_tables(child_of(unit_at(node)));
+}
+
+/* Before anything is told of the files: what changes after this is seen. */
+void server_rewatch(struct server *s)
+{
+	if (!s->watch)
+		s->watch = watch_new(s->loop, on_changed, s);
+	watch_begin(s->watch);
+	certificates_files(s->settings, watch_certificate, s->watch);
+	tables_files(s->settings, watch_table, s->watch);
+	watch_end(s->watch);
+}
+
+struct certificates *server_certificates(struct server *s)
+{
+	struct buf problems;
+
+	if (s->certificates)
+		return s->certificates;
+	buf_init(&problems, COMPLAINTS_MAX);
+	s->certificates = certificates_read(s->settings, loop_now(s->loop).wall_ms, &problems);
+	if (problems.len > 0)
+		report_reason(&s->report, EV_TLS_REJECTED, buf_span(&problems));
+	buf_fini(&problems);
+	return s->certificates;
+}
+
+/* ---- session tickets -------------------------------------------------------------------- */
+
+/* The newest first; the one before it is still understood. */
+void server_rotate_tickets(struct server *s)
+{
+	memmove(s->ticket_keys + TICKET_KEY_LEN, s->ticket_keys, (size_t)TICKET_KEY_LEN * (TICKET_KEYS - 1));
+	random_bytes(s->ticket_keys, TICKET_KEY_LEN);
+	if (s->n_ticket_keys < TICKET_KEYS)
+		s->n_ticket_keys++;
+	EACH_CHILD(node, s)
+		if (unit_at(node)->role == ROLE_SMTPD && child_of(unit_at(node)))
+			child_tell_tickets(child_of(unit_at(node)));
+	deadline_set(s->loop, &s->ticket_due, loop_now(s->loop).mono_ms + TICKET_ROTATE_MS);
+}
