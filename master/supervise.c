@@ -8,13 +8,18 @@
 #define SET(role) (1u << (role))
 #define REPLACED (SET(ROLE_SMTPD) | SET(ROLE_RELAY) | SET(ROLE_LOCAL))
 
-/* Who ends when: nobody before those that may still need it. */
-static const unsigned stop_stages[] = {
-	0,
-	SET(ROLE_SMTPD),
-	SET(ROLE_SPOOL) | SET(ROLE_RELAY) | SET(ROLE_LOCAL),
-	SET(ROLE_AUTH),
-	SET(ROLE_EVENTS),
+/* Who ends when: nobody before those that may still need it. Auth and events
+ * have nothing to wait for. All together must be under the 60 s that the
+ * service manager waits. */
+static const struct {
+	unsigned roles;
+	int64_t deadline_ms;
+} stop_stages[] = {
+	{ 0, 0 },
+	{ SET(ROLE_SMTPD), STOP_DEADLINE_MS },
+	{ SET(ROLE_SPOOL) | SET(ROLE_RELAY) | SET(ROLE_LOCAL), STOP_DEADLINE_MS },
+	{ SET(ROLE_AUTH), STOP_LAST_MS },
+	{ SET(ROLE_EVENTS), STOP_LAST_MS },
 };
 #define LAST_STAGE (sizeof(stop_stages) / sizeof(*stop_stages) - 1)
 
@@ -190,15 +195,18 @@ static void kill_unit(struct supervise *s, struct unit *u)
 static void drain(struct supervise *s, struct unit *u, struct drain_times times, int64_t now)
 {
 	bool serves = u->state == UNIT_READY && !s->is_hurried;
+	int64_t kill_at = now + times.deadline_ms + KILL_GRACE_MS;
 
-	if (u->state == UNIT_DRAINING)
+	if (u->state == UNIT_DRAINING) {
+		u->due_at = u->due_at < kill_at || u->is_condemned ? u->due_at : kill_at;
 		return;
+	}
 	if (u->state == UNIT_WAITING) {
 		forget(s, u);
 		return;
 	}
 	u->state = UNIT_DRAINING;
-	u->due_at = serves ? now + times.deadline_ms + KILL_GRACE_MS : INT64_MAX;
+	u->due_at = serves ? kill_at : INT64_MAX;
 	if (serves)
 		effect_add(s, DO_DRAIN, u)->times = times;
 	else
@@ -250,23 +258,23 @@ static void settle_generations(struct supervise *s, int64_t now)
 static bool stage_is_over(const struct supervise *s)
 {
 	LIST_EACH(node, &s->units)
-		if (stop_stages[s->stop_stage] & SET(unit_of(node)->role))
+		if (stop_stages[s->stop_stage].roles & SET(unit_of(node)->role))
 			return false;
 	return true;
 }
 
 static void settle_stop(struct supervise *s, int64_t now)
 {
-	const struct drain_times times = { .idle_ms = 0, .deadline_ms = STOP_DEADLINE_MS };
+	struct drain_times times = { .idle_ms = 0 };
 
 	while (stage_is_over(s)) {
 		if (s->stop_stage == LAST_STAGE) {
 			effect_add(s, DO_END, NULL);
 			return;
 		}
-		s->stop_stage++;
+		times.deadline_ms = stop_stages[++s->stop_stage].deadline_ms;
 		LIST_EACH_SAFE(node, &s->units)
-			if (stop_stages[s->stop_stage] & SET(unit_of(node)->role))
+			if (stop_stages[s->stop_stage].roles & SET(unit_of(node)->role))
 				drain(s, unit_of(node), times, now);
 	}
 }
@@ -306,7 +314,7 @@ static bool is_over(const struct supervise *s, const struct unit *u)
 	if (u->state == UNIT_DRAINING)
 		return true;
 	for (unsigned i = 1; i <= s->stop_stage; i++)
-		if (stop_stages[i] & SET(u->role))
+		if (stop_stages[i].roles & SET(u->role))
 			return true;
 	return false;
 }

@@ -21,8 +21,8 @@
 #define BACKOFF_RESET_MS SECONDS(60)	/* who lived this long begins anew */
 /* Of a program that should have ended by itself. */
 #define KILL_GRACE_MS    SECONDS(2)
-/* Each of the two stages of a stop that wait for others; together well under the 60 s of the systemd unit. */
-#define STOP_DEADLINE_MS SECONDS(20)
+#define STOP_DEADLINE_MS SECONDS(20)	/* for sessions, and then for deliveries under way */
+#define STOP_LAST_MS     SECONDS(5)
 
 enum unit_state {
 	UNIT_WAITING,		/* for its time to be started */
