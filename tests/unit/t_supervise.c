@@ -444,18 +444,15 @@ static void t_a_stop_ends_though_all_hang(void **state)
 	supervise_stop(&w.core, w.now);
 	perform(&w);
 	for (int i = 0; i < 1000 && w.ends == 0; i++) {
-		bool is_killed = false;
+		struct unit *killed = NULL;
 
-		pass(&w, supervise_due(&w.core) == INT64_MAX ? 0 : supervise_due(&w.core) - w.now);
-		LIST_EACH_SAFE(node, &w.core.units) {
-			struct unit *u = LIST_OWNER(node, struct unit, list);
-
-			if (u->is_condemned && !is_killed) {
-				is_killed = true;
-				die(&w, u);
-				break;
-			}
-		}
+		LIST_EACH(node, &w.core.units)
+			if (LIST_OWNER(node, struct unit, list)->is_condemned)
+				killed = LIST_OWNER(node, struct unit, list);
+		if (killed)
+			die(&w, killed);
+		else
+			pass(&w, supervise_due(&w.core) - w.now);
 	}
 	assert_int_equal(w.ends, 1);
 	assert_true(w.now - began < SECONDS(60));
