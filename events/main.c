@@ -14,6 +14,7 @@
 #include "loop/process.h"
 
 #define DEFAULT_MEMORY ((size_t)16 << 20)
+#define ORPHAN_MS      SECONDS(5)
 
 struct events {
 	struct process *process;
@@ -26,6 +27,7 @@ struct events {
 	uv_poll_t writable;	/* of standard error */
 	bool waits_writable;
 	bool can_wait;		/* false: standard error is a file, which is always writable */
+	unsigned n_programs;	/* peers that are not the command line */
 	int64_t end_at;		/* drain: give up on the log's reader; 0: not draining */
 	struct deadline ending;
 };
@@ -70,9 +72,12 @@ static void write_log(struct events *e)
 	wait_writable(e, e->output.lines.len > 0);
 }
 
+/* All others end before us: what they said was read when their channels are gone. */
 static void end_when_written(struct events *e)
 {
-	if (e->end_at && (e->output.lines.len == 0 || loop_now(e->loop).mono_ms >= e->end_at))
+	bool is_told = e->n_programs == 0 && e->output.lines.len == 0;
+
+	if (e->end_at && (is_told || loop_now(e->loop).mono_ms >= e->end_at))
 		process_end(e->process, 0);
 }
 
@@ -207,7 +212,8 @@ static void on_peer_gone(void *owner, struct channel *ch)
 {
 	struct peer *p = owner;
 
-	(void)ch;
+	if (channel_peer(ch) != ROLE_CTL)
+		p->events->n_programs--;
 	search_free(&p->search);
 	deadline_clear(p->events->loop, &p->slice);
 	mem_free(p);
@@ -225,6 +231,8 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 
 	(void)generation;
 	p->events = e;
+	if (peer != ROLE_CTL)
+		e->n_programs++;
 	deadline_init(&p->slice, on_slice);
 	p->channel = channel_open_take(e->loop, fd, ROLE_EVENTS, peer, instance, &peer_handlers, p);
 }
@@ -257,7 +265,6 @@ static void on_begin(void *owner)
 	process_ready(((struct events *)owner)->process);
 }
 
-/* It is drained after all others: what they said is read by now, and is written here. */
 static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
 {
 	struct events *e = owner;
@@ -265,6 +272,12 @@ static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
 	(void)idle_ms;
 	e->end_at = loop_now(e->loop).mono_ms + deadline_ms;
 	deadline_set(e->loop, &e->ending, e->end_at);
+}
+
+/* The others end too: what they still have to say is waited for. */
+static void on_orphan(void *owner)
+{
+	on_drain(owner, 0, ORPHAN_MS);
 }
 
 static void on_status(void *owner, struct buf *words)
@@ -282,6 +295,7 @@ static const struct process_handlers handlers = {
 	.on_verb = on_verb,
 	.on_begin = on_begin,
 	.on_drain = on_drain,
+	.on_orphan = on_orphan,
 	.on_status = on_status,
 };
 

@@ -1,0 +1,311 @@
+"""The master: what runs, what comes back, what a reload keeps, who may ask."""
+import contextlib, glob, json, os, re, signal, socket, struct, subprocess, time
+
+import pytest
+
+from conftest import BUILD, PATIENCE, SANITIZED, USER, until
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+ROLES = [("smtpd", "smtpd"), ("auth", "auth"), ("spool", "spool"), ("delivery", "relay"), ("delivery", "local"), ("events", "events")]
+
+
+def facts(pid):
+    """/proc/PID/status as a dict."""
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def settled(server):
+    """All serve: as many children as roles need, and each took its sandbox."""
+    until(lambda: len(server.children()) >= 6 and all(server.children(*role) for role in ROLES))
+    server.send()
+
+
+def rows(server):
+    return {row["name"]: row for row in server.json("status")}
+
+
+# ---- what runs -------------------------------------------------------------------------
+
+
+@as_root
+def test_children_are_confined_users(running):
+    settled(running)
+    for program, role in ROLES:
+        for pid in running.children(program, role):
+            f = facts(pid)
+            assert set(f["Uid"].split()) != {"0"} and "0" not in f["Uid"].split(), (role, f["Uid"])
+            assert "0" not in f["Gid"].split()
+            assert int(f["CapEff"], 16) == 0 and int(f["CapPrm"], 16) == 0 and int(f["CapAmb"], 16) == 0, role
+            assert f["NoNewPrivs"] == "1" and f["Seccomp"] == "2", role
+
+
+@as_root
+def test_the_master_keeps_six_capabilities(running):
+    f = facts(running.process.pid)
+    six = sum(1 << n for n in (0, 2, 5, 6, 7, 10))  # CHOWN, DAC_READ_SEARCH, KILL, SETGID, SETUID, NET_BIND_SERVICE
+    assert int(f["CapEff"], 16) == int(f["CapPrm"], 16) == int(f["CapBnd"], 16) == six
+    assert int(f["CapInh"], 16) == int(f["CapAmb"], 16) == 0
+
+
+def test_children_have_only_the_descriptors_they_need(running):
+    settled(running)
+    for program, role in ROLES:
+        for pid in running.children(program, role):
+            kinds = {}
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    kinds[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+            assert kinds[0] == kinds[1] == "/dev/null"
+            for number, what in kinds.items():
+                allowed = re.match(r"socket:|anon_inode:|/dev/null$|pipe:", what) or number == 2
+                if role == "spool":
+                    allowed = allowed or what.startswith(f"{running.state}/spool")
+                if role == "local":
+                    allowed = allowed or what.startswith(f"{running.folder}/mail")
+                if role == "auth":
+                    allowed = allowed or what.startswith(f"{running.state}/users") or what.startswith(f"{running.state}/aliases")
+                assert allowed, f"{role} has {number} -> {what}"
+
+
+def test_status_tells_who_runs(running):
+    settled(running)
+    told = rows(running)
+    assert told["master"]["pid"] == running.process.pid
+    for program, role in ROLES:
+        assert told[f"{role}/0"]["pid"] in running.children(program, role)
+        assert told[f"{role}/0"]["restarts"] == 0
+
+
+# ---- death ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program,role", ROLES)
+def test_a_killed_child_comes_back_and_serves(running, program, role):
+    settled(running)
+    victims = set(running.children(program, role))
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: len(set(running.children(program, role)) - victims) >= len(victims))
+
+    def accepted():
+        with contextlib.suppress(Exception):
+            return running.send(body=f"after the death of {role}")
+    until(accepted)
+    until(lambda: any(f"after the death of {role}".encode() in mail for mail in running.mails()))
+    if role != "events":
+        until(lambda: "process.died" in running.log() or "ended" in running.log())
+
+
+def test_a_hundred_deaths_of_a_role_end_nothing(running):
+    settled(running)
+    count = 20 if SANITIZED else 100
+    for _ in range(count):
+        # Waits double up to 10 s: one death each of different workers keeps the test short.
+        pids = running.children()
+        os.kill(pids[_ % len(pids)], signal.SIGSEGV if _ % 2 else signal.SIGKILL)
+        time.sleep(0.02)
+    assert running.process.poll() is None
+
+    def accepted():
+        with contextlib.suppress(Exception):
+            return running.send(body="after all")
+    until(accepted, 60)
+    until(lambda: any(b"after all" in mail for mail in running.mails()), 60)
+
+
+# ---- reload and stop -----------------------------------------------------------------------
+
+
+def test_a_reload_keeps_connections_and_their_transactions(running):
+    settled(running)
+    with running.smtp() as client:
+        client.ehlo()
+        client.mail("before@example.net")
+        old = set(running.children("smtpd"))
+        running.reload()
+        assert client.rcpt("alice@example.test")[0] == 250
+        code, text = client.data("Subject: over a reload\r\n\r\nstill here\r\n")
+        assert code == 250, text
+        assert set(running.children("smtpd")) - old
+    until(lambda: any(b"over a reload" in mail for mail in running.mails()))
+
+
+def test_no_connection_is_refused_while_it_reloads(running):
+    settled(running)
+    done = subprocess.Popen([running.postrider, "-c", running.file, "reload"], env=running.environment)
+    greeted = 0
+    while done.poll() is None or greeted < 20:
+        with socket.create_connection(("127.0.0.1", running.port), PATIENCE) as s:
+            s.settimeout(PATIENCE)
+            assert s.recv(4) == b"220 "
+        greeted += 1
+    assert done.returncode == 0 and greeted >= 20
+
+
+def test_a_configuration_that_does_not_check_leaves_the_old_one(running):
+    settled(running)
+    old = set(running.children())
+    running.extra = "nonsense = 1"
+    done = running.reload(check=False)
+    assert done.returncode == 78 and "nonsense" in done.stderr + done.stdout
+    assert set(running.children()) == old
+    running.send(body="the old one serves")
+    until(lambda: "config.rejected" in running.log() or "nonsense" in running.log())
+
+
+def test_what_needs_a_restart_says_so(running):
+    running.config = running.text().replace(f'{running.folder}/state"', f'{running.folder}/other"')
+    done = running.reload(check=False)
+    assert done.returncode == 78 and "needs a restart" in done.stderr + done.stdout
+
+
+def test_a_new_listener_counts_after_a_reload_and_an_old_one_stays(running):
+    from conftest import free_port
+    port = free_port()
+    running.extra = f'listen second {{ address = "127.0.0.1" port = {port} }}'
+    running.reload()
+    for p in (running.port, port):
+        with socket.create_connection(("127.0.0.1", p), PATIENCE) as s:
+            s.settimeout(PATIENCE)
+            assert s.recv(4) == b"220 "
+
+
+def test_sigterm_drains(running):
+    settled(running)
+    children = running.children()
+    assert running.stop() == 0
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children))
+    log = running.log()
+    assert "stopping" in log
+
+
+def test_a_stop_lets_a_transaction_end(running):
+    with running.smtp() as client:
+        client.ehlo()
+        client.mail("before@example.net")
+        client.rcpt("alice@example.test")
+        running.process.terminate()
+        time.sleep(0.3)
+        code, text = client.data("Subject: at the end\r\n\r\nstill in time\r\n")
+        assert code == 250, text
+        with contextlib.suppress(Exception):
+            client.quit()
+    assert running.process.wait(PATIENCE * 2) == 0
+    running.start()
+    until(lambda: any(b"at the end" in mail for mail in running.mails()))
+
+
+# ---- what keeps it from starting --------------------------------------------------------------
+
+
+def failed_start(server):
+    server.write()
+    server.give()
+    return subprocess.run([server.postrider, "-c", server.file, "serve"], capture_output=True, text=True, env=server.environment, timeout=PATIENCE)
+
+
+def test_a_port_in_use_is_said_in_one_line(server):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        server.port = s.getsockname()[1]
+        done = failed_start(server)
+    assert done.returncode == 69
+    assert f"port {server.port}" in done.stderr and "ss -ltnp" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_second_server_says_who_has_the_state(running):
+    config = running.text()
+    from conftest import free_port
+    running.config = config.replace(f"port = {running.port}", f"port = {free_port()}").replace('/run"', '/run2"')
+    os.makedirs(f"{running.folder}/run2", exist_ok=True)
+    done = failed_start(running)
+    assert done.returncode == 75 and str(running.process.pid) in done.stderr
+
+
+@as_root
+def test_a_missing_user_is_said_with_what_makes_it(server):
+    server.config = server.text() + "user = nobody-knows-me\n"
+    done = failed_start(server)
+    assert done.returncode == 67 and "useradd" in done.stderr and "nobody-knows-me" in done.stderr
+
+
+def test_a_broken_configuration_is_78(server):
+    server.config = "hostname = \n"
+    done = failed_start(server)
+    assert done.returncode == 78 and "postrider.conf:1" in done.stderr
+
+
+# ---- the control socket ---------------------------------------------------------------------------
+
+
+@as_root
+def test_the_control_socket_refuses_other_users(running):
+    path = f"{running.folder}/run/control"
+    os.chmod(path, 0o666)
+    code = f"""
+import os, socket, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.settimeout(5)
+s.connect({path!r})
+sys.exit(0 if s.recv(10) == b"" else 1)
+"""
+    assert subprocess.run(["/usr/bin/python3", "-c", code], timeout=PATIENCE).returncode == 0
+
+
+def test_a_client_of_the_control_socket_that_talks_nonsense_costs_nothing(running):
+    for nonsense in (b"x", b"\xff" * 60000, struct.pack("<HI", 1, 4) + b"abcd", struct.pack("<HI", 65535, 0)):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(PATIENCE)
+            s.connect(f"{running.folder}/run/control")
+            s.send(nonsense)
+            assert s.recv(10) == b""
+    assert rows(running)["master"]["pid"] == running.process.pid
+
+
+# ---- events -------------------------------------------------------------------------------------------
+
+
+def test_a_log_that_nobody_reads_slows_no_mail(server):
+    server.write()
+    for user in ("alice@example.test", "bob@example.test"):
+        server.add_user(user)
+    server.give()
+    read, write = os.pipe()
+    server.process = subprocess.Popen([server.postrider, "-c", server.file, "serve"], stdin=subprocess.DEVNULL, stderr=write,
+                                      env=server.environment, start_new_session=True)
+    os.close(write)
+    try:
+        server.wait_up()
+        began = time.monotonic()
+        with server.smtp() as client:
+            for n in range(600):
+                for _ in range(3):
+                    client.docmd("RCPT", "TO:<nobody@nowhere.example>")
+                client.rset()
+                if n % 90 == 89:
+                    client.quit()
+                    client.connect("127.0.0.1", server.port)
+                    client.ehlo()
+    except Exception:  # the server may end a session of so many errors; what counts is that mail goes on
+        pass
+    try:
+        server.send(body="through it all")
+        server.wait_mails(1)
+    finally:
+        os.close(read)
+        server.stop()
+
+
+def test_json_lines(server):
+    server.extra = "log { format = json }"
+    server.start()
+    server.send()
+    until(lambda: "delivery.delivered" in server.log())
+    events = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    names = [e["ev"] for e in events]
+    assert {"started", "ready", "message.accepted", "delivery.delivered"} <= set(names)
+    accepted = next(e for e in events if e["ev"] == "message.accepted")
+    assert len(accepted["id"]) == 26 and accepted["v"] == 1
