@@ -4,6 +4,7 @@ libwire_a_SOURCES = \
 	wire/codec.c wire/codec.h wire/verbs.h wire/verbs.def \
 	wire/pending.c wire/pending.h \
 	wire/event.c wire/event.h wire/events.def \
+	wire/filter.c wire/filter.h \
 	wire/settings.c wire/settings.def wire/settings.h wire/settings_code.c wire/settings_value.c wire/settings_value.h
 
 check_PROGRAMS += tests/unit/t_settings
@@ -14,3 +15,12 @@ FUZZERS += tests/fuzz/f_settings
 tests_fuzz_f_settings_SOURCES = tests/fuzz/f_settings.c
 tests_fuzz_f_settings_LDADD = libwire.a $(BASE_LIBS)
 tests_fuzz_f_settings_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+check_PROGRAMS += tests/unit/t_filter
+tests_unit_t_filter_SOURCES = tests/unit/t_filter.c
+tests_unit_t_filter_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_filter
+tests_fuzz_f_filter_SOURCES = tests/fuzz/f_filter.c
+tests_fuzz_f_filter_LDADD = libwire.a $(BASE_LIBS)
+tests_fuzz_f_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
