@@ -206,7 +206,8 @@ static void rule(struct filter *f, uint32_t action, int call, unsigned n, const 
 {
 	int error = seccomp_rule_add_array(f->ctx, action, call, n, args);
 
-	if (error && error != -EEXIST && !f->error)
+	/* EEXIST: allowed already; EACCES: what happens anyhow. */
+	if (error && error != -EEXIST && error != -EACCES && !f->error)
 		f->error = error;
 }
 
