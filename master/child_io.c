@@ -90,7 +90,7 @@ static void on_verb(void *owner, struct channel *ch, enum wire_verb verb, const 
 	}
 }
 
-/* Its death is told by SIGCHLD; who closes the channel and lives is ended. */
+/* Its death is told by SIGCHLD, which comes a little later. */
 static void on_gone(void *owner, struct channel *ch)
 {
 	struct child *c = owner;
@@ -98,8 +98,8 @@ static void on_gone(void *owner, struct channel *ch)
 	if (c->server->report.events == ch)
 		c->server->report.events = NULL;
 	c->channel = NULL;
-	if (c->pid > 0)
-		kill(c->pid, SIGKILL);
+	supervise_left(&c->server->core, c->unit, loop_now(c->server->loop).mono_ms);
+	server_perform(c->server);
 }
 
 static void on_broken(void *owner, struct channel *ch, const char *why)

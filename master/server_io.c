@@ -169,12 +169,16 @@ static void watch_signals(struct server *s)
 
 
 /* Children get an open file of their own, for not to block on a reader is a property of the open file, and this one may
- * be the terminal of somebody's shell. A socket can't be opened again; that one is a service manager's, for us alone. */
+ * be the terminal of somebody's shell. A file on a disk never blocks, and is shared for its offset. A socket can't be
+ * opened again; that one is a service manager's, for us alone. */
 static int open_log(void)
 {
-	int fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	int flags;
+	struct stat st;
+	int fd, flags;
 
+	if (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		return STDERR_FILENO;
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	flags = fcntl(STDERR_FILENO, F_GETFL);

@@ -335,12 +335,19 @@ void supervise_died(struct supervise *s, struct unit *u, int64_t now)
 	settle(s, now);
 }
 
+void supervise_left(struct supervise *s, struct unit *u, int64_t now)
+{
+	if (unit_is_alive(u) && !u->is_condemned && u->due_at > now + KILL_GRACE_MS)
+		u->due_at = now + KILL_GRACE_MS;
+	settle(s, now);
+}
+
 void supervise_tick(struct supervise *s, int64_t now)
 {
 	LIST_EACH(node, &s->units) {
 		struct unit *u = unit_of(node);
 
-		if (u->state == UNIT_DRAINING && u->due_at <= now) {
+		if (unit_is_alive(u) && u->due_at <= now) {
 			u->due_at = INT64_MAX;
 			kill_unit(s, u);
 		}

@@ -38,7 +38,7 @@ struct unit {
 	uint16_t instance;
 	uint32_t generation;
 	enum unit_state state;
-	int64_t due_at;		/* WAITING: to be started; DRAINING: to be killed; else INT64_MAX */
+	int64_t due_at;		/* WAITING: to be started; alive: to be killed, or INT64_MAX */
 	int64_t since;		/* started at */
 	int64_t backoff_ms;
 	uint32_t restarts;
@@ -99,6 +99,8 @@ void unit_free(struct unit *u);
 void supervise_start(struct supervise *s, const struct plan *plan, uint32_t generation, int64_t now);
 void supervise_ready(struct supervise *s, struct unit *u, int64_t now);
 void supervise_died(struct supervise *s, struct unit *u, int64_t now);
+/* It closed its channel: it ends, or is ended. */
+void supervise_left(struct supervise *s, struct unit *u, int64_t now);
 void supervise_tick(struct supervise *s, int64_t now);
 
 /* May a reload be done now? If not it is joined with what waits, and DO_RELOAD comes. */

@@ -250,6 +250,26 @@ static void t_who_breaks_the_protocol_is_killed_once_and_started_again(void **st
 	world_fini(&w);
 }
 
+static void t_who_closes_its_channel_and_lives_is_killed(void **state)
+{
+	struct world w;
+	struct unit *u;
+
+	(void)state;
+	world_init(&w, true);
+	u = find(&w, ROLE_LOCAL, 0, 1);
+	supervise_left(&w.core, u, w.now);
+	pass(&w, KILL_GRACE_MS - 1);
+	assert_int_equal(w.kills, 0);
+	pass(&w, 1);
+	assert_int_equal(w.kills, 1);
+	die(&w, u);
+	pass(&w, 100);
+	assert_int_equal(u->state, UNIT_READY);
+	assert_true(u->due_at == INT64_MAX);
+	world_fini(&w);
+}
+
 /* ---- reload --------------------------------------------------------------------- */
 
 static void reload(struct world *w, uint32_t generation)
@@ -531,6 +551,7 @@ int main(void)
 		cmocka_unit_test(t_who_comes_back_is_wired_to_all_who_live),
 		cmocka_unit_test(t_smtpd_waits_for_a_spool),
 		cmocka_unit_test(t_who_breaks_the_protocol_is_killed_once_and_started_again),
+		cmocka_unit_test(t_who_closes_its_channel_and_lives_is_killed),
 		cmocka_unit_test(t_the_old_drain_when_all_new_serve),
 		cmocka_unit_test(t_who_does_not_end_is_killed_after_the_deadline),
 		cmocka_unit_test(t_reloads_that_come_meanwhile_are_joined),
