@@ -85,6 +85,7 @@ static enum pr_err add(struct bindings *out, const struct bindings *old, const s
 	const struct set_listen *l = &s->listen[listener];
 	struct bound b = { .listen = (uint16_t)listener };
 	const struct bound *known;
+	enum pr_err err;
 
 	if (!make_address(address, l->port, &b) || out->n == BIND_MAX) {
 		buf_printf(words, "listen %s: too many addresses, or %s is none", l->title, address);
@@ -98,8 +99,9 @@ static enum pr_err add(struct bindings *out, const struct bindings *old, const s
 	}
 	if (optional && has_no_ipv6(&b))
 		return PR_OK;
+	err = errno == EACCES || errno == EPERM ? PR_DENIED : PR_IO;
 	complain(l, address, words);
-	return PR_DENIED;
+	return err;
 }
 
 static enum pr_err add_listener(struct bindings *out, const struct bindings *old, const struct settings *s, unsigned i, struct buf *words)

@@ -27,7 +27,7 @@ struct bindings {
 };
 
 /* Opens what s configures and `old` does not have; what both have is in both. Nothing is closed. On failure
- * *out holds nothing, what was opened is closed, and words say which port, why, and what helps. */
+ * *out holds nothing, what was opened is closed, and words say which port, why, and what helps; PR_DENIED: only rights lack. */
 enum pr_err bind_open(const struct settings *s, const struct bindings *old, struct bindings *out, struct buf *words) MUST_USE;
 /* Closes what `b` has and `kept` (may be NULL) has not. */
 void bind_close(struct bindings *b, const struct bindings *kept);

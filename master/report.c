@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+#define QUEUED_MAX ((size_t)1 << 20)	/* bytes that wait for `events` */
+
 void report_init(struct report *r)
 {
 	*r = (struct report){ .level = LOG_LEVEL_INFO };
@@ -31,6 +33,8 @@ void report_event(struct report *r, const struct event *ev)
 {
 	struct event_view v;
 
+	if (r->events && channel_queued(r->events) > QUEUED_MAX)
+		return;		/* it hangs; it is told of by what else it does not do */
 	if (r->events) {
 		channel_put(r->events, WIRE_event, &(struct wire_event){ .bytes = event_bytes(ev) });
 		return;
@@ -51,6 +55,9 @@ void report_reason(struct report *r, enum event_code code, struct span lines)
 		struct span line = span_cut(&lines, '\n');
 		struct event ev;
 
+		/* The quoted line and the caret below a complaint are for a terminal. */
+		if (line.len == 0 || line.at[0] == ' ')
+			continue;
 		event_begin(&ev, code, clock_now().wall_ms, NULL);
 		event_text(&ev, EF_REASON, line);
 		report_event(r, &ev);

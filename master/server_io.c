@@ -38,21 +38,33 @@ static void tell_loaded(struct server *s)
 	report_event(&s->report, &ev);
 }
 
-static void apply_settings(struct server *s, struct unit *u)
+static void tell_unserved(struct server *s)
 {
-	if (!child_of(u))
-		return;
-	child_tell_settings(child_of(u), s->settings);
-	if (u->role == ROLE_AUTH)
-		child_tell_tables(child_of(u));
+	for (unsigned i = 0; i < s->settings->n_listen; i++) {
+		struct event ev;
+
+		if (bind_is_served(&s->settings->listen[i]))
+			continue;
+		event_begin(&ev, EV_CONFIG_LOADED, loop_now(s->loop).wall_ms, NULL);
+		event_text(&ev, EF_LISTENER, span_of_text(s->settings->listen[i].title));
+		event_text(&ev, EF_REASON, SPAN("is not opened: logins are not served yet"));
+		report_event(&s->report, &ev);
+	}
 }
 
-static void tell_drain(struct unit *u, struct drain_times times)
+static void apply_settings(struct child *c)
+{
+	child_tell_settings(c, c->server->settings);
+	if (c->unit->role == ROLE_AUTH)
+		child_tell_tables(c);
+}
+
+static void tell_drain(struct child *c, struct drain_times times)
 {
 	struct wire_drain told = { .idle_ms = (uint32_t)times.idle_ms, .deadline_ms = (uint32_t)times.deadline_ms };
 
-	if (child_of(u) && child_of(u)->channel)
-		channel_put(child_of(u)->channel, WIRE_drain, &told);
+	if (c->channel)
+		channel_put(c->channel, WIRE_drain, &told);
 }
 
 static void do_effect(struct server *s, const struct effect *e)
@@ -66,16 +78,26 @@ static void do_effect(struct server *s, const struct effect *e)
 		if (c && c->channel)
 			channel_put(c->channel, WIRE_begin, &(struct wire_begin){ .none = 0 });
 		break;
-	case DO_SETTINGS: apply_settings(s, e->unit); break;
-	case DO_DRAIN: tell_drain(e->unit, e->times); break;
+	case DO_SETTINGS:
+		if (c)
+			apply_settings(c);
+		break;
+	case DO_DRAIN:
+		if (c)
+			tell_drain(c, e->times);
+		break;
 	case DO_KILL:
 		if (c && c->pid > 0)
 			kill(c->pid, SIGKILL);
 		break;
 	case DO_FORGET: child_forget(e->unit); break;
-	case DO_TELL_READY: tell_ready(s); break;
+	case DO_TELL_READY:
+		tell_unserved(s);
+		tell_ready(s);
+		break;
 	case DO_TELL_SERVES:
 		tell_loaded(s);
+		tell_unserved(s);
 		answer_reloads(s, EX_OK, SPAN_NONE);
 		notify_ready();
 		break;
@@ -230,8 +252,11 @@ static int acquire(struct server *s, int *control, struct buf *words)
 	exit = check_certificates(s, words);
 	if (exit != EX_OK)
 		return exit;
-	if (bind_open(s->settings, NULL, &s->bound, words) != PR_OK)
-		return EX_UNAVAILABLE;
+	switch (bind_open(s->settings, NULL, &s->bound, words)) {
+	case PR_OK: break;
+	case PR_DENIED: return EX_NOPERM;
+	default: return EX_UNAVAILABLE;
+	}
 	if (control_bind(s->settings->top.runtime, &s->ids, control, words) != PR_OK)
 		return EX_CANTCREAT;
 	if (s->ids.is_root && privileges_keep_few() != PR_OK) {
