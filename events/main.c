@@ -15,6 +15,10 @@
 
 #define DEFAULT_MEMORY ((size_t)16 << 20)
 #define ORPHAN_MS      SECONDS(5)
+/* Lines wait this long for others, so that a busy server has one write for many messages; nobody reads a log faster. */
+#define GATHER_MS      10
+#define GATHER_BYTES   65536
+#define RETRY_MS       SECONDS(1)	/* after an error: the disk of the log is full, its reader is gone */
 
 struct events {
 	struct process *process;
@@ -28,8 +32,9 @@ struct events {
 	bool waits_writable;
 	bool can_wait;		/* false: standard error is a file, which is always writable */
 	unsigned n_programs;	/* peers that are not the command line */
+	int64_t retry_at;	/* standard error is broken: not before this */
 	int64_t end_at;		/* drain: give up on the log's reader; 0: not draining */
-	struct deadline ending;
+	struct deadline ending, gathered;
 };
 
 /* Somebody who may send events, or ask for them. */
@@ -56,7 +61,12 @@ static void wait_writable(struct events *e, bool wait)
 		uv_poll_stop(&e->writable);
 }
 
-/* One write a turn. */
+static void log_broke(struct events *e)
+{
+	output_drop(&e->output);
+	e->retry_at = loop_now(e->loop).mono_ms + RETRY_MS;
+}
+
 static void write_log(struct events *e)
 {
 	struct span pending = output_pending(&e->output, loop_now(e->loop).wall_ms);
@@ -68,14 +78,14 @@ static void write_log(struct events *e)
 	if (n > 0)
 		output_wrote(&e->output, (size_t)n);
 	else if (n < 0 && errno != EAGAIN && errno != EINTR)
-		output_drop(&e->output);
+		log_broke(e);
 	wait_writable(e, e->output.lines.len > 0);
 }
 
 /* All others end before us: what they said was read when their channels are gone. */
 static void end_when_written(struct events *e)
 {
-	bool is_told = e->n_programs == 0 && e->output.lines.len == 0;
+	bool is_told = e->n_programs == 0 && (e->output.lines.len == 0 || e->retry_at > loop_now(e->loop).mono_ms);
 
 	if (e->end_at && (is_told || loop_now(e->loop).mono_ms >= e->end_at))
 		process_end(e->process, 0);
@@ -87,17 +97,37 @@ static void on_writable(uv_poll_t *poll, int status, int what)
 
 	(void)what;
 	if (status < 0)
-		output_drop(&e->output);
-	write_log(e);
+		log_broke(e);
+	else
+		write_log(e);
 	end_when_written(e);
+}
+
+static void on_gathered(struct deadline *d)
+{
+	struct events *e = LIST_OWNER(d, struct events, gathered);
+
+	if (!e->waits_writable)
+		write_log(e);
+}
+
+static void gather(struct events *e)
+{
+	int64_t now = loop_now(e->loop).mono_ms;
+	int64_t at = now + GATHER_MS > e->retry_at ? now + GATHER_MS : e->retry_at;
+	bool has_lines = e->output.lines.len > 0 || e->output.lost > 0;
+
+	if (now >= e->retry_at && (e->end_at || e->output.lines.len >= GATHER_BYTES))
+		on_gathered(&e->gathered);
+	else if (has_lines && !e->waits_writable && !heap_has(&e->gathered.node))
+		deadline_set(e->loop, &e->gathered, at);
 }
 
 static void on_turn_end(struct turn_end *te)
 {
 	struct events *e = LIST_OWNER(te, struct events, turn_end);
 
-	if (!e->waits_writable)
-		write_log(e);
+	gather(e);
 	end_when_written(e);
 }
 
@@ -315,6 +345,7 @@ int main(int argc, char **argv)
 	ring_init(&e.ring, DEFAULT_MEMORY);
 	output_init(&e.output);
 	deadline_init(&e.ending, on_ending);
+	deadline_init(&e.gathered, on_gathered);
 	open_log(&e);
 	e.turn_end.fn = on_turn_end;
 	loop_on_turn_end(e.loop, &e.turn_end);
