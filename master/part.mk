@@ -15,3 +15,8 @@ MASTER_CORE = master/supervise.c master/supervise.h master/wires.c master/wires.
 check_PROGRAMS += tests/unit/t_supervise
 tests_unit_t_supervise_SOURCES = tests/unit/t_supervise.c $(MASTER_CORE)
 tests_unit_t_supervise_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_doors
+tests_unit_t_doors_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_doors_SOURCES = tests/unit/t_doors.c master/bind.c master/file.c master/folders.c
+tests_unit_t_doors_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
