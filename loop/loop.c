@@ -117,14 +117,11 @@ static void on_turn_end(uv_prepare_t *prepare)
 	loop->now_known = false;	/* it sleeps now */
 }
 
-static void on_idle(uv_idle_t *idle)
+static void ready_run(struct loop *loop)
 {
-	struct loop *loop = idle->data;
-
 	struct list todo, *node;
 	struct ready *r;
 
-	uv_idle_stop(&loop->idle);
 	list_init(&todo);
 	list_add_first(&loop->ready, &todo);
 	list_remove(&loop->ready);
@@ -132,6 +129,12 @@ static void on_idle(uv_idle_t *idle)
 		r = LIST_OWNER(node, struct ready, list);
 		r->fn(r);
 	}
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	uv_idle_stop(idle);
+	ready_run(idle->data);
 }
 
 void loop_ready_soon(struct loop *loop, struct ready *r)
@@ -181,6 +184,7 @@ void loop_free(struct loop **where)
 	if (!loop)
 		return;
 	*where = NULL;
+	ready_run(loop);
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
 	uv_close((uv_handle_t *)&loop->idle, NULL);
 	uv_close((uv_handle_t *)&loop->timer, NULL);

@@ -1,13 +1,16 @@
 # loop: what is built here, and the tests of it. Objects are taken as they
 # are named: a program without TLS links no OpenSSL beyond libcrypto's digests.
 LOOP_LIBS = libloop.a libwire.a $(BASE_LIBS) $(UV_LIBS) $(SECCOMP_LIBS)
+# One that uses streams links these in their place.
+STREAM_LIBS = $(LOOP_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 noinst_LIBRARIES += libloop.a
 libloop_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libloop_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) $(SECCOMP_CFLAGS)
 libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
 	loop/process.c loop/process.h \
-	loop/sandbox_linux.c loop/sandbox.h loop/stream.h loop/tls.h
+	loop/sandbox_linux.c loop/sandbox.h \
+	loop/stream.c loop/stream.h loop/tls.c loop/tls.h loop/tls_server.h loop/tls_conn.c loop/tls_private.h
 
 check_PROGRAMS += tests/unit/t_channel tests/unit/t_sandbox
 tests_unit_t_channel_SOURCES = tests/unit/t_channel.c

@@ -35,12 +35,13 @@ struct stream *stream_open_take(struct loop *loop, int fd, const struct stream_h
 struct stream *stream_connect(struct loop *loop, const struct sockaddr *to, socklen_t to_len,
     const struct sockaddr *source, socklen_t source_len, const struct stream_handlers *handlers, void *owner);
 
-void stream_send(struct stream *s, struct span bytes);	/* in one write where the socket takes it */
+void stream_send(struct stream *s, struct span bytes);	/* in one write where the socket takes it; nothing during a handshake */
 void stream_pause(struct stream *s);	/* no on_bytes until stream_resume */
 void stream_resume(struct stream *s);
 size_t stream_queued(const struct stream *s);
 
-/* What follows is TLS. What was queued before leaves in the clear first. Bytes already read belong to the caller. */
+/* What follows is TLS, and reading is on. What was queued before leaves in the clear first. Bytes already read belong to
+ * the caller; nothing of them is carried over. Handshakes of a turn are bounded, others wait for the next. */
 void stream_start_tls(struct stream *s, struct tls_server *tls);
 
 struct stream_tls {
@@ -53,7 +54,8 @@ struct stream_tls {
 /* False when the stream is in the clear. Texts last as long as the stream. */
 bool stream_tls_facts(const struct stream *s, struct stream_tls *out);
 
-/* Sends what is queued (TLS: close_notify too), for at most 10 s, then closes; no more callbacks. */
+/* Sends what is queued (TLS: close_notify too), for at most 10 s, then closes; no more callbacks. Where the peer's bytes
+ * lie unread, they are read and dropped first: a reset would take our last words from it. */
 void stream_close(struct stream **s);
 void stream_abort(struct stream **s);	/* at once */
 
