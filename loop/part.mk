@@ -19,3 +19,8 @@ tests_unit_t_channel_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
 
 tests_unit_t_sandbox_SOURCES = tests/unit/t_sandbox.c
 tests_unit_t_sandbox_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_stream
+tests_unit_t_stream_SOURCES = tests/unit/t_stream.c
+tests_unit_t_stream_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) -pthread
+tests_unit_t_stream_LDADD = $(STREAM_LIBS) $(UNIT_LIBS)
