@@ -107,6 +107,7 @@ static cfg_opt_t *file_options(struct arena *a)
 /* libconfuse has no pointer for its callback's owner; one configuration is read at a time. */
 static struct complaints *told;
 
+__attribute__((format(printf, 2, 0)))
 static void on_confuse_error(cfg_t *cfg, const char *fmt, va_list args)
 {
 	char words[256];
