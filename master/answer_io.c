@@ -109,6 +109,8 @@ void answer_reloads(struct server *s, int exit, struct span words)
 
 void answer_tables(struct server *s, uint32_t serial, struct span problems)
 {
+	if (problems.len > 0)
+		report_reason(&s->report, EV_TABLES_LOADED, problems);
 	LIST_EACH_SAFE(node, &s->refreshes) {
 		struct control_ask *ask = LIST_OWNER(node, struct control_ask, list);
 
