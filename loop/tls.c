@@ -509,9 +509,11 @@ enum pr_err tls_pair_check(struct span chain, struct span key, int64_t wall_ms, 
 		return PR_BAD;
 	*why = pair_read(&pair, chain, key);
 	if (!*why)
-		*why = in_force(pair.leaf, wall_ms);
-	if (!*why)
 		err = tls_server_add(probe, chain, key, why);
+	if (err == PR_OK) {
+		*why = in_force(pair.leaf, wall_ms);
+		err = *why ? PR_DENIED : PR_OK;
+	}
 	pair_free(&pair);
 	tls_server_free(&probe);
 	return err;

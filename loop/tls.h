@@ -26,7 +26,8 @@ enum pr_err tls_server_add(struct tls_server *t, struct span chain, struct span 
 void tls_server_ticket_keys(struct tls_server *t, struct span keys);
 unsigned tls_server_count(const struct tls_server *t);
 
-/* Does this PEM pair belong together, is it in force at wall_ms? For the master's checks before it passes it on. */
+/* Does this PEM pair belong together, is it in force at wall_ms? For the master's checks before it passes it on.
+ * PR_BAD: no; PR_DENIED: it is good but for its time. Both tell why. */
 enum pr_err tls_pair_check(struct span chain, struct span key, int64_t wall_ms, const char **why) MUST_USE;
 
 /* What OpenSSL reads lazily is read now, before the sandbox. */

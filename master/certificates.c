@@ -102,6 +102,7 @@ static void pair_fini(struct pair *p)
 
 struct reading {
 	struct certificates *c;
+	bool is_start;
 	int64_t wall_ms;
 	struct buf *problems;
 };
@@ -122,22 +123,26 @@ static bool is_no_pair(const char *name, const char *chain)
 	return *name && !file_exists(chain);
 }
 
+static bool checks(struct reading *r, const struct pair *p, const char *path)
+{
+	const char *why = "";
+	enum pr_err err = tls_pair_check(buf_span(&p->chain), buf_span(&p->key), r->wall_ms, &why);
+	bool is_used = err == PR_OK || (err == PR_DENIED && r->is_start);
+
+	if (err != PR_OK)
+		buf_printf(r->problems, "%s: %s%s\n", path, why, is_used ? "; it is used all the same" : "");
+	return is_used;
+}
+
 static void read_pair(void *arg, const char *name, const char *chain, const char *key)
 {
 	struct reading *r = arg;
 	struct pair p = { .all = r->c };
-	const char *why = "";
-	bool good;
 
 	if (is_no_pair(name, chain))
 		return;
-	good = read_pem(r, chain, &p.chain) && read_pem(r, key, &p.key);
-	if (good && tls_pair_check(buf_span(&p.chain), buf_span(&p.key), r->wall_ms, &why) != PR_OK) {
-		buf_printf(r->problems, "%s: %s\n", chain, why);
-		good = false;
-	}
 	p.name = mem_text(span_of_text(name));
-	if (!good) {
+	if (!read_pem(r, chain, &p.chain) || !read_pem(r, key, &p.key) || !checks(r, &p, chain)) {
 		pair_fini(&p);
 		return;
 	}
@@ -145,10 +150,10 @@ static void read_pair(void *arg, const char *name, const char *chain, const char
 	r->c->pairs[r->c->n++] = p;
 }
 
-struct certificates *certificates_read(const struct settings *s, int64_t wall_ms, struct buf *problems)
+struct certificates *certificates_read(const struct settings *s, bool is_start, int64_t wall_ms, struct buf *problems)
 {
 	struct certificates *c = mem_new(sizeof(*c));
-	struct reading reading = { .c = c, .wall_ms = wall_ms, .problems = problems };
+	struct reading reading = { .c = c, .is_start = is_start, .wall_ms = wall_ms, .problems = problems };
 
 	c->users = 1;
 	each(s, read_pair, &reading);

@@ -14,8 +14,9 @@
 
 struct certificates;
 
-/* Reads and checks all that s names; never NULL. What does not check is left out, with a line in problems for each. */
-struct certificates *certificates_read(const struct settings *s, int64_t wall_ms, struct buf *problems);
+/* Reads and checks all that s names; never NULL. A line in problems for each that does not check; it is left out, but
+ * where a worker starts (is_start) one that is only too old or too new is better than none. */
+struct certificates *certificates_read(const struct settings *s, bool is_start, int64_t wall_ms, struct buf *problems);
 /* Lets go; wiped when nothing of it is on its way to anybody any more. */
 void certificates_free(struct certificates **c);
 unsigned certificates_count(const struct certificates *c);

@@ -57,7 +57,7 @@ static bool prepare(struct server *s, struct settings **next, struct bindings *b
 		return false;
 	buf_clear(words);
 	buf_init(&problems, COMPLAINTS_MAX);
-	certificates = certificates_read(*next, loop_now(s->loop).wall_ms, &problems);
+	certificates = certificates_read(*next, false, loop_now(s->loop).wall_ms, &problems);
 	good = problems.len == 0;
 	if (!good)
 		buf_add(words, buf_span(&problems));
@@ -152,7 +152,7 @@ static void certificates_changed(struct server *s)
 
 	buf_init(&problems, COMPLAINTS_MAX);
 	certificates_free(&s->certificates);
-	s->certificates = certificates_read(s->settings, loop_now(s->loop).wall_ms, &problems);
+	s->certificates = certificates_read(s->settings, false, loop_now(s->loop).wall_ms, &problems);
 	if (problems.len == 0 && certificates_count(s->certificates) > 0)
 		tell_certificates(s);
 	else
@@ -192,7 +192,7 @@ struct certificates *server_certificates(struct server *s)
 	if (s->certificates)
 		return s->certificates;
 	buf_init(&problems, COMPLAINTS_MAX);
-	s->certificates = certificates_read(s->settings, loop_now(s->loop).wall_ms, &problems);
+	s->certificates = certificates_read(s->settings, true, loop_now(s->loop).wall_ms, &problems);
 	if (problems.len > 0)
 		report_reason(&s->report, EV_TLS_REJECTED, buf_span(&problems));
 	buf_fini(&problems);

@@ -223,7 +223,7 @@ static int check_certificates(struct server *s, struct buf *words)
 {
 	bool wanted = s->settings->tls.certificate || s->settings->tls.directory;
 
-	s->certificates = certificates_read(s->settings, clock_now().wall_ms, words);
+	s->certificates = certificates_read(s->settings, true, clock_now().wall_ms, words);
 	if (wanted && certificates_count(s->certificates) == 0) {
 		if (words->len == 0)
 			buf_printf(words, "%s holds no certificate", s->settings->tls.directory);
