@@ -808,9 +808,9 @@ static void t_pairs_are_checked(void **state)
 	assert_int_equal(check(&one_rsa, &one_rsa, &why), PR_OK);
 	assert_int_equal(check(&one, &two, &why), PR_BAD);
 	assert_string_equal(why, "the key does not belong to the certificate");
-	assert_int_equal(check(&late, &late, &why), PR_BAD);
+	assert_int_equal(check(&late, &late, &why), PR_DENIED);
 	assert_string_equal(why, "the certificate has expired");
-	assert_int_equal(check(&early, &early, &why), PR_BAD);
+	assert_int_equal(check(&early, &early, &why), PR_DENIED);
 	assert_string_equal(why, "the certificate is not valid yet");
 	for (cut.chain_len = 0; cut.chain_len < one.chain_len - 1; cut.chain_len += 7)
 		assert_int_equal(check(&cut, &one, &why), PR_BAD);
