@@ -24,3 +24,19 @@ FUZZERS += tests/fuzz/f_filter
 tests_fuzz_f_filter_SOURCES = tests/fuzz/f_filter.c
 tests_fuzz_f_filter_LDADD = libwire.a $(BASE_LIBS)
 tests_fuzz_f_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+check_PROGRAMS += tests/unit/t_codec tests/unit/t_pending tests/unit/t_event
+tests_unit_t_codec_SOURCES = tests/unit/t_codec.c
+tests_unit_t_codec_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_pending_SOURCES = tests/unit/t_pending.c
+tests_unit_t_pending_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_event_SOURCES = tests/unit/t_event.c
+tests_unit_t_event_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_codec tests/fuzz/f_event
+tests_fuzz_f_codec_SOURCES = tests/fuzz/f_codec.c
+tests_fuzz_f_codec_LDADD = libwire.a $(BASE_LIBS)
+tests_fuzz_f_codec_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_event_SOURCES = tests/fuzz/f_event.c
+tests_fuzz_f_event_LDADD = libwire.a $(BASE_LIBS)
+tests_fuzz_f_event_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
