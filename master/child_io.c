@@ -199,15 +199,22 @@ static void tell_first_words(struct child *c)
 	case ROLE_AUTH:
 		child_tell_tables(c);
 		break;
-	case ROLE_SPOOL:
-		tell_set_aside(s, c);
-		break;
 	case ROLE_EVENTS:
 		s->report.events = c->channel;
 		break;
 	default:
 		break;
 	}
+}
+
+/* By now it can say what it does about them. */
+void child_tell_begin(struct child *c)
+{
+	if (!is_reachable(c))
+		return;
+	if (c->unit->role == ROLE_SPOOL)
+		tell_set_aside(c->server, c);
+	channel_put(c->channel, WIRE_begin, &(struct wire_begin){ .none = 0 });
 }
 
 /* ---- birth -------------------------------------------------------------------------- */

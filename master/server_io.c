@@ -74,10 +74,7 @@ static void do_effect(struct server *s, const struct effect *e)
 	switch (e->kind) {
 	case DO_SPAWN: child_spawn(s, e->unit); break;
 	case DO_WIRE: child_wire(s, e->unit, e->other); break;
-	case DO_BEGIN:
-		if (c && c->channel)
-			channel_put(c->channel, WIRE_begin, &(struct wire_begin){ .none = 0 });
-		break;
+	case DO_BEGIN: child_tell_begin(c); break;
 	case DO_SETTINGS:
 		if (c)
 			apply_settings(c);

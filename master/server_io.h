@@ -86,6 +86,7 @@ void child_wire(struct server *s, struct unit *a, struct unit *b);
 void child_tell_settings(struct child *c, const struct settings *settings);
 void child_tell_tables(struct child *c);
 void child_tell_tickets(struct child *c);
+void child_tell_begin(struct child *c);
 void child_forget(struct unit *u);
 /* Collects those that ended; the core learns of each. */
 void children_reap(struct server *s);
