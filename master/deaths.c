@@ -29,6 +29,9 @@ bool deaths_note(struct deaths *d, const struct msg_id *id, enum wire_role role)
 		death = add(d, id);
 	death->role = role;
 	death->times++;
+	/* A spool that dies over it again did not get to write that down. */
+	if (role == ROLE_SPOOL)
+		death->is_told = false;
 	return death->times == 2;
 }
 

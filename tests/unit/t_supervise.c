@@ -511,6 +511,9 @@ static void t_the_second_death_over_a_message_sets_it_aside(void **state)
 	assert_true(id_eq(&deaths_take_untold(&d)->id, &one));
 	assert_null(deaths_take_untold(&d));
 	assert_false(deaths_note(&d, &one, ROLE_LOCAL));
+	assert_null(deaths_take_untold(&d));
+	assert_false(deaths_note(&d, &one, ROLE_SPOOL));
+	assert_true(id_eq(&deaths_take_untold(&d)->id, &one));
 	for (unsigned i = 0; i < DEATHS_MAX; i++) {
 		struct msg_id other = { { 9, (unsigned char)i, (unsigned char)(i >> 8) } };
 
