@@ -211,6 +211,8 @@ static void rule(struct filter *f, uint32_t action, int call, unsigned n, const 
 		f->error = error;
 }
 
+#define ARG_IS(n, value)           { (n), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
+#define ARG_MASKED(n, mask, value) { (n), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value) }
 #define ALLOW_IF(f, call, ...) \
 	rule(f, SCMP_ACT_ALLOW, SCMP_SYS(call), sizeof((struct scmp_arg_cmp[]){ __VA_ARGS__ }) / sizeof(struct scmp_arg_cmp), \
 	    (struct scmp_arg_cmp[]){ __VA_ARGS__ })
@@ -226,24 +228,24 @@ static void allow_with_care(struct filter *f)
 {
 	static const unsigned long requests[] = { FIONBIO, FIONREAD, FIOCLEX, TCGETS };
 
-	ALLOW_IF(f, mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	ALLOW_IF(f, mprotect, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	ALLOW_IF(f, newfstatat, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));	/* fstat of glibc */
-	ALLOW_IF(f, tgkill, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));	/* abort */
-	ALLOW_IF(f, prlimit64, SCMP_A2(SCMP_CMP_EQ, 0));
-	ALLOW_IF(f, prctl, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+	ALLOW_IF(f, mmap, ARG_MASKED(2, PROT_EXEC, 0));
+	ALLOW_IF(f, mprotect, ARG_MASKED(2, PROT_EXEC, 0));
+	ALLOW_IF(f, newfstatat, ARG_IS(3, AT_EMPTY_PATH));	/* fstat of glibc */
+	ALLOW_IF(f, tgkill, ARG_IS(0, getpid()));	/* abort */
+	ALLOW_IF(f, prlimit64, ARG_IS(2, 0));
+	ALLOW_IF(f, prctl, ARG_IS(0, PR_SET_NAME));
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
-		ALLOW_IF(f, ioctl, SCMP_A1(SCMP_CMP_EQ, requests[i]));
+		ALLOW_IF(f, ioctl, ARG_IS(1, requests[i]));
 }
 
 static void allow_sockets(struct filter *f, int type, bool unix_too)
 {
 	const unsigned type_mask = 0xf;		/* without SOCK_NONBLOCK and SOCK_CLOEXEC */
 
-	ALLOW_IF(f, socket, SCMP_A0(SCMP_CMP_EQ, AF_INET), SCMP_A1(SCMP_CMP_MASKED_EQ, type_mask, (scmp_datum_t)type));
-	ALLOW_IF(f, socket, SCMP_A0(SCMP_CMP_EQ, AF_INET6), SCMP_A1(SCMP_CMP_MASKED_EQ, type_mask, (scmp_datum_t)type));
+	ALLOW_IF(f, socket, ARG_IS(0, AF_INET), ARG_MASKED(1, type_mask, type));
+	ALLOW_IF(f, socket, ARG_IS(0, AF_INET6), ARG_MASKED(1, type_mask, type));
 	if (unix_too)
-		ALLOW_IF(f, socket, SCMP_A0(SCMP_CMP_EQ, AF_UNIX), SCMP_A1(SCMP_CMP_MASKED_EQ, type_mask, (scmp_datum_t)type));
+		ALLOW_IF(f, socket, ARG_IS(0, AF_UNIX), ARG_MASKED(1, type_mask, type));
 	ALLOW_ALL(f, with_connect);
 }
 
@@ -252,8 +254,8 @@ static void allow_reading(struct filter *f)
 	const unsigned writing = O_ACCMODE | O_CREAT | O_TRUNC;
 
 	ALLOW_ALL(f, with_read);
-	ALLOW_IF(f, open, SCMP_A1(SCMP_CMP_MASKED_EQ, writing, O_RDONLY));
-	ALLOW_IF(f, openat, SCMP_A2(SCMP_CMP_MASKED_EQ, writing, O_RDONLY));
+	ALLOW_IF(f, open, ARG_MASKED(1, writing, O_RDONLY));
+	ALLOW_IF(f, openat, ARG_MASKED(2, writing, O_RDONLY));
 }
 
 /* clone3 keeps its flags in memory where a filter can't look: libc takes clone instead. */
@@ -261,7 +263,7 @@ static void allow_threads(struct filter *f)
 {
 	const unsigned thread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
 
-	ALLOW_IF(f, clone, SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+	ALLOW_IF(f, clone, ARG_MASKED(0, thread, thread));
 	rule(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
 }
 

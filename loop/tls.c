@@ -286,6 +286,16 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 
 /* ---- contexts --------------------------------------------------------------------- */
 
+/* OpenSSL's macro asks for text that may be written to. */
+static bool set_groups(SSL_CTX *ctx, const char *words)
+{
+	char *groups = mem_text(span_of_text(words));
+	bool understood = SSL_CTX_set1_groups_list(ctx, groups) == 1;
+
+	mem_free(groups);
+	return understood;
+}
+
 static bool context_set_options(SSL_CTX *ctx, const struct tls_options *o, const char **why)
 {
 	SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
@@ -297,7 +307,7 @@ static bool context_set_options(SSL_CTX *ctx, const struct tls_options *o, const
 		*why = "the ciphers are not understood";
 		return false;
 	}
-	if (o->groups && *o->groups && !SSL_CTX_set1_groups_list(ctx, o->groups)) {
+	if (o->groups && *o->groups && !set_groups(ctx, o->groups)) {
 		*why = "the groups are not understood";
 		return false;
 	}

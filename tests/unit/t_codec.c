@@ -16,7 +16,7 @@
 #define SAMPLE_u32(n)  (uint32_t)(0xdeadbee0 + (n))
 #define SAMPLE_u64(n)  (uint64_t)(0x0123456789abcde0 + (n))
 #define SAMPLE_id(n)   ((struct msg_id){ { 1, 2, 3, (n), 250, 0, 7 } })
-#define SAMPLE_span(n) span_of("nul \0 and \xff bytes and more" + (n), 12)
+#define SAMPLE_span(n) span_of(&"nul \0 and \xff bytes and more"[n], 12)
 
 /* fill_x makes one, same_x compares: the test knows each field by its name, the codec by its place. */
 #define VERB(name, from, to, cost, help) static void fill_##name(struct wire_##name *v) { unsigned n = 0; (void)v, (void)n;

@@ -351,19 +351,22 @@ static void *client_run(void *arg)
 	struct client *c = arg;
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *ssl;
-	char byte;
+	char byte, sni[64], sigalgs[64];
 
+	/* OpenSSL's macros ask for text that may be written to. */
+	snprintf(sni, sizeof sni, "%s", c->sni ? c->sni : "");
+	snprintf(sigalgs, sizeof sigalgs, "%s", c->sigalgs ? c->sigalgs : "");
 	if (c->max_version)
 		SSL_CTX_set_max_proto_version(ctx, c->max_version);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_session);
 	if (c->sigalgs)
-		SSL_CTX_set1_sigalgs_list(ctx, c->sigalgs);
+		SSL_CTX_set1_sigalgs_list(ctx, sigalgs);
 	ssl = SSL_new(ctx);
 	SSL_set_app_data(ssl, c);
 	SSL_set_fd(ssl, c->fd);
 	if (c->sni)
-		SSL_set_tlsext_host_name(ssl, c->sni);
+		SSL_set_tlsext_host_name(ssl, sni);
 	if (c->alpn)
 		SSL_set_alpn_protos(ssl, (const unsigned char *)c->alpn, (unsigned)strlen(c->alpn));
 	if (c->session)
