@@ -1,3 +1,4 @@
+#include "config.h"
 #include "master/identity.h"
 
 #include <errno.h>
@@ -91,4 +92,12 @@ enum pr_err privileges_keep_few(void)
 		return PR_DENIED;
 	keep[0].permitted = keep[0].effective = KEPT & have[0].permitted;
 	return syscall(SYS_capset, &head, keep) < 0 ? PR_DENIED : PR_OK;
+}
+
+void privileges_close_door(void)
+{
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef WITH_SANITIZERS	/* whose search for leaks is a debugger */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }

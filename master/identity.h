@@ -36,4 +36,7 @@ bool identity_become(const struct identity *id);
 /* root keeps the capabilities of DESIGN 1 and no others, for itself and whatever it starts. PR_DENIED with errno. */
 enum pr_err privileges_keep_few(void) MUST_USE;
 
+/* No program gives us or our children new rights, and no process of the same user reads our memory. */
+void privileges_close_door(void);
+
 #endif

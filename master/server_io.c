@@ -260,6 +260,7 @@ static int acquire(struct server *s, int *control, struct buf *words)
 		buf_printf(words, "can't give up root's capabilities: %s", strerror(errno));
 		return EX_OSERR;
 	}
+	privileges_close_door();
 	return EX_OK;
 }
 
