@@ -24,3 +24,9 @@ check_PROGRAMS += tests/unit/t_stream
 tests_unit_t_stream_SOURCES = tests/unit/t_stream.c
 tests_unit_t_stream_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) -pthread
 tests_unit_t_stream_LDADD = $(STREAM_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_process
+tests_unit_t_process_SOURCES = tests/unit/t_process.c
+tests_unit_t_process_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_process_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+tests_unit_t_process_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
