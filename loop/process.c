@@ -43,8 +43,9 @@ struct process {
 
 /* ---- birth ---------------------------------------------------------------------- */
 
-static _Noreturn void not_started_by_master(const char *program)
+static _Noreturn void not_started_by_master(struct process *p, const char *program)
 {
+	mem_free(p);
 	fprintf(stderr, "%s: this program is started by `postrider serve`\n", program);
 	exit(EX_USAGE);
 }
@@ -272,10 +273,10 @@ struct process *process_new(int argc, char **argv)
 	void *page;
 
 	if (!arguments_read(p, argc, argv) || !is_channel(MASTER_FD))
-		not_started_by_master(program);
+		not_started_by_master(p, program);
 	page = mmap(NULL, CRASH_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, CRASH_FD, 0);
 	if (page == MAP_FAILED)
-		not_started_by_master(program);
+		not_started_by_master(p, program);
 	close(CRASH_FD);
 	signals_ignore();
 	p->program = program;
