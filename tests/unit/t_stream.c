@@ -20,12 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "base/buf.h"
 #include "loop/loop.h"
+#include "loop/sandbox.h"
 #include "loop/stream.h"
 #include "loop/tls.h"
 
@@ -621,6 +623,43 @@ static void t_a_pause_keeps_tls_bytes(void **state)
 	tls_server_free(&t);
 }
 
+/* All that a handshake needs is there before the sandbox: a strict one does not end it. */
+static void t_tls_works_in_the_strictest_sandbox(void **state)
+{
+	struct sandbox box = { .program = "t", .may = MAY_ACCEPT, .strict = true };
+	struct client c = { .send = 70000, .sni = "two.example" };
+	const char *partial;
+	int fds[2], status;
+	struct tls_server *t;
+	struct side side;
+	char keys[80] = { 5 };
+	pid_t pid;
+
+	(void)state;
+	tcp_pair(fds);
+	pid = fork();
+	if (pid == 0) {
+		close(fds[1]);
+		tls_warm_up();
+		side_open(&side, fds[0]);
+		if (sandbox_enter(&box, &partial) != PR_OK)
+			_exit(1);
+		t = server_new();
+		tls_server_ticket_keys(t, span_of(keys, sizeof keys));
+		stream_start_tls(side.s, t);
+		side_run(&side, 20000);
+		side_run(&side, 30);
+		_exit(side.n_tls == 1 && side.clean && side.got.len == 70000 ? 0 : 2);
+	}
+	close(fds[0]);
+	c.fd = fds[1];
+	client_run(&c);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(c.ok && c.whole && c.got_notify);
+	SSL_SESSION_free(c.session);
+}
+
 /* ---- in the clear ---------------------------------------------------------------------- */
 
 static void t_clear_echoes_and_ends(void **state)
@@ -843,6 +882,7 @@ int main(void)
 		cmocka_unit_test(t_truncation_is_not_clean),
 		cmocka_unit_test(t_garbage_is_no_handshake),
 		cmocka_unit_test(t_a_pause_keeps_tls_bytes),
+		cmocka_unit_test(t_tls_works_in_the_strictest_sandbox),
 	};
 
 	return cmocka_run_group_tests(tests, pems_make, pems_free);
