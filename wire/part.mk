@@ -40,3 +40,5 @@ tests_fuzz_f_codec_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_f_event_SOURCES = tests/fuzz/f_event.c
 tests_fuzz_f_event_LDADD = libwire.a $(BASE_LIBS)
 tests_fuzz_f_event_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/codec/message tests/fuzz/seeds/codec/job tests/fuzz/seeds/codec/master \
+	tests/fuzz/seeds/event/deferred tests/fuzz/seeds/event/closed
