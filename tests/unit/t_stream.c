@@ -599,6 +599,65 @@ static void t_garbage_is_no_handshake(void **state)
 	tls_server_free(&t);
 }
 
+static struct flood {
+	struct loop *loop;
+	struct turn_end turn;
+	unsigned n_failed, in_turn, most, n_turns;
+} flood;
+
+static void flood_tls(void *owner, struct stream *s, bool ok, const char *why)
+{
+	(void)owner, (void)s, (void)why;
+	assert_false(ok);
+	flood.n_failed++;
+	flood.in_turn++;
+}
+
+static void flood_gone(void *owner, struct stream *s, bool clean)
+{
+	struct stream **where = owner;
+
+	(void)clean, (void)s;
+	stream_close(where);
+}
+
+static void flood_turn(struct turn_end *te)
+{
+	(void)te;
+	if (flood.in_turn > flood.most)
+		flood.most = flood.in_turn;
+	flood.in_turn = 0;
+	if (flood.n_failed == 60 || ++flood.n_turns > 1000)
+		loop_stop(flood.loop);
+}
+
+static void t_a_flood_of_handshakes_takes_turns(void **state)
+{
+	static const struct stream_handlers handlers = { .on_tls = flood_tls, .on_gone = flood_gone };
+	struct tls_server *t = server_new();
+	struct stream *streams[60];
+	int fds[60][2];
+
+	(void)state;
+	flood = (struct flood){ .loop = loop_new(), .turn = { .fn = flood_turn } };
+	loop_on_turn_end(flood.loop, &flood.turn);
+	for (unsigned i = 0; i < 60; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds[i]), 0);
+		assert_int_equal(send(fds[i][1], "EHLO x\r\n", 8, 0), 8);
+		streams[i] = stream_open_take(flood.loop, fds[i][0], &handlers, &streams[i]);
+		stream_start_tls(streams[i], t);
+	}
+	loop_run(flood.loop);
+	assert_int_equal(flood.n_failed, 60);
+	assert_int_equal(flood.most, 8);
+	for (unsigned i = 0; i < 60; i++) {
+		assert_null(streams[i]);
+		close(fds[i][1]);
+	}
+	loop_free(&flood.loop);
+	tls_server_free(&t);
+}
+
 static void t_a_pause_keeps_tls_bytes(void **state)
 {
 	struct tls_server *t = server_new();
@@ -881,6 +940,7 @@ int main(void)
 		cmocka_unit_test(t_other_protocols_are_sent_away),
 		cmocka_unit_test(t_truncation_is_not_clean),
 		cmocka_unit_test(t_garbage_is_no_handshake),
+		cmocka_unit_test(t_a_flood_of_handshakes_takes_turns),
 		cmocka_unit_test(t_a_pause_keeps_tls_bytes),
 		cmocka_unit_test(t_tls_works_in_the_strictest_sandbox),
 	};
