@@ -1,0 +1,167 @@
+#include "ctl/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "ctl/say.h"
+
+#define PATIENCE_MS 90000	/* a reload awaits the new programs: more than they are given to start */
+
+/* ---- the socket ---------------------------------------------------------- */
+
+static int connect_control(const struct places *at)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if ((size_t)snprintf(name.sun_path, sizeof(name.sun_path), "%s/control", at->runtime) < sizeof(name.sun_path) &&
+	    connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static void client_init(struct client *c, int fd, enum wire_role peer)
+{
+	*c = (struct client){ .fd = fd, .peer = peer, .packet = mem_new(WIRE_PACKET_MAX), .rest = SPAN_NONE, .came = -1 };
+}
+
+bool client_open_quietly(struct client *c, const struct places *at)
+{
+	int fd = connect_control(at);
+
+	if (fd >= 0)
+		client_init(c, fd, ROLE_MASTER);
+	return fd >= 0;
+}
+
+int client_open(struct client *c, const struct places *at)
+{
+	if (client_open_quietly(c, at))
+		return EX_OK;
+	if (errno == EACCES || errno == EPERM) {
+		say("you may not use %s/control: be root, the server's user, or in the group postrider", at->runtime);
+		return EX_NOPERM;
+	}
+	say("the server does not run (nobody answers at %s/control); `postrider serve` starts it", at->runtime);
+	return EX_UNAVAILABLE;
+}
+
+void client_close(struct client *c)
+{
+	if (c->came >= 0)
+		(void)close(c->came);
+	(void)close(c->fd);
+	mem_free(c->packet);
+	*c = (struct client){ .fd = -1, .came = -1 };
+}
+
+/* ---- verbs --------------------------------------------------------------- */
+
+static int gone(const struct client *c)
+{
+	say("the server's `%s` went away in the middle of an answer", wire_role_text(c->peer));
+	return EX_IOERR;
+}
+
+int client_tell(struct client *c, enum wire_verb verb, const void *msg)
+{
+	char *packet = mem_new(WIRE_PACKET_MAX);
+	size_t len = wire_put(packet, WIRE_PACKET_MAX, verb, msg);
+	ssize_t n;
+
+	if (len == 0) {
+		mem_free(packet);
+		say("this is too long");
+		return EX_USAGE;
+	}
+	do
+		n = send(c->fd, packet, len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	mem_free(packet);
+	return n < 0 ? gone(c) : EX_OK;
+}
+
+static void keep_descriptor(struct client *c, struct msghdr *m)
+{
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(m); cm; cm = CMSG_NXTHDR(m, cm))
+		if (cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS && cm->cmsg_len >= CMSG_LEN(sizeof(int))) {
+			if (c->came >= 0)
+				(void)close(c->came);
+			memcpy(&c->came, CMSG_DATA(cm), sizeof(int));
+		}
+}
+
+static int hear_packet(struct client *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { c->packet, WIRE_PACKET_MAX };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	n = poll(&p, 1, PATIENCE_MS);
+	if (n == 0) {
+		say("the server says nothing for %d s", PATIENCE_MS / 1000);
+		return EX_TEMPFAIL;
+	}
+	if (n < 0 && errno == EINTR)
+		return EX_OK;
+	n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return EX_OK;
+	if (n <= 0)
+		return gone(c);
+	keep_descriptor(c, &m);
+	c->rest = span_of(c->packet, (size_t)n);
+	return EX_OK;
+}
+
+int client_hear(struct client *c, enum wire_verb *verb, union wire_msg *msg)
+{
+	for (;;) {
+		enum pr_err err = wire_get(&c->rest, verb, msg);
+		int status;
+
+		if (err == PR_OK && wire_permitted(*verb, c->peer, ROLE_CTL))
+			return EX_OK;
+		if (err != PR_NONE) {
+			say("the server speaks another language: is it of another version?");
+			return EX_SOFTWARE;
+		}
+		status = hear_packet(c);
+		if (status != EX_OK)
+			return status;
+	}
+}
+
+int client_meet(struct client *c, enum wire_role role)
+{
+	struct wire_ctl_meet meet = { .ask = 1, .role = (uint8_t)role };
+	enum wire_verb verb;
+	union wire_msg msg;
+	int status = client_tell(c, WIRE_ctl_meet, &meet), fd;
+
+	if (status == EX_OK)
+		status = client_hear(c, &verb, &msg);
+	if (status != EX_OK)
+		return status;
+	if (verb != WIRE_ctl_done || msg.ctl_done.exit != EX_OK || c->came < 0) {
+		say("%.*s", SPAN_ARG(verb == WIRE_ctl_done ? msg.ctl_done.words : SPAN("the server does not introduce us")));
+		return verb == WIRE_ctl_done && msg.ctl_done.exit ? msg.ctl_done.exit : EX_UNAVAILABLE;
+	}
+	fd = c->came;
+	c->came = -1;
+	client_close(c);
+	client_init(c, fd, role);
+	return EX_OK;
+}

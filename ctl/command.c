@@ -1,0 +1,258 @@
+#include "ctl/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/span.h"
+#include "base/text.h"
+#include "ctl/say.h"
+
+#define ANY 1000	/* words: as many as one likes */
+
+static const struct command commands[] = {
+	{ "serve", "", "", "the server, in the foreground; logs to standard error", 0, 0, 0, run_serve },
+	{ "reload", "", "", "take the configuration and all files anew", 0, 0, 0, run_reload },
+	{ "stop", "", "", "finish what is under way, then end", 0, 0, 0, run_stop },
+	{ "status", "", "", "what runs", CALL_JSON, 0, 0, run_status },
+	{ "config", "check", "[FILE]", "is it right? 78 when not, with every error's place", CALL_JSON, 0, 1, run_config },
+	{ "config", "show", "", "what it says, as it is understood; --all with defaults", CALL_JSON | CALL_ALL, 0, 0, run_config },
+	{ "config", "explain", "NAME", "what an option or a section is for", CALL_JSON, 1, 1, run_config },
+	{ "user", "add", "ADDRESS", "a new user with a password", CALL_PASSWORD_STDIN, 1, 1, run_user_add },
+	{ "user", "passwd", "ADDRESS", "a new password", CALL_PASSWORD_STDIN, 1, 1, run_user_passwd },
+	{ "user", "list", "", "all users", CALL_JSON, 0, 0, run_user_list },
+	{ "user", "remove", "ADDRESS", "forget a user; mail that was delivered stays", CALL_YES, 1, 1, run_user_remove },
+	{ "user", "disable", "ADDRESS", "take no mail for a user", 0, 1, 1, run_user_disable },
+	{ "user", "enable", "ADDRESS", "take it again", 0, 1, 1, run_user_enable },
+	{ "alias", "add", "ADDRESS TARGET…", "mail to ADDRESS goes to the targets", 0, 2, ANY, run_alias_add },
+	{ "alias", "list", "", "what `alias add` wrote", CALL_JSON, 0, 0, run_alias_list },
+	{ "alias", "remove", "ADDRESS", "forget it", 0, 1, 1, run_alias_remove },
+	{ "alias", "expand", "ADDRESS", "where mail to ADDRESS goes, aliases(5) files and all", CALL_JSON, 1, 1, run_alias_expand },
+	{ "queue", "list", "[FILTER]", "messages that wait", CALL_JSON, 0, ANY, run_queue_list },
+	{ "queue", "show", "ID", "one message with its recipients", CALL_JSON, 1, 1, run_queue_show },
+	{ "queue", "cat", "ID", "the message itself", 0, 1, 1, run_queue_cat },
+	{ "queue", "retry", "FILTER", "try again now", CALL_YES, 1, ANY, run_queue_act },
+	{ "queue", "hold", "FILTER", "keep until released", CALL_YES, 1, ANY, run_queue_act },
+	{ "queue", "release", "FILTER", "let go again", CALL_YES, 1, ANY, run_queue_act },
+	{ "queue", "bounce", "FILTER", "give up, and tell the sender", CALL_YES, 1, ANY, run_queue_act },
+	{ "queue", "delete", "FILTER", "give up, and tell nobody; --erase overwrites it on the disk", CALL_YES | CALL_ERASE, 1, ANY, run_queue_act },
+	{ "trace", "", "ID|ADDRESS|MESSAGE-ID", "the story of a message", CALL_JSON, 1, 1, run_trace },
+	{ "why", "", "ID", "why it was refused, deferred, bounced or set aside", CALL_JSON, 1, 1, run_why },
+	{ "completion", "bash", "", "completion for the shell, to be sourced", 0, 0, 0, run_completion },
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct {
+	const char *name;
+	unsigned flag;
+} flags[] = {
+	{ "--json", CALL_JSON }, { "--yes", CALL_YES }, { "--all", CALL_ALL }, { "--erase", CALL_ERASE },
+	{ "--password-stdin", CALL_PASSWORD_STDIN },
+};
+#define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
+
+/* ---- help ---------------------------------------------------------------- */
+
+static void print_command(FILE *to, const struct command *c)
+{
+	(void)fprintf(to, "postrider %s%s%s%s%s", c->noun, c->verb[0] ? " " : "", c->verb, c->arguments[0] ? " " : "", c->arguments);
+	for (size_t i = 0; i < N_FLAGS; i++)
+		if (c->flags & flags[i].flag)
+			(void)fprintf(to, " [%s]", flags[i].name);
+	(void)fputc('\n', to);
+}
+
+static void print_help(FILE *to, const char *noun)
+{
+	if (!noun)
+		(void)fputs("usage: postrider [-c FILE] COMMAND\n\n", to);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (noun && strcmp(commands[i].noun, noun) != 0)
+			continue;
+		(void)fputs("  ", to);
+		print_command(to, &commands[i]);
+		(void)fprintf(to, "        %s\n", commands[i].help);
+	}
+	if (!noun)
+		(void)fputs("\nFILTER: to:*@example.net from:… state:held reason:… age>2h size>1MB tries>=3 id:…, or an id; all must hold.\n"
+		    "More: postrider(1), postrider.conf(5).\n", to);
+}
+
+int command_usage(const struct call *call, const char *why)
+{
+	say("%s", why);
+	(void)fputs("usage: ", stderr);
+	print_command(stderr, call->command);
+	return EX_USAGE;
+}
+
+int run_completion(struct call *call)
+{
+	(void)call;
+	(void)puts("_postrider() {\n\tlocal word=${COMP_WORDS[COMP_CWORD]}\n\tcase ${COMP_WORDS[1]} in");
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (!commands[i].verb[0] || (i && strcmp(commands[i].noun, commands[i - 1].noun) == 0))
+			continue;
+		(void)printf("\t%s) COMPREPLY=($(compgen -W \"", commands[i].noun);
+		for (size_t k = i; k < N_COMMANDS && strcmp(commands[k].noun, commands[i].noun) == 0; k++)
+			(void)printf("%s ", commands[k].verb);
+		(void)puts("\" -- \"$word\")) ;;");
+	}
+	(void)fputs("\t*) COMPREPLY=($(compgen -W \"", stdout);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!i || strcmp(commands[i].noun, commands[i - 1].noun) != 0)
+			(void)printf("%s ", commands[i].noun);
+	(void)puts("\" -- \"$word\")) ;;\n\tesac\n}\ncomplete -F _postrider postrider");
+	return EX_OK;
+}
+
+/* ---- finding ------------------------------------------------------------- */
+
+/* How near a word must be to be suggested: a third of it may be wrong. */
+static void nearest(const char *typed, const char *word, unsigned *least, const char **best)
+{
+	unsigned distance = text_distance(span_of_text(typed), span_of_text(word));
+
+	if (distance < *least) {
+		*least = distance;
+		*best = word;
+	}
+}
+
+static int unknown(const char *what, const char *typed, const char *best)
+{
+	if (best)
+		say("there is no %s `%s`; did you mean `%s`?", what, typed, best);
+	else
+		say("there is no %s `%s`; `postrider --help` lists what there is", what, typed);
+	return EX_USAGE;
+}
+
+static int unknown_command(const char *noun, const char *verb, bool noun_is_known)
+{
+	const char *typed = noun_is_known ? verb : noun, *best = NULL;
+	unsigned least = (unsigned)(strlen(typed ? typed : "") + 2) / 3 + 1;
+
+	if (noun_is_known && !verb) {
+		say("`%s` needs another word", noun);
+		print_help(stderr, noun);
+		return EX_USAGE;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!noun_is_known || strcmp(commands[i].noun, noun) == 0)
+			nearest(typed, noun_is_known ? commands[i].verb : commands[i].noun, &least, &best);
+	return unknown(noun_is_known ? noun : "command", typed, best);
+}
+
+static const struct command *command_find(const char *noun, const char *verb, bool *noun_is_known)
+{
+	*noun_is_known = false;
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].noun, noun) != 0)
+			continue;
+		*noun_is_known = true;
+		if (!commands[i].verb[0] || (verb && strcmp(commands[i].verb, verb) == 0))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* ---- arguments ----------------------------------------------------------- */
+
+static int unknown_flag(const struct call *call, const char *typed)
+{
+	const char *best = NULL;
+	unsigned least = (unsigned)(strlen(typed) + 2) / 3 + 1;
+
+	for (size_t i = 0; i < N_FLAGS; i++)
+		if (call->command->flags & flags[i].flag)
+			nearest(typed, flags[i].name, &least, &best);
+	(void)unknown("option", typed, best);
+	(void)fputs("usage: ", stderr);
+	print_command(stderr, call->command);
+	return EX_USAGE;
+}
+
+static unsigned flag_find(const struct command *c, const char *word)
+{
+	for (size_t i = 0; i < N_FLAGS; i++)
+		if ((c->flags & flags[i].flag) && strcmp(word, flags[i].name) == 0)
+			return flags[i].flag;
+	return 0;
+}
+
+/* Flags may stand anywhere behind the command; `--` ends them. */
+static int take_words(struct call *call, int argc, char **argv)
+{
+	bool has_flags = true;
+
+	call->words = argv;
+	for (int i = 0; i < argc; i++) {
+		if (has_flags && strcmp(argv[i], "--") == 0) {
+			has_flags = false;
+		} else if (has_flags && strcmp(argv[i], "--help") == 0) {
+			print_command(stdout, call->command);
+			exit(EX_OK);
+		} else if (has_flags && argv[i][0] == '-' && argv[i][1]) {
+			unsigned flag = flag_find(call->command, argv[i]);
+
+			if (!flag)
+				return unknown_flag(call, argv[i]);
+			call->flags |= flag;
+		} else {
+			call->words[call->n_words++] = argv[i];
+		}
+	}
+	if (call->n_words < call->command->least)
+		return command_usage(call, "an argument is missing");
+	if (call->n_words > call->command->most)
+		return command_usage(call, "there are too many arguments");
+	return EX_OK;
+}
+
+/* What stands before the command. Returns how many words it was, or -1 when all is done. */
+static int take_globals(struct call *call, int argc, char **argv, int *status)
+{
+	int i = 1;
+
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if ((strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0) && i + 1 < argc) {
+			call->config = argv[++i];
+		} else if (strncmp(argv[i], "--config=", 9) == 0) {
+			call->config = argv[i] + 9;
+		} else if (strcmp(argv[i], "--version") == 0) {
+			(void)puts("postrider " VERSION);
+			return -1;
+		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			print_help(stdout, i + 1 < argc ? argv[i + 1] : NULL);
+			return -1;
+		} else {
+			say("`%s` is not understood here; before the command stand -c FILE, --help, --version", argv[i]);
+			*status = EX_USAGE;
+			return -1;
+		}
+	}
+	return i;
+}
+
+int command_run(int argc, char **argv)
+{
+	const char *environment = getenv("POSTRIDER_CONFIG");
+	struct call call = { .config = environment && *environment ? environment : SYSCONFDIR "/postrider/postrider.conf" };
+	int status = EX_OK, first = take_globals(&call, argc, argv, &status);
+	bool noun_is_known;
+
+	if (first < 0)
+		return status;
+	if (first == argc || strcmp(argv[first], "help") == 0) {
+		print_help(first == argc ? stderr : stdout, first + 1 < argc ? argv[first + 1] : NULL);
+		return first == argc ? EX_USAGE : EX_OK;
+	}
+	call.command = command_find(argv[first], first + 1 < argc ? argv[first + 1] : NULL, &noun_is_known);
+	if (!call.command)
+		return unknown_command(argv[first], first + 1 < argc ? argv[first + 1] : NULL, noun_is_known);
+	first += call.command->verb[0] ? 2 : 1;
+	status = take_words(&call, argc - first, argv + first);
+	return status == EX_OK ? call.command->run(&call) : status;
+}

@@ -1,0 +1,112 @@
+#include "ctl/master.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ctl/say.h"
+
+#define WORDS_MAX  64
+#define ANSWER_MAX (64u << 20)	/* of a configuration of the largest size, shown whole */
+
+/* Beside this program in a build tree, else where it was installed. */
+static const char *program(void)
+{
+	static char path[PATH_MAX + 32];
+	char own[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	if (n > 0) {
+		own[n] = '\0';
+		(void)snprintf(path, sizeof(path), "%s/libexec/master", dirname(own));
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	return LIBEXECDIR "/master";
+}
+
+int master_become(const struct call *call, const char *const *argv)
+{
+	const char *words[WORDS_MAX] = { program(), "--config", call->config };
+	size_t n = 3;
+
+	(void)fflush(stdout);
+	while (*argv && n + 1 < WORDS_MAX)
+		words[n++] = *argv++;
+	(void)execv(words[0], (char *const *)(uintptr_t)words);
+	say("can't run %s: %s", words[0], strerror(errno));
+	return EX_SOFTWARE;
+}
+
+static void read_all(int fd, struct buf *out)
+{
+	for (;;) {
+		char *room = buf_room(out, 65536);
+		ssize_t n = room ? read(fd, room, 65536) : 0;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		buf_grew(out, (size_t)n);
+	}
+}
+
+int master_ask(const struct call *call, const char *const *argv, struct buf *out)
+{
+	int pipes[2], status;
+	pid_t pid;
+
+	if (pipe(pipes) != 0 || (pid = fork()) < 0) {
+		say("can't start %s: %s", program(), strerror(errno));
+		return EX_SOFTWARE;
+	}
+	if (pid == 0) {
+		if (dup2(pipes[1], STDOUT_FILENO) >= 0) {
+			(void)close(pipes[0]);
+			(void)close(pipes[1]);
+			(void)master_become(call, argv);
+		}
+		_exit(EX_SOFTWARE);
+	}
+	(void)close(pipes[1]);
+	read_all(pipes[0], out);
+	(void)close(pipes[0]);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EX_SOFTWARE;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+}
+
+static bool take_line(struct span *rest, char *out, size_t room)
+{
+	struct span line = span_cut(rest, '\n');
+
+	if (line.len == 0 || line.len >= room)
+		return false;
+	memcpy(out, line.at, line.len);
+	out[line.len] = '\0';
+	return true;
+}
+
+int master_places(const struct call *call, struct places *out)
+{
+	static const char *const words[] = { "config", "value", "state", "runtime", NULL };
+	struct buf answer;
+	struct span rest;
+	int status;
+
+	buf_init(&answer, ANSWER_MAX);
+	status = master_ask(call, words, &answer);
+	rest = buf_span(&answer);
+	if (status == EX_OK && (!take_line(&rest, out->state, sizeof(out->state)) || !take_line(&rest, out->runtime, sizeof(out->runtime))))
+		status = EX_SOFTWARE;
+	buf_fini(&answer);
+	return status;
+}

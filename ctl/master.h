@@ -1,0 +1,21 @@
+/* libexec/master: what `serve` and `config` become, and who knows what the configuration says. */
+#ifndef CTL_MASTER_H
+#define CTL_MASTER_H
+
+#include "base/buf.h"
+#include "ctl/command.h"
+
+/* Becomes it, with these words behind --config FILE; returns only when it can't, with 70. argv ends with NULL. */
+int master_become(const struct call *call, const char *const *argv);
+
+/* What it prints with these words. Returns its exit status; what it complains about has been shown. */
+int master_ask(const struct call *call, const char *const *argv, struct buf *out);
+
+/* Where things are, by the configuration. */
+struct places {
+	char state[4096], runtime[4096];
+};
+/* 0, or the exit code to end with. */
+int master_places(const struct call *call, struct places *out);
+
+#endif
