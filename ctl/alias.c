@@ -12,9 +12,9 @@
 #include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
+#include "ctl/mailbox.h"
 #include "ctl/say.h"
 #include "ctl/state_file.h"
-#include "mail/address.h"
 
 #define WORD_MAX (2 * ADDRESS_MAX + 2)
 
@@ -67,18 +67,10 @@ static bool line_is(struct span line, struct span address)
 	char room[WORD_MAX], behind;
 	struct span name;
 
-	return take_word(&line, room, &name, &behind) && behind == ':' && address_same(name, address);
+	return take_word(&line, room, &name, &behind) && behind == ':' && mailbox_same(name, address);
 }
 
 /* ---- add, remove --------------------------------------------------------- */
-
-static int read_address(const char *text, struct address *out)
-{
-	if (address_parse_mailbox(span_of_text(text), ALLOW_UTF8, out) == PR_OK && !out->is_literal)
-		return EX_OK;
-	say("`%s` is no mail address: anna@example.org", text);
-	return EX_DATAERR;
-}
 
 static bool copy_others(struct state_file *f, struct span address)
 {
@@ -103,7 +95,7 @@ static int add_line(struct call *call, struct buf *out, const struct address *na
 	add_word(out, address_span(name));
 	for (int i = 1; i < call->n_words; i++) {
 		struct address target;
-		int status = read_address(call->words[i], &target);
+		int status = mailbox_read(call->words[i], &target);
 
 		if (status != EX_OK)
 			return status;
@@ -119,7 +111,7 @@ int run_alias_add(struct call *call)
 {
 	struct state_file f;
 	struct address address;
-	int status = read_address(call->words[0], &address);
+	int status = mailbox_read(call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;
@@ -138,7 +130,7 @@ int run_alias_remove(struct call *call)
 {
 	struct state_file f;
 	struct address address;
-	int status = read_address(call->words[0], &address);
+	int status = mailbox_read(call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;
@@ -256,7 +248,7 @@ int run_alias_expand(struct call *call)
 	struct address address;
 	struct places at;
 	struct client c;
-	int status = read_address(call->words[0], &address);
+	int status = mailbox_read(call->words[0], &address);
 
 	if (status == EX_OK)
 		status = master_places(call, &at);

@@ -1,5 +1,7 @@
 #include "ctl/command.h"
 
+#include "config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,27 +7,19 @@
 #include "base/password.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
+#include "ctl/mailbox.h"
 #include "ctl/say.h"
 #include "ctl/secret.h"
 #include "ctl/state_file.h"
-#include "mail/address.h"
 #include "mail/users_row.h"
 
 /* ---- rows ---------------------------------------------------------------- */
-
-static int read_address(const char *text, struct address *out)
-{
-	if (address_parse_mailbox(span_of_text(text), ALLOW_UTF8, out) == PR_OK && !out->is_literal)
-		return EX_OK;
-	say("`%s` is no mail address: anna@example.org", text);
-	return EX_DATAERR;
-}
 
 static bool row_is(struct span line, struct span address, struct users_row *row)
 {
 	const char *why;
 
-	return users_row_parse(line, row, &why) == PR_OK && address_same(row->address, address);
+	return users_row_parse(line, row, &why) == PR_OK && mailbox_same(row->address, address);
 }
 
 static bool row_find(const struct state_file *f, struct span address, struct users_row *row)
@@ -93,7 +85,7 @@ int run_user_add(struct call *call)
 	struct address address;
 	struct users_row row;
 	struct buf password;
-	int status = read_address(call->words[0], &address);
+	int status = mailbox_read(call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;
@@ -127,7 +119,7 @@ static int change_row(struct call *call, void (*change)(struct users_row *, cons
 	struct state_file f;
 	struct address address;
 	struct users_row row;
-	int status = read_address(call->words[0], &address);
+	int status = mailbox_read(call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;

@@ -179,6 +179,13 @@ static bool canonical(struct config *cfg, const struct set_key *key, struct span
 	return err == PR_OK;
 }
 
+/* `{}` is a list without anything in it: none. */
+static void take_empty(struct config *cfg, const struct outline_entry *entry, void *section)
+{
+	if (settings_value_clear(entry->key, section) != PR_OK)
+		complain(&cfg->complaints, COMPLAINT_ERROR, &entry->name, "`%s` can't be empty", entry->key->path);
+}
+
 static void take_entry(struct config *cfg, const struct outline_entry *entry, cfg_t *from, void *section)
 {
 	struct path p = path_of(entry->key);
@@ -189,6 +196,10 @@ static void take_entry(struct config *cfg, const struct outline_entry *entry, cf
 
 	if (n != entry->n_values) {
 		complain(&cfg->complaints, COMPLAINT_ERROR, &entry->name, "this can be read in two ways: put its value in quotes");
+		return;
+	}
+	if (n == 0) {
+		take_empty(cfg, entry, section);
 		return;
 	}
 	buf_init(&fault.why, 1024);

@@ -46,10 +46,11 @@ static void pass_blanks(struct config_lex *l)
 	}
 }
 
-static enum config_token bad(struct config_lex *l, const char *why)
+/* A word or a string that is wrong still holds its place, so that what follows it is understood. */
+static enum config_token wrong(struct config_lex *l, enum config_token token, const char *why)
 {
 	l->why = why;
-	return TOKEN_BAD;
+	return token;
 }
 
 static bool holds_variable(struct span s)
@@ -63,30 +64,52 @@ static bool holds_variable(struct span s)
 static enum config_token check_bytes(struct config_lex *l, struct span s, enum config_token token)
 {
 	if (holds_variable(s))
-		return bad(l, "`${` is not expanded here: write the value itself");
+		return wrong(l, token, "`${` is not expanded here: write the value itself");
 	if (!text_is_utf8(s))
-		return bad(l, "this is not UTF-8");
+		return wrong(l, token, "this is not UTF-8");
 	return token;
+}
+
+/* A `*` would vanish from a word, and the rest of it would stay. */
+static enum config_token take_starred(struct config_lex *l, struct config_mark *mark)
+{
+	while (l->at < l->len && (l->text[l->at] == '*' || !ends_word(l->text[l->at])))
+		l->at++;
+	mark->len = l->at - mark->at;
+	return wrong(l, TOKEN_WORD, "a `*` must stand in quotes");
+}
+
+static enum config_token take_variable(struct config_lex *l, struct config_mark *mark)
+{
+	while (l->at < l->len && l->text[l->at] != '}' && l->text[l->at] != '\n')
+		l->at++;
+	if (l->at < l->len && l->text[l->at] == '}')
+		l->at++;
+	mark->len = l->at - mark->at;
+	return wrong(l, TOKEN_WORD, "`${` is not expanded here: write the value itself");
 }
 
 static enum config_token take_word(struct config_lex *l, struct config_mark *mark)
 {
 	struct span word;
+	char next;
 
 	while (l->at < l->len && !ends_word(l->text[l->at]))
 		l->at++;
 	word = span_of(l->text + mark->at, l->at - mark->at);
+	next = l->at < l->len ? l->text[l->at] : '\n';
 	mark->len = word.len;
-	if (word.len >= 2 && word.at[0] == '/' && word.at[1] == '/')
-		return bad(l, "a comment begins with `#`");
-	if (l->at < l->len && l->text[l->at] == '#') {
+	if (next == '*')
+		return take_starred(l, mark);
+	if (next == '{' && word.at[word.len - 1] == '$')
+		return take_variable(l, mark);
+	if (word.len >= 2 && word.at[0] == '/' && word.at[1] == '/') {
 		pass_comment(l);
-		return bad(l, "`#` begins a comment: put the value in quotes, or a blank before the comment");
+		return wrong(l, TOKEN_BAD, "a comment begins with `#`");
 	}
-	if (l->at < l->len && l->text[l->at] == '{' && word.at[word.len - 1] == '$') {
-		mark->len++;
-		l->at++;
-		return bad(l, "`${` is not expanded here: write the value itself");
+	if (next == '#') {
+		pass_comment(l);
+		return wrong(l, TOKEN_WORD, "`#` begins a comment: put the value in quotes, or a blank before the comment");
 	}
 	return check_bytes(l, word, TOKEN_WORD);
 }
@@ -116,10 +139,10 @@ static enum config_token take_string(struct config_lex *l, struct config_mark *m
 	}
 	mark->len = l->at - mark->at;
 	if (l->at == l->len || l->text[l->at] == '\n')
-		return bad(l, "this string does not end on its line");
+		return wrong(l, TOKEN_STRING, "this string does not end on its line");
 	l->at++;
 	mark->len++;
-	return why ? bad(l, why) : check_bytes(l, config_lex_inner(l->text, mark), TOKEN_STRING);
+	return why ? wrong(l, TOKEN_STRING, why) : check_bytes(l, config_lex_inner(l->text, mark), TOKEN_STRING);
 }
 
 static enum config_token take_other(struct config_lex *l, char c)
@@ -134,17 +157,15 @@ static enum config_token take_other(struct config_lex *l, char c)
 		return TOKEN_EQUALS;
 	case ',':
 		return TOKEN_COMMA;
-	case '*':
-		return bad(l, "a `*` must stand in quotes");
 	case '+':
-		return bad(l, "a `+` must stand in quotes");
+		return wrong(l, TOKEN_BAD, "a `+` must stand in quotes");
 	case '(':
 	case ')':
-		return bad(l, "there are no functions here, and no include: a bracket must stand in quotes");
+		return wrong(l, TOKEN_BAD, "there are no functions here, and no include: a bracket must stand in quotes");
 	case '\0':
-		return bad(l, "a NUL byte");
+		return wrong(l, TOKEN_BAD, "a NUL byte");
 	default:
-		return bad(l, "a control character");
+		return wrong(l, TOKEN_BAD, "a control character");
 	}
 }
 
@@ -152,6 +173,7 @@ enum config_token config_lex_next(struct config_lex *l, struct config_mark *mark
 {
 	char c;
 
+	l->why = NULL;
 	pass_blanks(l);
 	*mark = (struct config_mark){ .at = l->at, .len = 0, .line = l->line };
 	if (l->at == l->len)
@@ -159,6 +181,8 @@ enum config_token config_lex_next(struct config_lex *l, struct config_mark *mark
 	c = l->text[l->at];
 	if (c == '"' || c == '\'')
 		return take_string(l, mark);
+	if (c == '*')
+		return take_starred(l, mark);
 	if (!ends_word(c))
 		return take_word(l, mark);
 	mark->len = 1;

@@ -21,7 +21,7 @@
 
 enum config_token {
 	TOKEN_WORD, TOKEN_STRING, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_EQUALS, TOKEN_COMMA,
-	TOKEN_BAD,	/* `why` tells; the next call goes on behind it */
+	TOKEN_BAD,	/* nothing that could stand for a token; `why` tells, the next call goes on behind it */
 	TOKEN_END
 };
 
@@ -35,7 +35,7 @@ struct config_lex {
 	char *text;		/* borrowed, comments are overwritten in it */
 	size_t len, at;
 	unsigned line;
-	const char *why;
+	const char *why;	/* what is wrong with the last token; NULL when nothing is */
 };
 
 void config_lex_init(struct config_lex *l, char *text, size_t len);

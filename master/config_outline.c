@@ -27,10 +27,12 @@ static void advance(struct walk *w)
 {
 	for (;;) {
 		w->token = config_lex_next(&w->lex, &w->mark);
+		if (w->lex.why) {
+			complain(w->c, COMPLAINT_ERROR, &w->mark, "%s", w->lex.why);
+			w->is_broken = true;
+		}
 		if (w->token != TOKEN_BAD)
 			return;
-		complain(w->c, COMPLAINT_ERROR, &w->mark, "%s", w->lex.why);
-		w->is_broken = true;
 	}
 }
 
@@ -194,13 +196,7 @@ const struct outline_entry *outline_find(const struct outline *o, const struct o
 
 static void read_list(struct walk *w)
 {
-	struct config_mark open = w->mark;
-
 	advance(w);
-	if (w->token == TOKEN_CLOSE) {
-		complain(w->c, COMPLAINT_ERROR, &open, "this list is empty");
-		w->is_broken = true;
-	}
 	while (is_text(w->token)) {
 		add_value(w->o, &w->mark);
 		advance(w);

@@ -555,6 +555,14 @@ enum pr_err settings_value_set(struct settings *s, const struct set_key *key, vo
 	return types[key->type].set(&t);
 }
 
+enum pr_err settings_value_clear(const struct set_key *key, void *section)
+{
+	if (!types[key->type].is_list || key->type == SET_DURATIONS)
+		return PR_BAD;
+	memset(value_at(key, section), 0, types[key->type].size);
+	return PR_OK;
+}
+
 #define DEFAULTS_MAX 16	/* values in the longest list of the table */
 
 void settings_value_reset(struct settings *s, const struct set_key *key, void *section)

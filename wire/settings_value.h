@@ -29,6 +29,8 @@ struct set_fault {
 enum pr_err settings_value_set(struct settings *s, const struct set_key *key, void *section, const struct span *texts, unsigned n,
     struct set_fault *fault) MUST_USE;
 
+/* A list without values; PR_BAD for what is no list, or must have one. */
+enum pr_err settings_value_clear(const struct set_key *key, void *section) MUST_USE;
 /* To what the table says. */
 void settings_value_reset(struct settings *s, const struct set_key *key, void *section);
 
