@@ -375,6 +375,7 @@ static enum fd_rule fd_rule(enum wire_verb verb)
 	case WIRE_wire:
 	case WIRE_listener:
 	case WIRE_table:
+	case WIRE_tally:
 		return FD_MUST;
 	case WIRE_ctl_done:
 		return FD_MAY;

@@ -177,6 +177,17 @@ static void tell_listeners(struct child *c)
 		channel_put_fd(c->channel, WIRE_listener, &(struct wire_listener){ .index = bound->at[i].listen }, bound->at[i].fd);
 }
 
+/* Two generations live at most, one after the other: each has half of the columns. */
+static void tell_tally(struct child *c)
+{
+	const struct unit *u = c->unit;
+	unsigned half = WIRE_TALLY_COLUMNS / 2;
+
+	if (c->server->tally >= 0 && u->instance < half)
+		channel_put_fd(c->channel, WIRE_tally, &(struct wire_tally){ .column = (uint16_t)(u->instance + (u->generation & 1) * half) },
+		    c->server->tally);
+}
+
 static void tell_set_aside(struct server *s, struct child *spool)
 {
 	const struct death *d;
@@ -194,6 +205,7 @@ static void tell_first_words(struct child *c)
 	case ROLE_SMTPD:
 		certificates_tell(server_certificates(s), c->channel);
 		child_tell_tickets(c);
+		tell_tally(c);
 		tell_listeners(c);
 		break;
 	case ROLE_AUTH:

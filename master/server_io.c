@@ -289,6 +289,17 @@ static void start_deadlines(struct server *s)
 		deadline_set(s->loop, &s->watchdog_due, loop_now(s->loop).mono_ms + notify_watchdog_ms());
 }
 
+/* Without it each worker counts alone. */
+static int open_tally(void)
+{
+	int fd = memfd_create("tally", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, WIRE_TALLY_SIZE) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static void begin(struct server *s, int control)
 {
 	struct plan plan = server_plan(s->settings);
@@ -297,6 +308,7 @@ static void begin(struct server *s, int control)
 	s->loop = loop_new();
 	s->started_wall_ms = clock_now().wall_ms;
 	s->log = open_log();
+	s->tally = open_tally();
 	raise_descriptors();
 	start_deadlines(s);
 	watch_signals(s);
@@ -318,6 +330,8 @@ static void end(struct server *s)
 		uv_close((uv_handle_t *)&s->signals[i], NULL);
 	loop_free(&s->loop);
 	supervise_fini(&s->core);
+	if (s->tally >= 0)
+		close(s->tally);
 	mem_wipe(s->ticket_keys, sizeof(s->ticket_keys));
 }
 

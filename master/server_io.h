@@ -33,6 +33,7 @@ struct server {
 	const char *file;		/* the configuration's */
 	const char *programs;		/* the folder of the programs */
 	bool strict;
+	int tally;			/* memory in which smtpd workers count together; -1: there is none */
 	int log;			/* standard error of children; never blocks where that can be had */
 	struct identities ids;
 	struct settings *settings, *old_settings;

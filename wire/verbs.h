@@ -17,6 +17,8 @@ const char *wire_role_text(enum wire_role role);	/* "smtpd" */
 #define WIRE_PART_MAX   (WIRE_PACKET_MAX - 4096)	/* of one part of a body; leaves room for begin, a rcpt and commit */
 #define WIRE_WINDOW     262144	/* bytes of a body that may be under way at first */
 #define WIRE_ROWS       256	/* rows of a list that may be under way at first */
+#define WIRE_TALLY_SIZE 16777216	/* bytes of the memory that smtpd workers share; what is not used takes no room */
+#define WIRE_TALLY_COLUMNS 256	/* workers of two generations */
 #define WIRE_FOREIGN    0xffff	/* a deliver: none of ours, it leaves by route */
 
 enum wire_address {
