@@ -1,0 +1,66 @@
+/* MAIL (RFC 5321 4.1.1.2): a message begins. */
+#include "smtpd/session_private.h"
+
+/* NULL when this client may begin a message now. */
+static const struct reply *may_begin(const struct session *s)
+{
+	static const struct reply NO_HELO = { 503, "5.5.1", "EHLO or HELO first" };
+	static const struct reply NESTED = { 503, "5.5.1", "A message is under way already" };
+	static const struct reply NO_LOGIN = { 530, "5.7.0", "Authentication required" };
+
+	if (!s->helo)
+		return &NO_HELO;
+	if (s->tx)
+		return &NESTED;
+	if (s->listen->auth == LISTEN_AUTH_REQUIRED && !s->is_trusted)
+		return &NO_LOGIN;
+	return NULL;
+}
+
+static bool is_over_rate(struct session *s, struct effects *fx)
+{
+	enum limits_scope scope;
+	struct event *ev;
+
+	if (s->is_trusted)
+		return false;
+	scope = limits_mail(s->house->tally, &s->place, s->listen, s->now.mono_ms);
+	if (scope == LIMITS_FREE)
+		return false;
+	ev = session_event(s, fx, EV_SMTP_REFUSED);
+	event_text(ev, EF_REASON, SPAN("too many messages"));
+	event_text(ev, EF_KIND, span_of_text(limits_scope_text(scope)));
+	return true;
+}
+
+static void begin(struct session *s, const struct command_mail *m)
+{
+	struct transaction *tx = transaction_new(s);
+
+	tx->sender = arena_span(&tx->arena, address_span(&m->sender));
+	tx->envid = arena_span(&tx->arena, m->envid);
+	tx->declared_size = m->size;
+	tx->flags = (m->smtputf8 ? MAIL_SMTPUTF8 : 0U) | (m->body == BODY_8BITMIME ? MAIL_8BIT : 0U) |
+	    (m->ret == RET_FULL ? MAIL_RET_FULL : 0U) | (m->ret == RET_HDRS ? MAIL_RET_HDRS : 0U) | (s->is_trusted ? MAIL_SUBMITTED : 0U);
+	s->tx = tx;
+}
+
+enum progress cmd_mail(struct session *s, struct span args, struct effects *fx)
+{
+	const struct command_rules rules = { .extended = s->is_extended, .max_size = (uint64_t)s->listen->max_size };
+	const struct reply *wrong = may_begin(s);
+	struct command_mail m;
+
+	if (!wrong)
+		wrong = command_parse_mail(args, &rules, &m);
+	if (wrong)
+		return session_reply(s, fx, wrong);
+	if (s->house->draining && s->now.mono_ms >= s->house->drain_began_at + s->house->drain_idle_ms)
+		return session_hang_up(s, fx, 421, "4.3.2", "Service is being replaced, come again");
+	if (!s->is_trusted && s->n_messages >= (uint64_t)s->listen->max_messages)
+		return session_hang_up(s, fx, 421, "4.7.0", "Enough messages for one session");
+	if (is_over_rate(s, fx))
+		return session_say(s, fx, 451, "4.7.1", "Too many messages from you, try again later");
+	begin(s, &m);
+	return session_say(s, fx, 250, "2.1.0", "OK");
+}

@@ -1,0 +1,108 @@
+/* RCPT (RFC 5321 4.1.1.3): may mail come to this address? */
+#include "smtpd/session_private.h"
+
+#define AUTH_WAIT_MS SECONDS(30)	/* auth answers from memory: later it is stuck, and the client need not be */
+
+static enum progress answered(struct session *s, struct effects *fx);
+static enum progress unanswered(struct session *s, struct effects *fx);
+
+const struct step STEP_ADDRESS = { "address", answered, unanswered, false };
+
+static const struct reply *may_come(const struct session *s)
+{
+	static const struct reply NO_MAIL = { 503, "5.5.1", "MAIL first" };
+	static const struct reply IN_BODY = { 503, "5.5.1", "The body has begun" };
+	static const struct reply TOO_MANY = { 452, "4.5.3", "Too many recipients" };
+
+	if (!s->tx)
+		return &NO_MAIL;
+	if (s->tx->way != BODY_NONE)
+		return &IN_BODY;
+	return s->tx->n_rcpts >= (uint64_t)s->listen->max_recipients ? &TOO_MANY : NULL;
+}
+
+static struct recipient *recipient(struct transaction *tx, const struct command_rcpt *r)
+{
+	struct recipient *to = arena_new(&tx->arena, sizeof(*to));
+
+	to->address = arena_span(&tx->arena, address_span(&r->to));
+	to->orcpt = arena_span(&tx->arena, r->orcpt);
+	to->notify = (uint8_t)r->notify;
+	return to;
+}
+
+enum progress cmd_rcpt(struct session *s, struct span args, struct effects *fx)
+{
+	const struct command_rules rules = { .extended = s->is_extended, .smtputf8 = s->tx && s->tx->flags & MAIL_SMTPUTF8 };
+	const struct reply *wrong = may_come(s);
+	struct command_rcpt r;
+
+	if (!wrong)
+		wrong = command_parse_rcpt(args, &rules, &r);
+	if (wrong)
+		return session_reply(s, fx, wrong);
+	if (!s->is_trusted && limits_recipient(s->house->tally, &s->place, s->listen, s->now.mono_ms) != LIMITS_FREE)
+		return session_say(s, fx, 451, "4.7.1", "Too many recipients from you, try again later");
+	s->tx->asked = recipient(s->tx, &r);
+	if (!transaction_charge(s->tx))
+		return session_say(s, fx, 452, "4.3.1", "Short of memory, try again later");
+	session_step_to(s, &STEP_ADDRESS, AUTH_WAIT_MS);
+	if (s->house->auth_is_up) {
+		effects_add(fx, FX_ASK_ADDRESS)->text = s->tx->asked->address;
+		return STEP_AGAIN;
+	}
+	s->is_answered = true;
+	s->answer = ADDRESS_TEMPORARY;
+	return STEP_AGAIN;
+}
+
+static enum progress accept(struct session *s, struct effects *fx)
+{
+	struct transaction *tx = s->tx;
+
+	*tx->last = tx->asked;
+	tx->last = &tx->asked->next;
+	tx->n_rcpts++;
+	return session_say(s, fx, 250, "2.1.5", "OK");
+}
+
+static enum progress refuse(struct session *s, struct effects *fx, const struct reply *r)
+{
+	struct event *ev = session_event(s, fx, EV_RECIPIENT_REFUSED);
+
+	event_text(ev, EF_HELO, span_of_text(s->helo));
+	event_text(ev, EF_FROM, s->tx->sender);
+	event_text(ev, EF_TO, s->tx->asked->address);
+	event_num(ev, EF_CODE, r->code);
+	event_text(ev, EF_DSN, span_of_text(r->enhanced));
+	event_text(ev, EF_REPLY, span_of_text(r->text));
+	return session_reply(s, fx, r);
+}
+
+static const struct reply TEMPORARY = { 451, "4.3.0", "It can't be told now whether this address exists" };
+
+static enum progress answered(struct session *s, struct effects *fx)
+{
+	static const struct reply UNKNOWN = { 550, "5.1.1", "No such mailbox here" };
+	static const struct reply FOREIGN = { 550, "5.7.1", "Relaying denied" };
+	static const struct reply LOOP = { 550, "5.4.6", "This address leads back to itself" };
+	static const struct reply DISABLED = { 550, "5.2.1", "This mailbox is disabled" };
+
+	if (!s->is_answered)
+		return STEP_WAIT;
+	switch (s->answer) {
+	case ADDRESS_OK: return accept(s, fx);
+	case ADDRESS_FOREIGN: return s->is_trusted ? accept(s, fx) : refuse(s, fx, &FOREIGN);
+	case ADDRESS_UNKNOWN: return refuse(s, fx, &UNKNOWN);
+	case ADDRESS_LOOP: return refuse(s, fx, &LOOP);
+	case ADDRESS_DISABLED: return refuse(s, fx, &DISABLED);
+	default: return refuse(s, fx, &TEMPORARY);
+	}
+}
+
+static enum progress unanswered(struct session *s, struct effects *fx)
+{
+	effects_add(fx, FX_DROP_ADDRESS);
+	s->is_answered = true;
+	return refuse(s, fx, &TEMPORARY);
+}

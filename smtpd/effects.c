@@ -1,0 +1,55 @@
+#include "smtpd/effects.h"
+
+#include "base/err.h"
+
+#define STEP_EFFECTS 8
+#define STEP_EVENTS  3
+#define OUT_CEILING  (2 * EFFECTS_OUT_MAX)
+#define PREFIX_MAX   8192	/* Received, Date and Message-ID */
+
+void effects_init(struct effects *fx)
+{
+	fx->n = fx->n_events = 0;
+	fx->must_leave = false;
+	buf_init(&fx->out, OUT_CEILING);
+	buf_init(&fx->prefix, PREFIX_MAX);
+}
+
+void effects_fini(struct effects *fx)
+{
+	buf_fini(&fx->out);
+	buf_fini(&fx->prefix);
+}
+
+void effects_clear(struct effects *fx)
+{
+	fx->n = fx->n_events = 0;
+	fx->must_leave = false;
+	buf_clear(&fx->out);
+}
+
+struct effect *effects_add(struct effects *fx, enum effect_type type)
+{
+	struct effect *e;
+
+	BUG_ON(fx->n == EFFECTS_MAX);
+	e = &fx->row[fx->n++];
+	e->type = type;
+	return e;
+}
+
+struct event *effects_event(struct effects *fx)
+{
+	struct event *event;
+
+	BUG_ON(fx->n_events == EFFECTS_EVENTS_MAX);
+	event = &fx->events[fx->n_events++];
+	effects_add(fx, FX_EVENT)->event = event;
+	return event;
+}
+
+bool effects_have_room(const struct effects *fx)
+{
+	return !fx->must_leave && fx->n + STEP_EFFECTS <= EFFECTS_MAX && fx->n_events + STEP_EVENTS <= EFFECTS_EVENTS_MAX &&
+	    fx->out.len < EFFECTS_OUT_MAX;
+}

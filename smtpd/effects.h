@@ -1,0 +1,62 @@
+/* What a session wants done: a fixed row that belongs to the loop. One
+ * session is fed at a time and its effects are done before the next. */
+#ifndef SMTPD_EFFECTS_H
+#define SMTPD_EFFECTS_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/id.h"
+#include "base/span.h"
+#include "smtpd/pool.h"
+#include "wire/event.h"
+
+enum effect_type {
+	FX_ASK_ADDRESS,		/* text: may mail come to this address? */
+	FX_DROP_ADDRESS,	/* the answer is not waited for any more */
+	FX_BEGIN,		/* the session's transaction goes to spool: begin and all its recipients */
+	FX_PART,		/* block: the next bytes of it; the effect owns the block */
+	FX_COMMIT,		/* it is whole: size, and the prefix in effects.prefix */
+	FX_ABORT,		/* it will never be whole */
+	FX_DROP_MAIL,		/* the answer is not waited for any more */
+	FX_WITHDRAW,		/* id: its client was told 4xx; when spool is away, as soon as it is back */
+	FX_HAVE,		/* id: is it on the disk? */
+	FX_START_TLS,
+	FX_EVENT,		/* event */
+	FX_CLOSE		/* what was said leaves, then the connection ends; the session is over */
+};
+
+struct effect {
+	enum effect_type type;
+	union {
+		struct span text;
+		struct pool_block *block;
+		struct msg_id id;
+		uint64_t size;
+		const struct event *event;
+	};
+};
+
+#define EFFECTS_MAX        24
+#define EFFECTS_EVENTS_MAX 8
+#define EFFECTS_OUT_MAX    32768	/* replies beyond leave before the session goes on */
+
+struct effects {
+	struct effect row[EFFECTS_MAX];
+	unsigned n, n_events;
+	bool must_leave;	/* they are done before the session goes on */
+	struct event events[EFFECTS_EVENTS_MAX];
+	struct buf out;		/* replies, in order: one write before all other effects */
+	struct buf prefix;	/* of FX_COMMIT */
+};
+
+void effects_init(struct effects *fx);
+void effects_fini(struct effects *fx);
+void effects_clear(struct effects *fx);
+struct effect *effects_add(struct effects *fx, enum effect_type type);
+/* Room for an event; fill it with event_begin and so on. */
+struct event *effects_event(struct effects *fx);
+/* A step makes at most 8 effects, 3 of them events: is there room for one more step, and may it be made? */
+bool effects_have_room(const struct effects *fx);
+
+#endif

@@ -1,0 +1,97 @@
+/* Before the first command: limits, the balancer's header, early talkers, the greeting. */
+#include "smtpd/session_private.h"
+#include "smtpd/proxy.h"
+
+static enum progress proxy(struct session *s, struct effects *fx);
+static enum progress pregreet(struct session *s, struct effects *fx);
+static enum progress greet(struct session *s, struct effects *fx);
+
+const struct step STEP_PROXY = { "proxy", proxy, session_late, true };
+const struct step STEP_PREGREET = { "pregreet", pregreet, greet, false };
+
+static enum progress refuse_connection(struct session *s, struct effects *fx, enum limits_scope scope)
+{
+	struct event *ev = session_event(s, fx, EV_SMTP_REFUSED);
+
+	event_text(ev, EF_REASON, SPAN("too many connections"));
+	event_text(ev, EF_KIND, span_of_text(limits_scope_text(scope)));
+	if (s->listen->tls != LISTEN_TLS_IMPLICIT)
+		buf_add(&fx->out, SPAN("421 4.7.0 Too many connections, come again later\r\n"));
+	effects_add(fx, FX_CLOSE);
+	return session_step_to(s, &STEP_CLOSED, 0);
+}
+
+/* The client is known from here on. */
+static enum progress welcome(struct session *s, struct effects *fx)
+{
+	enum limits_scope scope;
+
+	s->is_trusted = s->client.family && settings_network_has(&s->listen->trusted, s->client.family, s->client.address);
+	s->place = limits_place(s->house->tally, s->listener, &s->client);
+	scope = limits_connect(s->house->tally, &s->place, s->listen, s->is_trusted);
+	if (scope != LIMITS_FREE)
+		return refuse_connection(s, fx, scope);
+	s->counts = true;
+	session_event(s, fx, EV_SMTP_CONNECTED);
+	if (s->house->draining)
+		return session_hang_up(s, fx, 421, "4.3.2", "Service is being replaced, come again");
+	if (s->listen->tls == LISTEN_TLS_IMPLICIT) {
+		if (!s->house->has_tls)
+			return session_end(s, fx, "no certificate");
+		effects_add(fx, FX_START_TLS);
+		return session_step_to(s, &STEP_TLS, s->listen->timeout_greeting);
+	}
+	return session_step_to(s, &STEP_PREGREET, s->is_trusted ? 0 : s->listen->greet_delay);
+}
+
+enum progress session_begin(struct session *s, struct effects *fx, bool early_bytes)
+{
+	s->connected_at = s->now.mono_ms;
+	s->helo_due = s->now.mono_ms + s->listen->timeout_greeting;
+	s->progress_due = s->now.mono_ms + s->listen->timeout_session;
+	if (s->client.family && settings_network_has(&s->listen->proxy, s->client.family, s->client.address))
+		return session_step_to(s, &STEP_PROXY, s->listen->timeout_greeting);
+	s->early_bytes = early_bytes && s->listen->tls != LISTEN_TLS_IMPLICIT;
+	return welcome(s, fx);
+}
+
+static enum progress proxy(struct session *s, struct effects *fx)
+{
+	struct proxy from;
+	size_t used;
+
+	switch (proxy_parse(s->in, &used, &from)) {
+	case PROXY_MORE:
+		return STEP_WAIT;
+	case PROXY_BAD:
+		session_abused(s, fx, SEVERITY_NOTE, "no PROXY header from a balancer");
+		return session_end(s, fx, "no PROXY header");
+	case PROXY_DONE:
+		break;
+	}
+	session_take(s, used);
+	if (!from.own) {
+		s->client = from.from;
+		s->local = from.to;
+	}
+	s->early_bytes = s->in.len > 0;
+	return welcome(s, fx);
+}
+
+static enum progress pregreet(struct session *s, struct effects *fx)
+{
+	if (!s->early_bytes || s->is_trusted)
+		return STEP_WAIT;
+	s->early_bytes = false;
+	if (session_abused(s, fx, s->listen->early_talk, "early talk"))
+		return session_hang_up(s, fx, 554, NULL, "You spoke before the greeting");
+	return STEP_AGAIN;
+}
+
+static enum progress greet(struct session *s, struct effects *fx)
+{
+	if (s->early_bytes && pregreet(s, fx) == STEP_AGAIN && s->step == &STEP_CLOSED)
+		return STEP_AGAIN;
+	buf_printf(&fx->out, "220 %s ESMTP Postrider\r\n", s->house->settings->top.hostname);
+	return session_await_command(s);
+}

@@ -1,0 +1,146 @@
+/* The channels to auth and spool: questions leave by session_io.c, answers come in here. */
+#include "base/mem.h"
+#include "smtpd/smtpd_private.h"
+
+static void auth_is_open(struct smtpd *d, struct channel *ch);
+static void spool_is_open(struct smtpd *d, struct channel *ch);
+
+/* ---- auth ------------------------------------------------------------------- */
+
+static void on_auth(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct smtpd *d = owner;
+	struct conn *c;
+
+	(void)ch;
+	(void)fd;
+	if (verb != WIRE_address_told)
+		return;
+	c = pending_close(&d->at_auth, msg->address_told.ask);
+	if (!c)
+		return;
+	conn_address_answered(c);
+	conn_answer(c, SE_ADDRESS, msg->address_told.result);
+}
+
+static void on_auth_gone(void *owner, struct channel *ch)
+{
+	struct smtpd *d = owner;
+	struct channel *next = d->auth_next;
+
+	if (ch != d->auth)
+		return;
+	d->auth = d->auth_next = NULL;
+	d->house.auth_is_up = false;
+	pending_fini(&d->at_auth);
+	pending_init(&d->at_auth, SESSIONS_MAX);
+	session_io_each(d, SE_AUTH_GONE, 0);
+	if (next)
+		auth_is_open(d, next);
+}
+
+static void auth_is_open(struct smtpd *d, struct channel *ch)
+{
+	d->auth = ch;
+	d->house.auth_is_up = true;
+}
+
+/* ---- spool ------------------------------------------------------------------- */
+
+static void on_done(struct smtpd *d, uint32_t ask, enum session_event_type type, uint8_t result)
+{
+	struct conn *c = pending_close(&d->at_spool, ask);
+
+	if (!c)
+		return;
+	conn_mail_answered(c);
+	conn_answer(c, type, result);
+}
+
+static void on_spool(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct smtpd *d = owner;
+	struct conn *c;
+
+	(void)ch;
+	(void)fd;
+	switch (verb) {
+	case WIRE_mail_window:
+		c = pending_find(&d->at_spool, msg->mail_window.ask);
+		if (c)
+			conn_answer(c, SE_WINDOW, msg->mail_window.bytes);
+		return;
+	case WIRE_mail_done: on_done(d, msg->mail_done.ask, SE_STORED, msg->mail_done.result); return;
+	case WIRE_have_told: on_done(d, msg->have_told.ask, SE_HAVE, msg->have_told.yes); return;
+	default: return;
+	}
+}
+
+static void on_spool_gone(void *owner, struct channel *ch)
+{
+	struct smtpd *d = owner;
+	struct channel *next = d->spool_next;
+
+	if (ch != d->spool)
+		return;
+	d->spool = d->spool_next = NULL;
+	d->house.spool_is_up = false;
+	pending_fini(&d->at_spool);
+	pending_init(&d->at_spool, SESSIONS_MAX);
+	session_io_each(d, SE_SPOOL_GONE, 0);
+	if (next)
+		spool_is_open(d, next);
+}
+
+static void withdraw_all(struct smtpd *d)
+{
+	for (size_t i = 0; i < d->n_withdrawn; i++)
+		channel_put(d->spool, WIRE_withdraw, &(struct wire_withdraw){ .id = d->withdrawn[i] });
+	mem_free(d->withdrawn);
+	d->withdrawn = NULL;
+	d->n_withdrawn = d->withdrawn_room = 0;
+}
+
+static void spool_is_open(struct smtpd *d, struct channel *ch)
+{
+	d->spool = ch;
+	d->house.spool_is_up = true;
+	withdraw_all(d);
+	session_io_each(d, SE_SPOOL_BACK, 0);
+}
+
+/* While spool is away this grows by one for each message that was in its hands, no more. */
+void peers_io_withdraw(struct smtpd *d, const struct msg_id *id)
+{
+	if (d->spool) {
+		channel_put(d->spool, WIRE_withdraw, &(struct wire_withdraw){ .id = *id });
+		return;
+	}
+	if (d->n_withdrawn == d->withdrawn_room) {
+		d->withdrawn_room = d->withdrawn_room ? 2 * d->withdrawn_room : 64;
+		d->withdrawn = mem_resize(d->withdrawn, d->withdrawn_room * sizeof(*d->withdrawn));
+	}
+	d->withdrawn[d->n_withdrawn++] = *id;
+}
+
+/* ---- wires ---------------------------------------------------------------------- */
+
+/* A new wire to a peer that still has one: what the dead one said is read first, then the new one counts. */
+void peers_io_wire(struct smtpd *d, enum wire_role peer, uint16_t instance, int fd)
+{
+	static const struct channel_handlers AUTH = { .on_verb = on_auth, .on_gone = on_auth_gone };
+	static const struct channel_handlers SPOOL = { .on_verb = on_spool, .on_gone = on_spool_gone };
+	bool is_auth = peer == ROLE_AUTH;
+	struct channel **next = is_auth ? &d->auth_next : &d->spool_next;
+	struct channel *ch = channel_open_take(d->loop, fd, ROLE_SMTPD, peer, instance, is_auth ? &AUTH : &SPOOL, d);
+
+	if (is_auth ? d->auth != NULL : d->spool != NULL) {
+		if (*next)
+			channel_close(next);
+		*next = ch;
+	} else if (is_auth) {
+		auth_is_open(d, ch);
+	} else {
+		spool_is_open(d, ch);
+	}
+}

@@ -1,0 +1,106 @@
+/* One conversation with a client, as a core: events in, effects out. Knows no
+ * socket, no file and no clock.
+ *
+ * The shell feeds one event, does the effects, calls session_go_on while it is
+ * told that there is more, and then looks at session_due and
+ * session_wants_bytes. An idle session holds this struct and the client's
+ * name, no buffer. */
+#ifndef SMTPD_SESSION_H
+#define SMTPD_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/list.h"
+#include "base/span.h"
+#include "smtpd/client.h"
+#include "smtpd/effects.h"
+#include "smtpd/limits.h"
+#include "smtpd/pool.h"
+#include "wire/settings.h"
+#include "wire/verbs.h"
+
+struct session;
+struct transaction;
+
+/* What all sessions of a process share; the shell keeps it true. */
+struct house {
+	const struct settings *settings;
+	struct tally *tally;
+	struct pool pool;
+	struct list gathering;	/* transactions whose body is still here: who goes on as a part when memory is short */
+	bool spool_is_up, auth_is_up, has_tls;
+	bool draining;
+	uint64_t n_messages;	/* accepted */
+	int64_t drain_idle_ms, drain_began_at, drain_deadline_at;	/* monotonic */
+};
+
+void house_init(struct house *h, const struct settings *settings, struct tally *tally);
+void house_fini(struct house *h);
+/* The session with the largest body that has not begun to leave; NULL when there is none. */
+struct session *house_largest(const struct house *h);
+
+enum session_event_type {
+	SE_CONNECTED,		/* number: bytes that lie in the socket already (early talk) */
+	SE_BYTES,		/* bytes, borrowed until the last session_go_on */
+	SE_TLS_UP,		/* tls */
+	SE_TLS_FAILED,		/* bytes: why */
+	SE_PEER_LEFT,		/* number: 1 when in good order: what it said is still worked on */
+	SE_TICK,		/* session_due has come; number: bytes that lie in the socket, while it waits before the greeting */
+	SE_ADDRESS,		/* number: enum wire_address */
+	SE_WINDOW,		/* number: that many more bytes may be sent to spool */
+	SE_STORED,		/* number: enum wire_stored */
+	SE_SPOOL_GONE,
+	SE_SPOOL_BACK,
+	SE_AUTH_GONE,
+	SE_HAVE,		/* number: 1 when spool has it */
+	SE_SPILL,		/* memory is short: the body goes on as a part */
+	SE_DRAIN		/* the house drains from now on */
+};
+
+struct session_tls {
+	const char *version, *cipher;	/* copied */
+	unsigned bits;
+};
+
+struct session_event {
+	enum session_event_type type;
+	struct instant now;
+	struct span bytes;
+	uint32_t number;
+	const struct session_tls *tls;
+};
+
+struct session *session_new(struct house *h, unsigned listener, const struct client *client, const struct client *local, void *owner);
+void *session_owner(const struct session *s);
+void session_free(struct session **s);
+
+/* True when it stopped because the effects are full: do them, then session_go_on. */
+bool session_feed(struct session *s, const struct session_event *ev, struct effects *fx) MUST_USE;
+bool session_go_on(struct session *s, struct effects *fx) MUST_USE;
+
+int64_t session_due(const struct session *s);	/* monotonic ms of the next SE_TICK; INT64_MAX: none */
+bool session_wants_bytes(const struct session *s);
+bool session_wants_peek(const struct session *s);	/* it waits before the greeting */
+const struct msg_id *session_mail_id(const struct session *s);	/* NULL between transactions */
+const char *session_step(const struct session *s);
+
+/* Performing FX_BEGIN: what the transaction says. */
+struct session_envelope {
+	struct msg_id id;
+	uint32_t flags;		/* set of enum wire_mail */
+	uint64_t received_ms;
+	struct span sender, envid;
+};
+struct session_envelope session_envelope(const struct session *s);
+struct recipient {
+	struct recipient *next;
+	struct span address, orcpt;
+	uint8_t notify;
+};
+const struct recipient *session_recipients(const struct session *s);
+const struct client *session_client(const struct session *s);
+
+#endif

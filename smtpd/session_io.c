@@ -1,0 +1,328 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "smtpd/smtpd_private.h"
+
+struct conn {
+	struct list list;
+	struct smtpd *d;
+	struct session *session;
+	struct stream *stream;		/* NULL: the client is gone, its message is still under way */
+	struct deadline deadline;
+	int64_t armed_at;		/* INT64_MAX: not */
+	uint32_t at_auth, at_spool;	/* questions under way, 0: none */
+	bool is_reading, is_over;
+};
+
+static void feed(struct conn *c, struct session_event *ev);
+
+/* ---- effects --------------------------------------------------------------- */
+
+static void part_left(void *arg)
+{
+	struct pool_block *block = arg;
+
+	pool_give(&block);
+}
+
+static void ask_address(struct conn *c, struct span address)
+{
+	struct smtpd *d = c->d;
+
+	c->at_auth = pending_open(&d->at_auth, c);
+	BUG_ON(c->at_auth == 0);
+	channel_put(d->auth, WIRE_address_ask, &(struct wire_address_ask){ .ask = c->at_auth, .address = address });
+}
+
+static void begin_mail(struct conn *c)
+{
+	struct session_envelope e = session_envelope(c->session);
+	struct channel *spool = c->d->spool;
+	char client[CLIENT_TEXT_MAX];
+
+	client_text(session_client(c->session), client);
+	c->at_spool = pending_open(&c->d->at_spool, c);
+	BUG_ON(c->at_spool == 0);
+	channel_put(spool, WIRE_mail_begin, &(struct wire_mail_begin){ .ask = c->at_spool, .id = e.id, .flags = e.flags,
+	    .received_ms = e.received_ms, .sender = e.sender, .envid = e.envid, .client = span_of_text(client), .login = SPAN_NONE });
+	for (const struct recipient *r = session_recipients(c->session); r; r = r->next)
+		channel_put(spool, WIRE_mail_rcpt, &(struct wire_mail_rcpt){ .ask = c->at_spool, .notify = r->notify,
+		    .address = r->address, .orcpt = r->orcpt });
+}
+
+static void send_part(struct conn *c, struct pool_block *block)
+{
+	struct wire_mail_part part = { .ask = c->at_spool };
+
+	channel_put_borrowed(c->d->spool, WIRE_mail_part, &part, pool_block_span(block), part_left, block);
+}
+
+static void ask_have(struct conn *c, const struct msg_id *id)
+{
+	c->at_spool = pending_open(&c->d->at_spool, c);
+	BUG_ON(c->at_spool == 0);
+	channel_put(c->d->spool, WIRE_have_ask, &(struct wire_have_ask){ .ask = c->at_spool, .id = *id });
+}
+
+static void drop(struct pending *p, uint32_t *ask)
+{
+	if (*ask)
+		pending_close(p, *ask);
+	*ask = 0;
+}
+
+static void abort_mail(struct conn *c)
+{
+	if (c->d->spool && c->at_spool)
+		channel_put(c->d->spool, WIRE_mail_abort, &(struct wire_mail_abort){ .ask = c->at_spool });
+	drop(&c->d->at_spool, &c->at_spool);
+}
+
+static void start_tls(struct conn *c)
+{
+	if (c->stream)
+		stream_start_tls(c->stream, c->d->tls);
+}
+
+static void perform(struct conn *c, struct effect *e)
+{
+	struct smtpd *d = c->d;
+
+	switch (e->type) {
+	case FX_ASK_ADDRESS: ask_address(c, e->text); return;
+	case FX_DROP_ADDRESS: drop(&d->at_auth, &c->at_auth); return;
+	case FX_BEGIN: begin_mail(c); return;
+	case FX_PART: send_part(c, e->block); return;
+	case FX_COMMIT:
+		channel_put(d->spool, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = c->at_spool, .size = e->size,
+		    .prefix = buf_span(&d->fx.prefix), .quarantine = SPAN_NONE });
+		return;
+	case FX_ABORT: abort_mail(c); return;
+	case FX_DROP_MAIL: drop(&d->at_spool, &c->at_spool); return;
+	case FX_WITHDRAW: peers_io_withdraw(d, &e->id); return;
+	case FX_HAVE: ask_have(c, &e->id); return;
+	case FX_START_TLS: start_tls(c); return;
+	case FX_EVENT: process_event(d->process, e->event); return;
+	case FX_CLOSE: c->is_over = true; return;
+	}
+}
+
+static void perform_all(struct conn *c)
+{
+	struct effects *fx = &c->d->fx;
+
+	if (fx->out.len > 0 && c->stream)
+		stream_send(c->stream, buf_span(&fx->out));
+	for (unsigned i = 0; i < fx->n; i++)
+		perform(c, &fx->row[i]);
+	effects_clear(fx);
+}
+
+/* ---- feeding ------------------------------------------------------------------ */
+
+static void end(struct conn *c)
+{
+	struct smtpd *d = c->d;
+
+	drop(&d->at_auth, &c->at_auth);
+	drop(&d->at_spool, &c->at_spool);
+	deadline_clear(d->loop, &c->deadline);
+	if (c->stream)
+		stream_close(&c->stream);
+	session_free(&c->session);
+	list_remove(&c->list);
+	mem_free(c);
+	d->n_conns--;
+	listener_io_room(d);
+	if (d->house.draining && d->n_conns == 0)
+		smtpd_end(d);
+}
+
+/* A deadline that moved away is left where it is: it comes, finds nothing due, and is set anew. */
+static void arm(struct conn *c)
+{
+	int64_t due = session_due(c->session);
+
+	if (due >= c->armed_at)
+		return;
+	c->armed_at = due;
+	deadline_set(c->d->loop, &c->deadline, due);
+}
+
+static void settle(struct conn *c)
+{
+	bool wants;
+
+	if (c->is_over) {
+		end(c);
+		return;
+	}
+	arm(c);
+	if (!c->stream)
+		return;
+	wants = session_wants_bytes(c->session);
+	if (wants && !c->is_reading)
+		stream_resume(c->stream);
+	else if (!wants && c->is_reading)
+		stream_pause(c->stream);
+	c->is_reading = wants;
+}
+
+/* Memory of bodies is short: the largest one goes on as a part, now. */
+static void relieve(struct smtpd *d)
+{
+	struct session *largest;
+
+	if (d->is_relieving || d->house.pool.used + POOL_BLOCK_MAX <= d->house.pool.ceiling || !d->house.spool_is_up)
+		return;
+	largest = house_largest(&d->house);
+	if (!largest)
+		return;
+	d->is_relieving = true;
+	conn_answer(session_owner(largest), SE_SPILL, 0);
+	channel_flush(d->spool);
+	d->is_relieving = false;
+}
+
+static void feed(struct conn *c, struct session_event *ev)
+{
+	struct smtpd *d = c->d;
+	bool more;
+
+	BUG_ON(d->is_feeding);
+	d->is_feeding = true;
+	ev->now = loop_now(d->loop);
+	process_note(d->process, session_mail_id(c->session));
+	more = session_feed(c->session, ev, &d->fx);
+	perform_all(c);
+	while (more) {
+		process_note(d->process, session_mail_id(c->session));
+		more = session_go_on(c->session, &d->fx);
+		perform_all(c);
+	}
+	process_note(d->process, NULL);
+	d->is_feeding = false;
+	settle(c);
+	relieve(d);
+}
+
+void conn_answer(struct conn *c, enum session_event_type type, uint32_t number)
+{
+	feed(c, &(struct session_event){ .type = type, .number = number });
+}
+
+void conn_mail_answered(struct conn *c)
+{
+	c->at_spool = 0;
+}
+
+void conn_address_answered(struct conn *c)
+{
+	c->at_auth = 0;
+}
+
+void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t number)
+{
+	struct list all;
+
+	/* Any of them may end any time: those that were told move over. */
+	list_init(&all);
+	while (!list_is_empty(&d->conns)) {
+		struct conn *c = LIST_OWNER(list_take_first(&d->conns), struct conn, list);
+
+		list_add_last(&all, &c->list);
+		if (type == SE_SPOOL_GONE)
+			c->at_spool = 0;
+		if (type == SE_AUTH_GONE)
+			c->at_auth = 0;
+		conn_answer(c, type, number);
+	}
+	for (struct list *n; (n = list_take_first(&all));)
+		list_add_last(&d->conns, n);
+}
+
+/* ---- the socket ------------------------------------------------------------------- */
+
+static void on_bytes(void *owner, struct stream *stream, struct span bytes)
+{
+	struct conn *c = owner;
+
+	(void)stream;
+	feed(c, &(struct session_event){ .type = SE_BYTES, .bytes = bytes });
+}
+
+static void on_tls(void *owner, struct stream *stream, bool ok, const char *why)
+{
+	struct conn *c = owner;
+	struct session_tls tls;
+	struct stream_tls facts;
+
+	if (!ok || !stream_tls_facts(stream, &facts)) {
+		feed(c, &(struct session_event){ .type = SE_TLS_FAILED, .bytes = span_of_text(why) });
+		return;
+	}
+	tls = (struct session_tls){ facts.version, facts.cipher, facts.bits };
+	feed(c, &(struct session_event){ .type = SE_TLS_UP, .tls = &tls });
+}
+
+static void on_gone(void *owner, struct stream *stream, bool clean)
+{
+	struct conn *c = owner;
+
+	(void)stream;
+	if (!clean)
+		stream_abort(&c->stream);
+	conn_answer(c, SE_PEER_LEFT, clean);
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+	struct conn *c = LIST_OWNER(deadline, struct conn, deadline);
+	int early = c->stream && session_wants_peek(c->session) ? stream_peek(c->stream) : 0;
+
+	c->armed_at = INT64_MAX;
+	conn_answer(c, SE_TICK, early > 0);
+}
+
+static void to_client(struct client *c, const struct sockaddr_storage *from)
+{
+	if (from->ss_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const void *)from;
+
+		client_set(c, 4, (const unsigned char *)&v4->sin_addr, ntohs(v4->sin_port));
+	} else if (from->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *v6 = (const void *)from;
+
+		client_set(c, 6, (const unsigned char *)&v6->sin6_addr, ntohs(v6->sin6_port));
+	} else {
+		*c = (struct client){ 0 };
+	}
+}
+
+static const struct stream_handlers HANDLERS = { .on_bytes = on_bytes, .on_tls = on_tls, .on_gone = on_gone };
+
+void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const struct sockaddr_storage *from)
+{
+	struct conn *c = mem_new(sizeof(*c));
+	struct sockaddr_storage own = { 0 };
+	socklen_t len = sizeof(own);
+	struct client client, local;
+
+	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
+		own.ss_family = AF_UNSPEC;
+	to_client(&client, from);
+	to_client(&local, &own);
+	c->d = d;
+	c->session = session_new(&d->house, listener, &client, &local, c);
+	c->stream = stream_open_take(d->loop, fd, &HANDLERS, c);
+	c->armed_at = INT64_MAX;
+	deadline_init(&c->deadline, on_deadline);
+	list_add_last(&d->conns, &c->list);
+	d->n_conns++;
+	d->n_connections++;
+	conn_answer(c, SE_CONNECTED, stream_peek(c->stream) > 0);
+}

@@ -1,0 +1,102 @@
+/* What the files of the session core share. */
+#ifndef SMTPD_SESSION_PRIVATE_H
+#define SMTPD_SESSION_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "mail/command.h"
+#include "smtpd/session.h"
+#include "smtpd/transaction.h"
+
+enum progress { STEP_AGAIN, STEP_WAIT };
+
+struct step {
+	const char *name;
+	enum progress (*run)(struct session *s, struct effects *fx);	/* STEP_WAIT: it needs an event */
+	enum progress (*late)(struct session *s, struct effects *fx);	/* its time is over */
+	bool peer_moves;	/* it waits for the client: its bytes are wanted, its silence and its leaving count */
+};
+
+extern const struct step STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_DATA,
+    STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_CLOSED;
+
+struct session {
+	struct house *house;
+	void *owner;				/* the shell's */
+	const struct set_listen *listen;
+	const struct step *step, *after;	/* after: where a wait in between goes back to */
+	struct transaction *tx;			/* NULL between MAIL and MAIL */
+	struct instant now;			/* of the event in hand */
+	struct span in;				/* what the client said and no step has taken */
+	struct buf input;			/* holds it between events */
+	size_t charged;				/* of input, at the pool */
+	int64_t step_due, helo_due, progress_due, idle_since, room_due, connected_at;
+	struct client client, local;
+	struct limits_place place;
+	char *helo;				/* NULL before HELO */
+	char *held;				/* a reply that waits */
+	const char *tls_version, *tls_cipher;	/* NULL in the clear */
+	uint64_t skipped;			/* bytes of a line that is too long; of a body since its time was renewed */
+	uint64_t chunk_left, chunk_size;	/* of BDAT */
+	const struct reply *chunk_refused;	/* nobody wants it */
+	uint32_t answer;
+	uint32_t n_commands, n_errors, n_messages, n_since_mail;
+	uint16_t listener;
+	bool is_answered;			/* answer belongs to the step in hand */
+	bool is_trusted, is_extended;		/* EHLO, not HELO */
+	bool is_greeted, counts;		/* counts: at the limit of connections */
+	bool peer_left, early_bytes, flooded, chunk_is_last;
+	bool in_is_kept;			/* in lies in input */
+};
+
+/* ---- steps --------------------------------------------------------------- */
+
+/* The next step, and how long it may take. */
+enum progress session_step_to(struct session *s, const struct step *step, int64_t ms);
+enum progress session_await_command(struct session *s);
+/* n bytes of s->in are taken. */
+void session_take(struct session *s, size_t n);
+
+/* ---- replies ------------------------------------------------------------- */
+
+/* Says it and waits for the next command. enhanced NULL: none (RFC 2034: the greeting, HELO, EHLO and 3xx). */
+enum progress session_say(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text);
+/* The same as an error of the client: counted, slowed, and one too many ends the session. */
+enum progress session_refuse(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text);
+enum progress session_hang_up(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text);
+/* Without a word. */
+enum progress session_end(struct session *s, struct effects *fx, const char *why);
+enum progress session_late(struct session *s, struct effects *fx);
+/* Words known beforehand: session_say or session_refuse, by the code. */
+enum progress session_reply(struct session *s, struct effects *fx, const struct reply *r);
+
+/* ---- events -------------------------------------------------------------- */
+
+/* Begins an event with what names the session: client, port, listener. */
+struct event *session_event(struct session *s, struct effects *fx, enum event_code code);
+/* A client did what it should not, by a setting of note, slow or refuse: true when it must go. */
+bool session_abused(struct session *s, struct effects *fx, int severity, const char *what);
+
+/* ---- greet.c --------------------------------------------------------------- */
+
+enum progress session_begin(struct session *s, struct effects *fx, bool early_bytes);
+
+/* ---- one verb each --------------------------------------------------------- */
+
+typedef enum progress command_fn(struct session *s, struct span args, struct effects *fx);
+command_fn cmd_helo, cmd_ehlo, cmd_mail, cmd_rcpt, cmd_data, cmd_bdat, cmd_starttls, cmd_rset, cmd_noop, cmd_quit, cmd_vrfy, cmd_help,
+    cmd_auth, cmd_missing;
+
+enum progress cmd_starttls_failed(struct session *s, struct effects *fx, struct span why);
+
+/* NULL when a body may come this way now. */
+const struct reply *session_may_send_body(const struct session *s, enum body_way way);
+/* The body is whole: hands it over, or says why it is refused. */
+enum progress session_body_ends(struct session *s, struct effects *fx);
+enum progress session_await_room(struct session *s, const struct step *after);
+enum progress session_await_spool(struct session *s);
+/* Body bytes were taken: every 4 KiB give new time. */
+void session_body_moved(struct session *s, size_t n);
+
+#endif

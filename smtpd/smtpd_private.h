@@ -1,0 +1,72 @@
+/* The shell of smtpd: what its files share. */
+#ifndef SMTPD_PRIVATE_H
+#define SMTPD_PRIVATE_H
+
+#include "base/list.h"
+#include "loop/channel.h"
+#include "loop/process.h"
+#include "loop/stream.h"
+#include "loop/tls.h"
+#include "smtpd/session.h"
+#include "wire/pending.h"
+
+/* Each session has at most one question at auth and one at spool: with a credit each, no question waits. */
+#define SESSIONS_MAX 16384
+
+struct listener;
+
+struct smtpd {
+	struct process *process;
+	struct loop *loop;
+	const struct settings *settings;
+	struct house house;
+	struct tally tally;
+	struct effects fx;
+	bool is_feeding, is_relieving;
+	struct tls_server *tls, *tls_next;	/* next: told, and not yet done */
+	const char *tls_doubt;			/* why next will not be taken; NULL: it will */
+	char *ticket_keys;			/* of 80 bytes each */
+	size_t ticket_keys_len;
+	struct list listeners, conns;
+	unsigned n_conns;
+	bool is_accepting;
+	struct deadline accept_again;
+	struct channel *auth, *spool, *auth_next, *spool_next;
+	struct pending at_auth, at_spool;
+	void *tally_memory;
+	struct msg_id *withdrawn;		/* said when spool is back */
+	size_t n_withdrawn, withdrawn_room;
+	uint64_t n_connections;
+};
+
+/* ---- session_io.c: one session, its socket, its questions ------------------ */
+
+/* Takes fd, an accepted connection of settings.listen[listener]. */
+void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const struct sockaddr_storage *from);
+/* To all of them; each may end by it. */
+void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t number);
+
+/* ---- peers_io.c: auth and spool ---------------------------------------------- */
+
+void peers_io_wire(struct smtpd *d, enum wire_role peer, uint16_t instance, int fd);
+void peers_io_withdraw(struct smtpd *d, const struct msg_id *id);
+
+/* ---- listener_io.c -------------------------------------------------------------- */
+
+void listener_io_add_take(struct smtpd *d, unsigned index, int fd);
+void listener_io_begin(struct smtpd *d);
+void listener_io_end(struct smtpd *d);	/* none is accepted any more */
+/* A connection ended: accepting may go on. */
+void listener_io_room(struct smtpd *d);
+
+/* ---- main.c ------------------------------------------------------------------------ */
+
+void smtpd_end(struct smtpd *d);	/* drained: nothing is left to do */
+
+/* conn, for peers_io.c */
+struct conn;
+void conn_answer(struct conn *c, enum session_event_type type, uint32_t number);
+void conn_mail_answered(struct conn *c);
+void conn_address_answered(struct conn *c);
+
+#endif

@@ -1,0 +1,387 @@
+#include "smtpd/transaction.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "mail/date.h"
+#include "mail/received.h"
+#include "smtpd/session_private.h"
+
+#define ARENA_BLOCK    1024
+#define ENVELOPE_FREE  4096	/* bytes of an envelope that need no charge */
+#define MAX_FIELDS     20000	/* of a header: more is no mail */
+#define BLOCK_RESERVE  64	/* what the end of a body may add: a CRLF */
+
+static const struct reply SHORT_OF_MEMORY = { 452, "4.3.1", "Short of memory, try again later" };
+static const struct reply SPOOL_IS_AWAY = { 451, "4.3.0", "The queue is not available now, try again later" };
+
+/* ---- birth and death ----------------------------------------------------- */
+
+struct transaction *transaction_new(struct session *s)
+{
+	struct transaction *tx = mem_resize(NULL, sizeof(*tx));
+
+	memset(tx, 0, offsetof(struct transaction, header));
+	tx->session = s;
+	list_init(&tx->gathering);
+	arena_init(&tx->arena, ARENA_BLOCK);
+	tx->id = id_new(s->now.wall_ms);
+	tx->began_wall_ms = s->now.wall_ms;
+	tx->began_mono_ms = s->now.mono_ms;
+	tx->last = &tx->first;
+	tx->submitted = s->is_trusted;
+	return tx;
+}
+
+void transaction_free(struct transaction **txp)
+{
+	struct transaction *tx = *txp;
+
+	*txp = NULL;
+	if (!tx)
+		return;
+	list_remove(&tx->gathering);
+	pool_give(&tx->block);
+	pool_discharge(&tx->session->house->pool, tx->charged);
+	arena_fini(&tx->arena);
+	mem_free(tx);
+}
+
+void transaction_end(struct session *s, struct effects *fx)
+{
+	struct transaction *tx = s->tx;
+
+	if (!tx)
+		return;
+	if (tx->committed) {
+		/* Its client gets no 250 any more: it must not be delivered and sent again. */
+		effects_add(fx, FX_DROP_MAIL);
+		effects_add(fx, FX_WITHDRAW)->id = tx->id;
+		session_event(s, fx, EV_MESSAGE_WITHDRAWN);
+	} else if (tx->begun) {
+		effects_add(fx, FX_ABORT);
+	}
+	transaction_free(&s->tx);
+}
+
+bool transaction_charge(struct transaction *tx)
+{
+	size_t wanted = tx->arena.used > ENVELOPE_FREE ? tx->arena.used : 0;
+
+	if (wanted <= tx->charged)
+		return true;
+	if (!pool_charge(&tx->session->house->pool, wanted - tx->charged))
+		return false;
+	tx->charged = wanted;
+	return true;
+}
+
+/* ---- room for the next bytes ----------------------------------------------- */
+
+static void begin(struct transaction *tx, struct effects *fx)
+{
+	if (tx->begun)
+		return;
+	list_remove(&tx->gathering);
+	if (tx->lines.faults & LINES_8BIT)
+		tx->flags |= MAIL_8BIT;
+	effects_add(fx, FX_BEGIN);
+	tx->begun = true;
+	tx->window = WIRE_WINDOW;
+}
+
+static bool may_leave(const struct transaction *tx)
+{
+	if (!tx->session->house->spool_is_up)
+		return false;
+	return !tx->begun || tx->window >= tx->block->len;
+}
+
+static void leave(struct transaction *tx, struct effects *fx)
+{
+	begin(tx, fx);
+	tx->window -= (uint32_t)tx->block->len;
+	effects_add(fx, FX_PART)->block = tx->block;
+	tx->block = NULL;
+	fx->must_leave = true;	/* the effects speak of this transaction: done before anything ends it */
+}
+
+static size_t reserve(const struct transaction *tx)
+{
+	return BLOCK_RESERVE + (tx->header.ended ? 0 : HEADER_HOLD_MAX);
+}
+
+/* How many bytes of the client surely find room; 0: none now. */
+static size_t room(struct transaction *tx, struct effects *fx)
+{
+	struct pool *pool = &tx->session->house->pool;
+	size_t left;
+
+	if (tx->block && tx->block->room - tx->block->len <= 2 * reserve(tx)) {
+		bool grown = !tx->begun && tx->block->room < POOL_BLOCK_MAX && pool_grow(&tx->block);
+
+		if (!grown && !may_leave(tx))
+			return 0;
+		if (!grown)
+			leave(tx, fx);
+	}
+	if (!tx->block)
+		tx->block = pool_take(pool, POOL_BLOCK_MAX);
+	if (!tx->block)
+		return 0;
+	left = tx->block->room - tx->block->len - reserve(tx);
+	return tx->lines.rule == LINES_NORMALISE ? left / 2 : left;	/* each bare byte may become two */
+}
+
+bool transaction_has_room(struct transaction *tx, struct effects *fx)
+{
+	return room(tx, fx) > 0;
+}
+
+/* ---- the body --------------------------------------------------------------- */
+
+static void on_field(void *owner, enum header_name name, struct span value)
+{
+	struct transaction *tx = owner;
+
+	if (name == HEADER_MESSAGE_ID && tx->message_id.len == 0)
+		tx->message_id = arena_span(&tx->arena, value);
+}
+
+static void look_for(struct transaction *tx)
+{
+	const struct session *s = tx->session;
+
+	tx->rules = (struct header_rules){
+		.own_id = span_of_text(s->house->settings->top.hostname),
+		.remove = tx->submitted ? HEADER_SET(HEADER_BCC) | HEADER_SET(HEADER_RESENT_BCC) : 0,
+		.tell = HEADER_SET(HEADER_MESSAGE_ID),
+		.on_field = on_field,
+		.owner = tx,
+		.max_size = (size_t)s->listen->max_header,
+		.max_fields = MAX_FIELDS,
+	};
+	header_init(&tx->header, &tx->rules);
+}
+
+const struct reply *transaction_body_begin(struct transaction *tx, enum body_way way)
+{
+	struct session *s = tx->session;
+	enum lines_rule rule = s->listen->bare_newline == NEWLINE_NORMALISE ? LINES_NORMALISE : LINES_REFUSE;
+
+	tx->block = pool_take(&s->house->pool, tx->declared_size + 2 * BLOCK_RESERVE + 2 * HEADER_HOLD_MAX);
+	if (!tx->block)
+		return &SHORT_OF_MEMORY;
+	tx->way = way;
+	list_add_last(&s->house->gathering, &tx->gathering);
+	if (way == BODY_BY_DATA)
+		lines_init_data(&tx->lines, rule, (size_t)s->listen->max_line);
+	else
+		lines_init_chunks(&tx->lines, rule, (size_t)s->listen->max_line);
+	look_for(tx);
+	return NULL;
+}
+
+/* The body is read to its end, but nobody wants it any more. */
+void transaction_refuse(struct transaction *tx, const struct reply *why, struct effects *fx)
+{
+	if (tx->refused)
+		return;
+	tx->refused = why;
+	list_remove(&tx->gathering);
+	pool_give(&tx->block);
+	if (tx->begun)
+		effects_add(fx, FX_ABORT);
+	tx->begun = false;
+	fx->must_leave = true;
+}
+
+static const struct reply *fault(const struct transaction *tx)
+{
+	static const struct reply TOO_BIG = { 552, "5.3.4", "Message too big" };
+	static const struct reply BARE = { 550, "5.6.0", "A line of the message ends with a bare CR or LF; lines must end with CRLF" };
+	static const struct reply LONG_LINE = { 554, "5.6.0", "A line of the message is too long" };
+	static const struct reply LARGE_HEADER = { 552, "5.3.4", "The header is too large" };
+	static const struct reply MANY_FIELDS = { 554, "5.6.0", "The header has too many fields" };
+	static const struct reply LOOP = { 554, "5.4.6", "Too many hops: this message is in a loop" };
+	const struct set_listen *listen = tx->session->listen;
+
+	if (tx->lines.size > (uint64_t)listen->max_size)
+		return &TOO_BIG;
+	if (tx->lines.rule == LINES_REFUSE && tx->lines.faults & (LINES_BARE_CR | LINES_BARE_LF))
+		return &BARE;
+	if (tx->lines.faults & LINES_TOO_LONG)
+		return &LONG_LINE;
+	if (tx->header.faults & HEADER_TOO_LARGE)
+		return &LARGE_HEADER;
+	if (tx->header.faults & HEADER_TOO_MANY)
+		return &MANY_FIELDS;
+	return tx->header.count[HEADER_RECEIVED] > (uint64_t)listen->max_hops ? &LOOP : NULL;
+}
+
+static void put(struct transaction *tx, struct span bytes)
+{
+	BUG_ON(bytes.len > tx->block->room - tx->block->len);
+	memcpy(tx->block->bytes + tx->block->len, bytes.at, bytes.len);
+	tx->block->len += bytes.len;
+	tx->size += bytes.len;
+}
+
+static void put_clean(struct transaction *tx, struct span clean)
+{
+	struct span out;
+
+	while (header_take(&tx->header, &clean, &out) == HEADER_PART)
+		put(tx, out);
+}
+
+/* One piece of at most n bytes through lines and header; true when it held the body's end. */
+static bool take_piece(struct transaction *tx, struct span *in, size_t n)
+{
+	struct span piece = span_first(*in, n), clean;
+	size_t before = piece.len;
+	enum lines_step step;
+
+	while ((step = lines_take(&tx->lines, &piece, &clean)) == LINES_PART)
+		if (!tx->refused)
+			put_clean(tx, clean);
+	*in = span_from(*in, before - piece.len);
+	return step == LINES_END;
+}
+
+enum pr_err transaction_body(struct transaction *tx, struct span *in, struct effects *fx)
+{
+	while (in->len > 0) {
+		size_t n = tx->refused ? in->len : room(tx, fx);
+		const struct reply *why;
+		bool ended;
+
+		if (n == 0)
+			return PR_AGAIN;
+		ended = take_piece(tx, in, n);
+		why = fault(tx);
+		if (why)
+			transaction_refuse(tx, why, fx);
+		if (ended)
+			return PR_NONE;
+		if (!effects_have_room(fx))
+			return PR_OK;
+	}
+	return PR_OK;
+}
+
+const struct reply *transaction_body_end(struct transaction *tx, struct effects *fx)
+{
+	const struct reply *why;
+
+	if (!tx->refused && !tx->block && !(tx->block = pool_take(&tx->session->house->pool, 0)))
+		transaction_refuse(tx, &SHORT_OF_MEMORY, fx);
+	if (tx->refused)
+		return tx->refused;
+	if (tx->way == BODY_BY_BDAT)
+		put_clean(tx, lines_close(&tx->lines));
+	put(tx, header_close(&tx->header));
+	why = fault(tx);
+	if (why)
+		transaction_refuse(tx, why, fx);
+	return tx->refused;
+}
+
+/* ---- handing it over ------------------------------------------------------------ */
+
+static void add_received(const struct transaction *tx, struct buf *out)
+{
+	const struct session *s = tx->session;
+	char id[ID_TEXT_LEN + 1], client[CLIENT_TEXT_MAX];
+	struct received r = {
+		.helo = span_of_text(s->helo),
+		.by = span_of_text(s->house->settings->top.hostname),
+		.extended = s->is_extended,
+		.tls = s->tls_version,
+		.utf8 = tx->flags & MAIL_SMTPUTF8,
+		.tls_version = span_of_text(s->tls_version),
+		.tls_cipher = span_of_text(s->tls_cipher),
+		.wall_ms = s->now.wall_ms,
+	};
+
+	id_to_text(&tx->id, id);
+	client_text(&s->client, client);
+	r.id = span_of_text(id);
+	r.client_ip = s->client.family ? span_of_text(client) : SPAN_NONE;
+	r.only_rcpt = tx->n_rcpts == 1 ? tx->first->address : SPAN_NONE;
+	received_add(out, &r);
+}
+
+/* RFC 6409 8: what a submission lacks. */
+static void add_missing(const struct transaction *tx, struct buf *out)
+{
+	char id[ID_TEXT_LEN + 1];
+
+	if (!tx->header.count[HEADER_DATE]) {
+		buf_add(out, SPAN("Date: "));
+		date_add(out, tx->session->now.wall_ms);
+		buf_add(out, SPAN("\r\n"));
+	}
+	if (tx->header.count[HEADER_MESSAGE_ID])
+		return;
+	id_to_text(&tx->id, id);
+	buf_printf(out, "Message-ID: <%s@%s>\r\n", id, tx->session->house->settings->top.hostname);
+}
+
+void transaction_commit(struct transaction *tx, struct effects *fx)
+{
+	buf_clear(&fx->prefix);
+	add_received(tx, &fx->prefix);
+	if (tx->submitted)
+		add_missing(tx, &fx->prefix);
+	begin(tx, fx);
+	if (tx->block && tx->block->len > 0)
+		leave(tx, fx);
+	effects_add(fx, FX_COMMIT)->size = tx->size;
+	tx->committed = true;
+	fx->must_leave = true;
+}
+
+void transaction_spill(struct session *s, struct effects *fx)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx && tx->block && tx->block->len > 0 && !tx->begun && may_leave(tx))
+		leave(tx, fx);
+}
+
+/* ---- what spool says ---------------------------------------------------------------- */
+
+void transaction_window(struct session *s, uint32_t bytes)
+{
+	if (s->tx)
+		s->tx->window += bytes;
+}
+
+void transaction_stored(struct session *s, uint32_t result, struct effects *fx)
+{
+	static const struct reply GIVEN_UP = { 451, "4.3.0", "The queue could not take it, try again later" };
+	static const struct reply FULL = { 452, "4.3.1", "The queue is full, try again later" };
+
+	if (s->step == &STEP_STORED) {
+		s->is_answered = true;
+		s->answer = result;
+	} else if (s->tx && s->tx->begun) {
+		s->tx->begun = false;	/* it has forgotten it already */
+		transaction_refuse(s->tx, result == STORED_NOT_FULL ? &FULL : &GIVEN_UP, fx);
+	}
+}
+
+void transaction_spool_left(struct session *s, struct effects *fx)
+{
+	struct transaction *tx = s->tx;
+
+	if (!tx || !tx->begun)
+		return;
+	if (tx->committed) {
+		session_await_spool(s);
+		return;
+	}
+	tx->begun = false;
+	transaction_refuse(tx, &SPOOL_IS_AWAY, fx);
+}

@@ -1,0 +1,737 @@
+/* Plays the conversations of tests/transcript on the session core, with the clock in its hand.
+ * Each conversation is played whole, octet by octet, and with each of its
+ * client's texts cut at every octet: the result must not depend on it. The
+ * language is described in tests/transcript/README. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "smtpd/session.h"
+#include "wire/settings_value.h"
+
+#define QUEUE_MAX 256
+
+struct said {			/* what the session did: replies and effects apart, each in order */
+	char *at[QUEUE_MAX];
+	unsigned n, taken;
+};
+
+struct player {
+	const char *file;
+	unsigned line;
+	struct settings *settings;
+	struct set_listen *listen;
+	struct tally tally;
+	struct house house;
+	struct effects fx;
+	struct session *session;
+	struct client client, local;
+	struct instant now;
+	struct buf reply, body, block, prefix;
+	struct said replies, effects;
+	bool by_hand_user, by_hand_spool, is_closed, has_events;
+	bool answers_user, answers_spool, early;
+	uint32_t user_answer;
+	/* how the client's texts are cut: text number `cut_block` at `cut_at`, or each octet alone */
+	int cut_block, n_blocks;
+	size_t cut_at, cut_len;
+	bool octets, no_cut;
+};
+
+static void fault(const struct player *p, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+static void fault(const struct player *p, const char *format, ...)
+{
+	va_list ap;
+	char text[8192];
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (p->octets)
+		fail_msg("%s:%u: %s (octet by octet)", p->file, p->line, text);
+	if (p->cut_block >= 0)
+		fail_msg("%s:%u: %s (text %d cut at %zu)", p->file, p->line, text, p->cut_block, p->cut_at);
+	fail_msg("%s:%u: %s", p->file, p->line, text);
+	abort();
+}
+
+/* ---- what the session says -------------------------------------------------- */
+
+static void note(struct player *p, struct said *q, struct span text)
+{
+	if (q->n == QUEUE_MAX)
+		fault(p, "it does too much");
+	q->at[q->n++] = mem_text(text);
+}
+
+static void note_replies(struct player *p)
+{
+	struct span all;
+
+	buf_add(&p->reply, buf_span(&p->fx.out));
+	for (all = buf_span(&p->reply); all.len;) {
+		size_t end = span_find(all, '\n');
+
+		if (end == all.len)
+			fault(p, "a reply without its end");
+		note(p, &p->replies, span_first(all, end - 1));
+		all = span_from(all, end + 1);
+	}
+	buf_clear(&p->reply);
+}
+
+static uint32_t default_user(struct span address)
+{
+	static const char *const here[] = { "alice@example.org", "bob@example.org", "postmaster@example.org", "postmaster" };
+
+	for (unsigned i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+		if (span_eq_nocase(address, span_of_text(here[i])))
+			return ADDRESS_OK;
+	return span_ends_nocase(address, SPAN("@example.org")) ? ADDRESS_UNKNOWN : ADDRESS_FOREIGN;
+}
+
+static void note_text(struct player *p, const char *word, struct span text)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_add_text(&b, word);
+	buf_add(&b, text);
+	note(p, &p->effects, buf_span(&b));
+	buf_fini(&b);
+}
+
+static void note_begin(struct player *p)
+{
+	struct session_envelope e = session_envelope(p->session);
+
+	buf_clear(&p->body);
+	buf_clear(&p->prefix);
+	if (!p->by_hand_spool)
+		return;
+	note_text(p, "begin ", e.sender);
+	for (const struct recipient *r = session_recipients(p->session); r; r = r->next)
+		note_text(p, "rcpt ", r->address);
+}
+
+static void perform(struct player *p, struct effect *e)
+{
+	switch (e->type) {
+	case FX_ASK_ADDRESS:
+		if (p->by_hand_user) {
+			note_text(p, "ask user ", e->text);
+		} else {
+			p->answers_user = true;
+			p->user_answer = default_user(e->text);
+		}
+		return;
+	case FX_DROP_ADDRESS: note(p, &p->effects, SPAN("drop user")); return;
+	case FX_BEGIN: note_begin(p); return;
+	case FX_PART:
+		buf_add(&p->body, pool_block_span(e->block));
+		pool_give(&e->block);
+		return;
+	case FX_COMMIT:
+		buf_add(&p->prefix, buf_span(&p->fx.prefix));
+		if (e->size != p->body.len)
+			fault(p, "commit says %llu octets, %zu came", (unsigned long long)e->size, p->body.len);
+		if (p->by_hand_spool)
+			note(p, &p->effects, SPAN("commit"));
+		else
+			p->answers_spool = true;
+		return;
+	case FX_ABORT: note(p, &p->effects, SPAN("abort")); return;
+	case FX_DROP_MAIL: note(p, &p->effects, SPAN("drop mail")); return;
+	case FX_WITHDRAW: note(p, &p->effects, SPAN("withdraw")); return;
+	case FX_HAVE: note(p, &p->effects, SPAN("have")); return;
+	case FX_START_TLS: note(p, &p->effects, SPAN("start tls")); return;
+	case FX_EVENT: {
+		struct event_view view;
+
+		if (event_view(event_bytes(e->event), &view) != PR_OK)
+			fault(p, "an event that can't be read");
+		if (p->has_events)
+			note_text(p, "event ", span_of_text(event_kinds[view.code].name));
+		return;
+	}
+	case FX_CLOSE: p->is_closed = true; return;
+	}
+}
+
+static void feed_one(struct player *p, struct session_event ev)
+{
+	bool more;
+
+	ev.now = p->now;
+	more = session_feed(p->session, &ev, &p->fx);
+	for (;;) {
+		note_replies(p);
+		for (unsigned i = 0; i < p->fx.n; i++)
+			perform(p, &p->fx.row[i]);
+		effects_clear(&p->fx);
+		if (!more)
+			return;
+		more = session_go_on(p->session, &p->fx);
+	}
+}
+
+static void feed(struct player *p, struct session_event ev)
+{
+	feed_one(p, ev);
+	while (p->answers_user || p->answers_spool) {
+		bool user = p->answers_user;
+
+		p->answers_user = p->answers_user && !user;
+		p->answers_spool = p->answers_spool && user;
+		if (user)
+			feed_one(p, (struct session_event){ .type = SE_ADDRESS, .number = p->user_answer });
+		else
+			feed_one(p, (struct session_event){ .type = SE_STORED, .number = STORED });
+	}
+}
+
+static void tick_until(struct player *p, int64_t until)
+{
+	while (session_due(p->session) <= until) {
+		int64_t due = session_due(p->session) > p->now.mono_ms ? session_due(p->session) : p->now.mono_ms;
+
+		p->now.wall_ms += due - p->now.mono_ms;
+		p->now.mono_ms = due;
+		feed(p, (struct session_event){ .type = SE_TICK, .number = p->early });
+	}
+	p->now.wall_ms += until - p->now.mono_ms;
+	p->now.mono_ms = until;
+}
+
+/* ---- words of the language ------------------------------------------------------ */
+
+static int hex(char c)
+{
+	if (text_is_digit(c))
+		return c - '0';
+	c = text_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* \r \n \t \\ \xHH */
+static void add_unescaped(struct player *p, struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (c != '\\' || i + 1 == text.len) {
+			buf_add_char(out, c);
+			continue;
+		}
+		c = text.at[++i];
+		if (c == 'x' && i + 2 < text.len && hex(text.at[i + 1]) >= 0 && hex(text.at[i + 2]) >= 0) {
+			buf_add_char(out, (char)(hex(text.at[i + 1]) * 16 + hex(text.at[i + 2])));
+			i += 2;
+		} else if (c == 'r' || c == 'n' || c == 't' || c == '\\') {
+			buf_add_char(out, c == 'r' ? '\r' : c == 'n' ? '\n' : c == 't' ? '\t' : '\\');
+		} else {
+			fault(p, "an escape that is none");
+		}
+	}
+}
+
+static bool takes(const char *word, struct span line, struct span *rest)
+{
+	struct span w = span_of_text(word);
+
+	if (line.len < w.len || memcmp(line.at, w.at, w.len) != 0)
+		return false;
+	*rest = span_trim(span_from(line, w.len));
+	return true;
+}
+
+static const struct set_key *listen_key(struct span path)
+{
+	for (unsigned k = 0; k < settings_n_kinds; k++)
+		for (unsigned i = 0; strcmp(settings_kinds[k].name, "listen") == 0 && i < settings_kinds[k].n_keys; i++)
+			if (span_eq(path, span_of_text(settings_kinds[k].keys[i].path)))
+				return &settings_kinds[k].keys[i];
+	return NULL;
+}
+
+static void set_listen(struct player *p, struct span words)
+{
+	struct span path = span_trim(span_cut(&words, '=')), value = span_trim(words);
+	const struct set_key *key = listen_key(path);
+	struct set_fault why = { 0 };
+
+	if (!key)
+		fault(p, "no such key");
+	buf_init(&why.why, 1024);
+	if (settings_value_set(p->settings, key, p->listen, &value, 1, &why) != PR_OK)
+		fault(p, "the value %.*s", SPAN_ARG(buf_span(&why.why)));
+	buf_fini(&why.why);
+}
+
+static int64_t duration(struct player *p, struct span text)
+{
+	unsigned long long n;
+	struct span digits = text;
+	int64_t unit = 1;
+
+	if (span_ends_nocase(text, SPAN("ms"))) {
+		digits = span_first(text, text.len - 2);
+	} else if (span_ends_nocase(text, SPAN("min"))) {
+		digits = span_first(text, text.len - 3);
+		unit = 60000;
+	} else if (span_ends_nocase(text, SPAN("s"))) {
+		digits = span_first(text, text.len - 1);
+		unit = 1000;
+	}
+	if (!span_to_u64(digits, 1000000000, &n))
+		fault(p, "no duration");
+	return (int64_t)n * unit;
+}
+
+static uint32_t word_of(struct player *p, struct span word, const char *const *words)
+{
+	for (uint32_t i = 0; words[i]; i++)
+		if (span_eq(word, span_of_text(words[i])))
+			return i;
+	fault(p, "no such answer: %.*s", SPAN_ARG(word));
+}
+
+static void expect(struct player *p, struct said *q, struct span wanted)
+{
+	struct span got;
+	bool is_begin = span_ends_nocase(wanted, SPAN("..."));
+
+	if (q->taken == q->n)
+		fault(p, "nothing came, wanted: %.*s", SPAN_ARG(wanted));
+	got = span_of_text(q->at[q->taken]);
+	if (is_begin)
+		wanted = span_first(wanted, wanted.len - 3);
+	if (got.len < wanted.len || memcmp(got.at, wanted.at, wanted.len) != 0 || (!is_begin && got.len != wanted.len))
+		fault(p, "came: %s", q->at[q->taken]);
+	q->taken++;
+}
+
+static void begin(struct player *p)
+{
+	if (p->session)
+		return;
+	house_init(&p->house, p->settings, &p->tally);
+	p->house.spool_is_up = p->house.auth_is_up = p->house.has_tls = true;
+	if (p->listen->tls == LISTEN_TLS_AUTO)
+		p->listen->tls = LISTEN_TLS_OFFERED;
+	if (p->listen->bare_newline == NEWLINE_AUTO)
+		p->listen->bare_newline = NEWLINE_REFUSE;
+	p->session = session_new(&p->house, 0, &p->client, &p->local, p);
+	feed(p, (struct session_event){ .type = SE_CONNECTED, .number = p->early });
+	tick_until(p, p->now.mono_ms);
+}
+
+/* ---- the client's texts ---------------------------------------------------------- */
+
+static void feed_bytes(struct player *p, struct span bytes)
+{
+	if (bytes.len)
+		feed(p, (struct session_event){ .type = SE_BYTES, .bytes = bytes });
+}
+
+static void send_block(struct player *p)
+{
+	struct span all = buf_span(&p->block);
+	size_t cut = p->n_blocks == p->cut_block ? p->cut_at : 0;
+
+	if (all.len == 0)
+		return;
+	begin(p);
+	if (p->n_blocks == p->cut_block)
+		p->cut_len = all.len;
+	if (p->octets) {
+		for (size_t i = 0; i < all.len; i++)
+			feed_bytes(p, span_of(all.at + i, 1));
+	} else {
+		feed_bytes(p, span_first(all, cut));
+		feed_bytes(p, span_from(all, cut));
+	}
+	p->n_blocks++;
+	buf_clear(&p->block);
+}
+
+static bool client_line(struct player *p, struct span line)
+{
+	struct span rest;
+	unsigned long long n;
+
+	if (line.len >= 2 && memcmp(line.at, "C:", 2) == 0) {
+		rest = span_from(line, line.len > 2 && line.at[2] == ' ' ? 3 : 2);
+		add_unescaped(p, &p->block, rest);
+		buf_add(&p->block, SPAN("\r\n"));
+		return true;
+	}
+	if (line.len >= 2 && memcmp(line.at, "c:", 2) == 0) {
+		add_unescaped(p, &p->block, span_from(line, line.len > 2 && line.at[2] == ' ' ? 3 : 2));
+		return true;
+	}
+	if (takes("repeat ", line, &rest)) {
+		struct span count = span_cut(&rest, ' ');
+
+		if (!span_to_u64(count, 1000000, &n))
+			fault(p, "repeat how often?");
+		while (n--)
+			add_unescaped(p, &p->block, rest);
+		return true;
+	}
+	return false;
+}
+
+/* ---- the rest --------------------------------------------------------------------------- */
+
+static void check_text(struct player *p, const struct buf *got, struct span wanted, bool whole)
+{
+	struct buf text;
+	struct span s;
+
+	buf_init(&text, 1 << 20);
+	add_unescaped(p, &text, wanted);
+	s = buf_span(&text);
+	if (whole ? !span_eq(s, buf_span(got)) : !memmem(got->at, got->len, s.at, s.len))
+		fault(p, "it is: %.*s", (int)got->len, got->at);
+	buf_fini(&text);
+}
+
+static void tell(struct player *p, struct span words)
+{
+	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", NULL };
+	static const char *const results[] = { "stored", "full", "io", "bad", "aborted", NULL };
+	static const char *const haves[] = { "no", "yes", NULL };
+	struct span what = span_cut(&words, ' ');
+
+	if (span_eq(what, SPAN("user")))
+		feed(p, (struct session_event){ .type = SE_ADDRESS, .number = word_of(p, words, users) });
+	else if (span_eq(what, SPAN("spool")))
+		feed(p, (struct session_event){ .type = SE_STORED, .number = word_of(p, words, results) });
+	else if (span_eq(what, SPAN("have")))
+		feed(p, (struct session_event){ .type = SE_HAVE, .number = word_of(p, words, haves) });
+	else if (span_eq(what, SPAN("window")))
+		feed(p, (struct session_event){ .type = SE_WINDOW, .number = (uint32_t)duration(p, words) });
+	else
+		fault(p, "tell whom?");
+}
+
+static void peer_word(struct player *p, struct span line)
+{
+	static const struct session_tls tls = { "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256 };
+
+	if (span_eq(line, SPAN("spool gone"))) {
+		p->house.spool_is_up = false;
+		feed(p, (struct session_event){ .type = SE_SPOOL_GONE });
+	} else if (span_eq(line, SPAN("spool back"))) {
+		p->house.spool_is_up = true;
+		feed(p, (struct session_event){ .type = SE_SPOOL_BACK });
+	} else if (span_eq(line, SPAN("auth gone"))) {
+		p->house.auth_is_up = false;
+		feed(p, (struct session_event){ .type = SE_AUTH_GONE });
+	} else if (span_eq(line, SPAN("auth back"))) {
+		p->house.auth_is_up = true;
+	} else if (span_eq(line, SPAN("tls up"))) {
+		feed(p, (struct session_event){ .type = SE_TLS_UP, .tls = &tls });
+		tick_until(p, p->now.mono_ms);
+	} else if (span_eq(line, SPAN("tls failed"))) {
+		feed(p, (struct session_event){ .type = SE_TLS_FAILED, .bytes = SPAN("handshake failure") });
+	} else if (span_eq(line, SPAN("peer leaves"))) {
+		feed(p, (struct session_event){ .type = SE_PEER_LEFT, .number = 1 });
+	} else if (span_eq(line, SPAN("peer breaks"))) {
+		feed(p, (struct session_event){ .type = SE_PEER_LEFT });
+	} else if (span_eq(line, SPAN("spill"))) {
+		feed(p, (struct session_event){ .type = SE_SPILL });
+	} else if (span_eq(line, SPAN("peer talks early"))) {
+		p->early = true;
+		feed(p, (struct session_event){ .type = SE_TICK, .number = 1 });
+	} else {
+		fault(p, "not understood: %.*s", SPAN_ARG(line));
+	}
+}
+
+static bool before_it_begins(struct player *p, struct span line)
+{
+	struct span rest;
+
+	if (takes("listen ", line, &rest)) {
+		set_listen(p, rest);
+	} else if (takes("client ", line, &rest)) {
+		if (!client_from_text(&p->client, rest, 40000))
+			fault(p, "no address");
+	} else if (takes("hostname ", line, &rest)) {
+		p->settings->top.hostname = settings_text(p->settings, rest);
+	} else if (span_eq(line, SPAN("early"))) {
+		p->early = true;
+	} else if (span_eq(line, SPAN("user by hand"))) {
+		p->by_hand_user = true;
+	} else if (span_eq(line, SPAN("spool by hand"))) {
+		p->by_hand_spool = true;
+	} else if (span_eq(line, SPAN("show events"))) {
+		p->has_events = true;
+	} else if (span_eq(line, SPAN("whole"))) {
+		p->no_cut = true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void drain(struct player *p, struct span words)
+{
+	struct span idle = span_cut(&words, ' ');
+
+	p->house.draining = true;
+	p->house.drain_began_at = p->now.mono_ms;
+	p->house.drain_idle_ms = duration(p, idle);
+	p->house.drain_deadline_at = p->now.mono_ms + duration(p, words);
+	feed(p, (struct session_event){ .type = SE_DRAIN });
+}
+
+static void play_line(struct player *p, struct span line)
+{
+	unsigned long long n;
+	struct span rest;
+
+	if (client_line(p, line))
+		return;
+	send_block(p);
+	if (before_it_begins(p, line))
+		return;
+	begin(p);
+	if (takes("S:", line, &rest)) {
+		expect(p, &p->replies, rest);
+	} else if (takes("skip ", line, &rest)) {
+		if (!span_to_u64(rest, 10000, &n) || p->replies.n - p->replies.taken < n)
+			fault(p, "only %u replies came", p->replies.n - p->replies.taken);
+		p->replies.taken += (unsigned)n;
+	} else if (span_eq(line, SPAN("nothing"))) {
+		if (p->replies.taken != p->replies.n)
+			fault(p, "came: %s", p->replies.at[p->replies.taken]);
+	} else if (takes("ask ", line, &rest) || takes("do ", line, &rest)) {
+		expect(p, &p->effects, line.at[0] == 'a' ? line : rest);
+	} else if (takes("wait ", line, &rest)) {
+		tick_until(p, p->now.mono_ms + duration(p, rest));
+	} else if (takes("tell ", line, &rest)) {
+		tell(p, rest);
+	} else if (takes("body ", line, &rest)) {
+		check_text(p, &p->body, rest, true);
+	} else if (takes("prefix has ", line, &rest)) {
+		check_text(p, &p->prefix, rest, false);
+	} else if (takes("size ", line, &rest)) {
+		if (!span_to_u64(rest, 1 << 30, &n) || p->body.len != n)
+			fault(p, "%zu octets", p->body.len);
+	} else if (takes("drain ", line, &rest)) {
+		drain(p, rest);
+	} else if (span_eq(line, SPAN("closed"))) {
+		if (!p->is_closed)
+			fault(p, "it is open, in step %s", session_step(p->session));
+	} else if (span_eq(line, SPAN("open"))) {
+		if (p->is_closed)
+			fault(p, "it is closed");
+	} else if (span_eq(line, SPAN("idle costs nothing"))) {
+		if (p->house.pool.used)
+			fault(p, "%zu octets of the pool are in use", p->house.pool.used);
+	} else {
+		peer_word(p, line);
+	}
+}
+
+/* ---- one conversation ----------------------------------------------------------------------- */
+
+static void *tally_memory;
+static int64_t n_plays;
+
+static void player_init(struct player *p, const char *file)
+{
+	*p = (struct player){ .file = file, .cut_block = -1, .now = { 5000000, 1795248000000 } };
+	p->settings = settings_new();
+	p->settings->top.hostname = settings_text(p->settings, SPAN("mx.example.org"));
+	p->listen = settings_add_section(p->settings, "listen", "mx", 1);
+	p->listen->port = 25;
+	client_from_text(&p->client, SPAN("192.0.2.7"), 40000);
+	client_from_text(&p->local, SPAN("192.0.2.25"), 25);
+	p->now.mono_ms += MINUTES(62) * ++n_plays;	/* so that all buckets of the play before are full */
+	tally_init(&p->tally, tally_memory, 0);
+	effects_init(&p->fx);
+	buf_init(&p->reply, 1 << 20);
+	buf_init(&p->body, 16 << 20);
+	buf_init(&p->block, 16 << 20);
+	buf_init(&p->prefix, 1 << 20);
+}
+
+static void said_fini(struct said *q)
+{
+	for (unsigned i = 0; i < q->n; i++)
+		mem_free(q->at[i]);
+}
+
+static void player_fini(struct player *p)
+{
+	session_free(&p->session);
+	house_fini(&p->house);
+	effects_fini(&p->fx);
+	buf_fini(&p->reply);
+	buf_fini(&p->body);
+	buf_fini(&p->block);
+	buf_fini(&p->prefix);
+	said_fini(&p->replies);
+	said_fini(&p->effects);
+	settings_free(&p->settings);
+}
+
+struct conversation {
+	const char *file;
+	unsigned line;
+	struct span text;
+	char *name;
+};
+
+static void play(struct player *p, const struct conversation *c)
+{
+	struct span rest = c->text;
+
+	p->line = c->line;
+	while (rest.len) {
+		struct span line = span_cut(&rest, '\n');
+
+		p->line++;
+		if (line.len == 0 || line.at[0] == '#')
+			continue;
+		play_line(p, line);
+	}
+	send_block(p);
+	if (p->replies.taken != p->replies.n)
+		fault(p, "one more reply: %s", p->replies.at[p->replies.taken]);
+	if (p->effects.taken != p->effects.n)
+		fault(p, "one more effect: %s", p->effects.at[p->effects.taken]);
+}
+
+#define CUTS_MAX 600	/* of one text: longer ones are cut at their ends and every so often */
+
+static void play_cut(const struct conversation *c, int block)
+{
+	size_t len = 2;
+
+	for (size_t at = 1; at < len; at += at > CUTS_MAX / 2 && at + CUTS_MAX / 2 < len ? 97 : 1) {
+		struct player p;
+
+		player_init(&p, c->file);
+		p.cut_block = block;
+		p.cut_at = at;
+		play(&p, c);
+		len = p.cut_len;
+		player_fini(&p);
+	}
+}
+
+static void t_conversation(void **state)
+{
+	const struct conversation *c = *state;
+	struct player p;
+	int n_blocks;
+	bool whole;
+
+	player_init(&p, c->file);
+	play(&p, c);
+	n_blocks = p.n_blocks;
+	whole = p.no_cut;
+	player_fini(&p);
+	if (whole)
+		return;
+	player_init(&p, c->file);
+	p.octets = true;
+	play(&p, c);
+	player_fini(&p);
+	for (int i = 0; i < n_blocks; i++)
+		play_cut(c, i);
+}
+
+/* ---- all of them --------------------------------------------------------------------------------- */
+
+#define CONVERSATIONS_MAX 1000
+
+static struct conversation all[CONVERSATIONS_MAX];
+static size_t n_all;
+
+static char *read_file(const char *path, size_t *len)
+{
+	FILE *f = fopen(path, "rb");
+	char *text = mem_new(1 << 20);
+
+	if (!f) {
+		perror(path);
+		exit(99);
+	}
+	*len = fread(text, 1, 1 << 20, f);
+	fclose(f);
+	return text;
+}
+
+/* `== name` begins a conversation. */
+static void add_file(const char *folder, const char *name)
+{
+	char path[8192], title[512];
+	struct span rest, line;
+	unsigned n = 0;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	rest.at = read_file(path, &len);
+	rest.len = len;
+	while (rest.len) {
+		const char *at = rest.at;
+
+		line = span_cut(&rest, '\n');
+		n++;
+		if (line.len > 3 && memcmp(line.at, "== ", 3) == 0) {
+			if (n_all == CONVERSATIONS_MAX)
+				exit(99);
+			snprintf(title, sizeof(title), "%.*s: %.*s", (int)strlen(name) - 2, name, (int)line.len - 3, line.at + 3);
+			all[n_all++] = (struct conversation){ mem_text(span_of_text(name)), n, span_of(rest.at, 0), mem_text(span_of_text(title)) };
+		} else if (n_all > 0) {
+			all[n_all - 1].text.len = (size_t)(at - all[n_all - 1].text.at) + line.len + (rest.len > 0);
+		}
+	}
+}
+
+static int is_transcript(const struct dirent *e)
+{
+	size_t len = strlen(e->d_name);
+
+	return len > 2 && strcmp(e->d_name + len - 2, ".t") == 0;
+}
+
+int main(void)
+{
+	static struct CMUnitTest tests[CONVERSATIONS_MAX];
+	const char *top = getenv("top_srcdir");
+	struct dirent **names;
+	char folder[4096];
+	int n;
+
+	snprintf(folder, sizeof(folder), "%s/tests/transcript", top ? top : ".");
+	n = scandir(folder, &names, is_transcript, alphasort);
+	if (n <= 0) {
+		perror(folder);
+		return 99;
+	}
+	for (int i = 0; i < n; i++) {
+		add_file(folder, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	tally_memory = mem_new(WIRE_TALLY_SIZE);
+	for (size_t i = 0; i < n_all; i++)
+		tests[i] = (struct CMUnitTest){ .name = all[i].name, .test_func = t_conversation, .initial_state = &all[i] };
+	return _cmocka_run_group_tests("transcript", tests, n_all, NULL, NULL);
+}
