@@ -10,7 +10,7 @@
 #define IDN_DOMAIN_MAX 255	/* RFC 5321 4.5.3.1.2 */
 
 /* The canonical form of a domain: lower-case A-labels. U-labels (UTF-8) are
- * mapped and checked by IDNA 2008 without the transitional mapping; A-labels
+ * checked by IDNA 2008 as they stand, nothing is mapped but ASCII case; A-labels
  * must decode and come back as they were (junk behind `xn--` is PR_BAD).
  * Labels are letters, digits and inner hyphens, 1 to 63 of them; no trailing
  * dot; the last is not all digits. Only U+002E divides labels: its full-width

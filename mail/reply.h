@@ -42,11 +42,9 @@ struct reply_reader {
 	size_t words_len;	/* no controls but '\n', valid UTF-8 */
 	unsigned n_lines;
 	/* the reader's own */
-	enum { REPLY_NEXT, REPLY_UNDER_WAY } step;
-	unsigned line_code;
+	bool midway;
 	size_t line_len;
-	char head[16];		/* the first bytes of the line: code, divider, enhanced code */
-	bool line_has_cr;
+	char line[REPLY_READ_LINE_MAX];
 };
 
 void reply_reader_init(struct reply_reader *r);
