@@ -1,0 +1,176 @@
+#include "auth/auth_io.h"
+
+#include <unistd.h>
+
+#include "auth/directory.h"
+#include "auth/table_file.h"
+#include "base/mem.h"
+
+struct auth {
+	struct process *process;
+	struct directory *directory;
+	struct list coming;	/* tables told since the last tables_done */
+	struct buf problems;
+	struct list peers;
+};
+
+struct peer {
+	struct list list;
+	struct auth *auth;
+	struct channel *channel;
+};
+
+/* ---- questions ---------------------------------------------------------------- */
+
+static void answer_address(struct auth *a, struct channel *ch, const struct wire_address_ask *ask)
+{
+	struct wire_address_told told = { .ask = ask->ask, .result = (uint8_t)directory_ask(a->directory, ask->address) };
+
+	channel_put(ch, WIRE_address_told, &told);
+}
+
+static void answer_expand(struct auth *a, struct channel *ch, const struct wire_expand_ask *ask)
+{
+	struct directory_answer answer;
+	struct wire_expand_done done;
+
+	directory_expand(a->directory, ask->address, &answer);
+	for (size_t i = 0; i < answer.n_rows; i++) {
+		const struct directory_row *row = &answer.rows[i];
+		struct wire_expand_to to = { .ask = ask->ask, .deliver = row->deliver, .kind = row->kind, .mailbox = row->mailbox, .address = row->address };
+
+		channel_put(ch, WIRE_expand_to, &to);
+	}
+	done = (struct wire_expand_done){ .ask = ask->ask, .result = (uint8_t)answer.result, .why = span_of_text(answer.why) };
+	channel_put(ch, WIRE_expand_done, &done);
+}
+
+static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct peer *p = owner;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (verb == WIRE_address_ask)
+		answer_address(p->auth, ch, &msg->address_ask);
+	else if (verb == WIRE_expand_ask)
+		answer_expand(p->auth, ch, &msg->expand_ask);
+}
+
+static void on_peer_gone(void *owner, struct channel *ch)
+{
+	struct peer *p = owner;
+
+	(void)ch;
+	list_remove(&p->list);
+	mem_free(p);
+}
+
+static void on_wire(void *owner, enum wire_role role, uint16_t instance, uint32_t generation, int fd)
+{
+	static const struct channel_handlers handlers = { .on_verb = on_peer_verb, .on_gone = on_peer_gone };
+	struct auth *a = owner;
+	struct peer *p = mem_new(sizeof(*p));
+
+	(void)generation;
+	p->auth = a;
+	list_add_last(&a->peers, &p->list);
+	p->channel = channel_open_take(process_loop(a->process), fd, ROLE_AUTH, role, instance, &handlers, p);
+}
+
+/* ---- the master's words ------------------------------------------------------- */
+
+static void tell_loaded(struct auth *a, uint32_t serial)
+{
+	struct wire_tables_loaded loaded = { .serial = serial, .problems = buf_span(&a->problems) };
+	struct event ev;
+
+	channel_put(process_master(a->process), WIRE_tables_loaded, &loaded);
+	event_begin(&ev, EV_TABLES_LOADED, loop_now(process_loop(a->process)).wall_ms, NULL);
+	event_num(&ev, EF_COUNT, (int64_t)(directory_n_users(a->directory) + directory_n_aliases(a->directory)));
+	process_event(a->process, &ev);
+}
+
+static void on_table(struct auth *a, const struct wire_table *told, int fd)
+{
+	struct table *t = table_file_read_take(fd, told->kind, told->name, told->path, &a->problems);
+
+	list_add_last(&a->coming, &t->list);
+}
+
+static void on_master_verb(void *owner, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct auth *a = owner;
+
+	if (verb == WIRE_table && fd >= 0) {
+		on_table(a, &msg->table, fd);
+		return;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	if (verb != WIRE_tables_done)
+		return;
+	directory_take_tables(a->directory, &a->coming, &a->problems);
+	tell_loaded(a, msg->tables_done.serial);
+	buf_clear(&a->problems);
+}
+
+static void on_settings(void *owner, const struct settings *s)
+{
+	struct auth *a = owner;
+
+	directory_set(a->directory, s);
+}
+
+static void on_begin(void *owner)
+{
+	struct auth *a = owner;
+
+	process_ready(a->process);
+}
+
+static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
+{
+	struct auth *a = owner;
+
+	(void)idle_ms;
+	(void)deadline_ms;
+	process_end(a->process, 0);	/* every question was answered in the turn it came */
+}
+
+static void on_status(void *owner, struct buf *words)
+{
+	struct auth *a = owner;
+
+	(void)buf_printf(words, "users=%zu aliases=%zu", directory_n_users(a->directory), directory_n_aliases(a->directory));
+}
+
+int auth_run(struct process *process)
+{
+	static const struct process_handlers handlers = {
+		.on_settings = on_settings, .on_wire = on_wire, .on_verb = on_master_verb, .on_begin = on_begin, .on_drain = on_drain,
+		.on_status = on_status
+	};
+	struct auth a = { .process = process, .directory = directory_new() };
+	int status;
+
+	list_init(&a.coming);
+	list_init(&a.peers);
+	buf_init(&a.problems, TABLE_PROBLEMS_MAX);
+	status = process_run(process, &handlers, &a);
+	LIST_EACH_SAFE(node, &a.peers) {
+		struct peer *p = LIST_OWNER(node, struct peer, list);
+
+		channel_close(&p->channel);
+		list_remove(&p->list);
+		mem_free(p);
+	}
+	LIST_EACH_SAFE(node, &a.coming) {
+		struct table *t = LIST_OWNER(node, struct table, list);
+
+		table_free(&t);
+	}
+	buf_fini(&a.problems);
+	directory_free(&a.directory);
+	return status;
+}

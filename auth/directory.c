@@ -1,0 +1,577 @@
+#include "auth/directory.h"
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+#define CHECK_STEPS_MAX 2000000	/* of the walk over all aliases when tables come: about a second */
+
+struct domain {
+	struct map_node node;
+	struct span name;
+	uint16_t deliver;
+	bool users_are_asked;	/* a source that can't be asked from here */
+	const char *users_file;	/* name of the users section, NULL: local users */
+	struct table *users;	/* NULL while there is none */
+	struct table *aliases;
+	struct span subaddress, catch_all, archive;
+	uint32_t seen;		/* number of the walk that last came by */
+};
+
+struct directory {
+	struct arena arena;	/* domains and their texts */
+	struct map domains;
+	struct domain *all;
+	unsigned n_all;
+	struct span admin;
+	struct list tables;
+	struct table *alias_state;
+	/* scratch of a walk */
+	struct directory_row *rows;
+	size_t n_rows, rows_room;
+	struct names seen;
+	uint32_t walk;
+};
+
+enum found_kind { FOUND_NOBODY, FOUND_USER, FOUND_DISABLED, FOUND_ALIAS, FOUND_OTHER, FOUND_FOREIGN, FOUND_LATER };
+
+struct found {
+	enum found_kind kind;
+	struct domain *domain;		/* NULL where it is foreign, or a bare postmaster */
+	struct table *table;		/* of the user or alias */
+	uint32_t place;			/* its name there */
+	struct span other;		/* admin or catch_all, that takes it */
+};
+
+/* ---- birth, settings, tables ---------------------------------------------------- */
+
+struct directory *directory_new(void)
+{
+	struct directory *d = mem_new(sizeof(*d));
+
+	arena_init(&d->arena, 4096);
+	map_init(&d->domains);
+	list_init(&d->tables);
+	names_init(&d->seen);
+	return d;
+}
+
+static void drop_tables(struct list *tables)
+{
+	LIST_EACH_SAFE(node, tables) {
+		struct table *t = LIST_OWNER(node, struct table, list);
+
+		table_free(&t);
+	}
+}
+
+void directory_free(struct directory **d)
+{
+	drop_tables(&(*d)->tables);
+	map_fini(&(*d)->domains);
+	arena_fini(&(*d)->arena);
+	names_fini(&(*d)->seen);
+	mem_free((*d)->rows);
+	mem_free(*d);
+	*d = NULL;
+}
+
+/* path empty: any. Of the tables in the state folder there is one each, whatever it is called. */
+static struct table *table_find(const struct list *tables, enum wire_table_kind kind, struct span name, struct span path)
+{
+	bool is_only = kind == TABLE_USERS || kind == TABLE_ALIAS_STATE;
+
+	LIST_EACH(node, tables) {
+		struct table *t = LIST_OWNER(node, struct table, list);
+
+		if (t->kind != kind)
+			continue;
+		if (is_only || (span_eq(span_of_text(t->name), name) && (path.len == 0 || span_eq(span_of_text(t->path), path))))
+			return t;
+	}
+	return NULL;
+}
+
+/* Each domain finds its tables; what was found out about aliases is forgotten. */
+static void connect_tables(struct directory *d)
+{
+	d->alias_state = table_find(&d->tables, TABLE_ALIAS_STATE, SPAN_NONE, SPAN_NONE);
+	for (unsigned i = 0; i < d->n_all; i++) {
+		struct domain *dom = &d->all[i];
+		enum wire_table_kind kind = dom->users_file ? TABLE_USERS_FILE : TABLE_USERS;
+
+		dom->users = dom->users_are_asked ? NULL : table_find(&d->tables, kind, span_of_text(dom->users_file), SPAN_NONE);
+		dom->aliases = table_find(&d->tables, TABLE_ALIASES, dom->name, SPAN_NONE);
+	}
+	LIST_EACH(node, &d->tables) {
+		struct table *t = LIST_OWNER(node, struct table, list);
+
+		if (t->kind != TABLE_ALIASES && t->kind != TABLE_ALIAS_STATE)
+			continue;
+		for (uint32_t at = names_next(&t->names, NAMES_NONE); at != NAMES_NONE; at = names_next(&t->names, at))
+			table_set_verdict(t, names_value(&t->names, at), 0);
+	}
+}
+
+static struct span keep_address(struct directory *d, const char *text)
+{
+	struct address address;
+
+	if (!text || address_parse_mailbox(span_of_text(text), ALLOW_UTF8, &address) != PR_OK)
+		return SPAN_NONE;
+	return arena_span(&d->arena, address_span(&address));
+}
+
+static uint16_t deliver_index(const struct settings *s, const char *name)
+{
+	for (unsigned i = 0; name && i < s->n_deliver; i++)
+		if (strcmp(s->deliver[i].title, name) == 0)
+			return (uint16_t)i;
+	return 0;
+}
+
+static void set_users(struct directory *d, struct domain *dom, const struct settings *s, const char *users)
+{
+	if (!users || strcmp(users, "local") == 0)
+		return;
+	dom->users_file = arena_text(&d->arena, span_of_text(users));
+	dom->users_are_asked = true;
+	for (unsigned i = 0; i < s->n_users; i++)
+		if (strcmp(s->users[i].title, users) == 0 && s->users[i].file)
+			dom->users_are_asked = false;
+}
+
+static void set_domain(struct directory *d, struct domain *dom, const struct settings *s, const struct set_domain *set)
+{
+	dom->name = arena_span(&d->arena, span_of_text(set->title));
+	dom->deliver = deliver_index(s, set->deliver);
+	set_users(d, dom, s, set->users);
+	dom->subaddress = arena_span(&d->arena, span_of_text(set->subaddress));
+	dom->catch_all = keep_address(d, set->catch_all);
+	dom->archive = keep_address(d, set->archive);
+	if (!map_find(&d->domains, dom->name))
+		map_put(&d->domains, &dom->node, dom->name);
+}
+
+void directory_set(struct directory *d, const struct settings *s)
+{
+	map_fini(&d->domains);
+	map_init(&d->domains);
+	arena_reset(&d->arena);
+	d->admin = keep_address(d, s->top.admin);
+	d->n_all = s->n_domain;
+	d->all = arena_new(&d->arena, (s->n_domain + 1) * sizeof(d->all[0]));
+	for (unsigned i = 0; i < s->n_domain; i++)
+		set_domain(d, &d->all[i], s, &s->domain[i]);
+	connect_tables(d);
+}
+
+/* ---- what an address is ----------------------------------------------------------- */
+
+static bool find_alias(const struct directory *d, struct span address, struct found *out)
+{
+	struct table *tables[] = { d->alias_state, out->domain->aliases };
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t place = tables[i] ? names_find(&tables[i]->names, address) : NAMES_NONE;
+
+		if (place == NAMES_NONE)
+			continue;
+		out->kind = FOUND_ALIAS;
+		out->table = tables[i];
+		out->place = place;
+		return true;
+	}
+	return false;
+}
+
+static bool find_user(struct span address, struct found *out)
+{
+	struct table *users = out->domain->users;
+	uint32_t place = users ? names_find(&users->names, address) : NAMES_NONE;
+
+	if (place == NAMES_NONE)
+		return false;
+	out->kind = names_value(&users->names, place) == USER_DISABLED ? FOUND_DISABLED : FOUND_USER;
+	out->table = users;
+	out->place = place;
+	return true;
+}
+
+/* The address without its subaddress; false where it has none. A quoted local part keeps what is in its quotes. */
+static bool base_of(struct span local, struct span domain, struct span separators, char room[ADDRESS_MAX], struct span *out)
+{
+	size_t cut = 1;
+
+	if (local.len == 0 || local.at[0] == '"')
+		return false;
+	while (cut < local.len && memchr(separators.at, local.at[cut], separators.len) == NULL)
+		cut++;
+	if (cut >= local.len)
+		return false;
+	memcpy(room, local.at, cut);
+	room[cut] = '@';
+	memcpy(room + cut + 1, domain.at, domain.len);
+	*out = span_of(room, cut + 1 + domain.len);
+	return true;
+}
+
+static bool is_admins(struct span local)
+{
+	return span_eq_nocase(local, SPAN("postmaster")) || span_eq_nocase(local, SPAN("abuse"));
+}
+
+/* Somebody who has this address himself: alias or user, with or without subaddress. local becomes that without it. */
+static bool find_owner(const struct directory *d, struct span address, struct span *local, struct span domain, struct found *out)
+{
+	char room[ADDRESS_MAX];
+	struct span base;
+
+	if (find_alias(d, address, out) || find_user(address, out))
+		return true;
+	if (!base_of(*local, domain, out->domain->subaddress, room, &base))
+		return false;
+	*local = span_first(*local, base.len - domain.len - 1);
+	return find_alias(d, base, out) || find_user(base, out);
+}
+
+/* with_others: admin and catch_all count. An address they stand for is not theirs again. */
+static void find(const struct directory *d, struct span address, bool with_others, struct found *out)
+{
+	struct span local, domain;
+	struct map_node *node;
+
+	*out = (struct found){ .kind = FOUND_NOBODY };
+	address_split(address, &local, &domain);
+	if (domain.len == 0 || address.len > ADDRESS_MAX) {
+		if (with_others && span_eq_nocase(address, SPAN("postmaster")) && d->admin.len > 0)
+			*out = (struct found){ .kind = FOUND_OTHER, .other = d->admin };
+		return;
+	}
+	node = map_find(&d->domains, domain);
+	if (!node) {
+		out->kind = FOUND_FOREIGN;
+		return;
+	}
+	out->domain = MAP_OWNER(node, struct domain, node);
+	if (find_owner(d, address, &local, domain, out))
+		return;
+	if (with_others && is_admins(local) && d->admin.len > 0)
+		out->other = d->admin;
+	else if (with_others && !out->domain->users_are_asked)
+		out->other = out->domain->catch_all;
+	if (out->other.len > 0)
+		out->kind = FOUND_OTHER;
+	else if (out->domain->users_are_asked)
+		out->kind = FOUND_LATER;
+}
+
+/* ---- the walk ------------------------------------------------------------------------ */
+
+enum seen { SEEN_OPEN = 1, SEEN_CLOSED = 2, SEEN_ROW = 4 };	/* a set, of an address in `seen` */
+
+struct walk {
+	struct directory *d;
+	enum wire_target kind;
+	enum wire_address result;	/* the first trouble that ends it */
+	const char *why;
+	bool missing;			/* a target that nobody has was left out */
+	size_t steps;
+};
+
+static void walk_address(struct walk *w, struct span address, bool with_others, unsigned depth);
+
+static void stop(struct walk *w, enum wire_address result, const char *why)
+{
+	if (w->result == ADDRESS_OK) {
+		w->result = result;
+		w->why = why;
+	}
+}
+
+static void add_row(struct walk *w, uint16_t deliver, struct span mailbox, struct span address)
+{
+	struct directory *d = w->d;
+	bool is_new;
+	uint32_t place = names_add(&d->seen, mailbox, 0, &is_new);
+	uint32_t seen = names_value(&d->seen, place);
+
+	if (seen & SEEN_ROW)
+		return;
+	if (d->n_rows == DIRECTORY_TARGETS_MAX) {
+		stop(w, ADDRESS_TEMPORARY, "It leads to more than 10000 addresses");
+		return;
+	}
+	names_set_value(&d->seen, place, seen | SEEN_ROW);
+	if (d->n_rows == d->rows_room) {
+		d->rows_room = d->rows_room ? d->rows_room * 2 : 16;
+		d->rows = mem_resize(d->rows, d->rows_room * sizeof(d->rows[0]));
+	}
+	d->rows[d->n_rows++] = (struct directory_row){ .deliver = deliver, .kind = (uint8_t)w->kind, .mailbox = mailbox, .address = address };
+}
+
+static void walk_list(struct walk *w, const struct table *t, uint32_t list, unsigned depth)
+{
+	uint32_t at = table_targets(list);
+	struct table_target target;
+
+	if (depth > DIRECTORY_DEPTH_MAX)
+		stop(w, ADDRESS_LOOP, "Its aliases are nested deeper than 10");
+	while (w->result == ADDRESS_OK && table_target_next(t, &at, &target)) {
+		struct table *included;
+
+		if (target.kind != ALIAS_INCLUDE) {
+			walk_address(w, target.text, true, depth);
+			continue;
+		}
+		included = table_find(&w->d->tables, TABLE_INCLUDE, span_of_text(t->name), target.text);
+		if (included && !included->broken)
+			walk_list(w, included, TABLE_LIST_START, depth + 1);
+		else
+			stop(w, ADDRESS_TEMPORARY, "A list that it includes can't be read");
+	}
+}
+
+/* It came back to itself: to a user of that name, or it is a loop. */
+static void walk_back(struct walk *w, struct found *found, struct span address)
+{
+	struct span name = names_text(&found->table->names, found->place);
+
+	if (find_user(name, found) && found->kind == FOUND_USER)
+		add_row(w, found->domain->deliver, names_text(&found->table->names, found->place), address);
+	else
+		stop(w, ADDRESS_LOOP, "An alias leads back to itself");
+}
+
+static void walk_alias(struct walk *w, struct found *found, struct span address, unsigned depth)
+{
+	struct names *seen = &w->d->seen;
+	bool is_new;
+	uint32_t place = names_add(seen, names_text(&found->table->names, found->place), 0, &is_new);
+	uint32_t before = names_value(seen, place);
+
+	if (before & SEEN_OPEN) {
+		walk_back(w, found, address);
+		return;
+	}
+	if (before & SEEN_CLOSED)
+		return;
+	names_set_value(seen, place, before | SEEN_OPEN);
+	walk_list(w, found->table, names_value(&found->table->names, found->place), depth + 1);
+	names_set_value(seen, place, (names_value(seen, place) & ~(uint32_t)SEEN_OPEN) | SEEN_CLOSED);
+}
+
+static void walk_nobody(struct walk *w, const struct found *found, unsigned depth)
+{
+	if (depth > 0)
+		w->missing = true;
+	else if (found->kind == FOUND_DISABLED)
+		stop(w, ADDRESS_DISABLED, "That user is disabled");
+	else
+		stop(w, ADDRESS_UNKNOWN, "Nobody has that address");
+}
+
+static void walk_address(struct walk *w, struct span address, bool with_others, unsigned depth)
+{
+	struct found found;
+
+	w->steps++;
+	find(w->d, address, with_others, &found);
+	if (found.domain && w->kind == TARGET_MEMBER)
+		found.domain->seen = w->d->walk;
+	switch (found.kind) {
+	case FOUND_USER:
+		add_row(w, found.domain->deliver, names_text(&found.table->names, found.place), address);
+		break;
+	case FOUND_ALIAS:
+		walk_alias(w, &found, address, depth);
+		break;
+	case FOUND_OTHER:
+		walk_address(w, found.other, false, depth + 1);
+		break;
+	case FOUND_FOREIGN:
+		add_row(w, WIRE_FOREIGN, address, address);
+		break;
+	case FOUND_LATER:
+		stop(w, ADDRESS_TEMPORARY, "Its server can't be asked now");
+		break;
+	case FOUND_NOBODY:
+	case FOUND_DISABLED:
+		walk_nobody(w, &found, depth);
+		break;
+	}
+}
+
+static void walk_archives(struct directory *d)
+{
+	uint32_t walk = d->walk;
+
+	for (unsigned i = 0; i < d->n_all; i++) {
+		struct walk w = { .d = d, .kind = TARGET_ARCHIVE };
+		size_t before = d->n_rows;
+
+		if (d->all[i].seen != walk || d->all[i].archive.len == 0)
+			continue;
+		walk_address(&w, d->all[i].archive, true, 1);
+		if (w.result != ADDRESS_OK)	/* the mail itself must not suffer from it */
+			d->n_rows = before;
+	}
+}
+
+static void walk_begin(struct directory *d)
+{
+	names_clear(&d->seen);
+	d->n_rows = 0;
+	d->walk++;
+}
+
+static void walk_members(struct walk *w, struct span address)
+{
+	walk_begin(w->d);
+	walk_address(w, address, true, 0);
+	if (w->result == ADDRESS_OK && w->d->n_rows == 0)
+		stop(w, ADDRESS_UNKNOWN, "It leads to nobody");
+}
+
+/* ---- questions ------------------------------------------------------------------------ */
+
+void directory_expand(struct directory *d, struct span address, struct directory_answer *out)
+{
+	struct walk w = { .d = d, .kind = TARGET_MEMBER, .why = "" };
+
+	walk_members(&w, address);
+	if (w.result == ADDRESS_OK)
+		walk_archives(d);
+	*out = (struct directory_answer){ .result = w.result, .why = w.why };
+	if (w.result == ADDRESS_OK) {
+		out->rows = d->rows;
+		out->n_rows = d->n_rows;
+	}
+}
+
+static enum wire_address ask_alias(struct directory *d, const struct found *found, struct span address)
+{
+	uint32_t list = names_value(&found->table->names, found->place);
+	unsigned char verdict = table_verdict(found->table, list);
+	struct walk w = { .d = d, .kind = TARGET_MEMBER };
+
+	if (verdict > 0)
+		return verdict - 1;
+	walk_members(&w, address);
+	table_set_verdict(found->table, list, (unsigned char)(w.result + 1));
+	return w.result;
+}
+
+enum wire_address directory_ask(struct directory *d, struct span address)
+{
+	bool with_others = true;
+	struct found found;
+
+	find(d, address, with_others, &found);
+	if (found.kind == FOUND_OTHER) {
+		address = found.other;
+		find(d, address, false, &found);
+		if (found.kind == FOUND_FOREIGN)
+			return ADDRESS_OK;
+	}
+	switch (found.kind) {
+	case FOUND_USER:
+		return ADDRESS_OK;
+	case FOUND_ALIAS:
+		return ask_alias(d, &found, address);
+	case FOUND_DISABLED:
+		return ADDRESS_DISABLED;
+	case FOUND_FOREIGN:
+		return ADDRESS_FOREIGN;
+	case FOUND_LATER:
+		return ADDRESS_TEMPORARY;
+	case FOUND_NOBODY:
+	case FOUND_OTHER:
+		break;
+	}
+	return ADDRESS_UNKNOWN;
+}
+
+/* ---- new tables ------------------------------------------------------------------------ */
+
+static void alias_problem(struct buf *problems, struct span name, const char *why)
+{
+	size_t before = problems->len;
+
+	buf_printf(problems, "%.*s: %s\n", SPAN_ARG(name), why);
+	if (problems->overflowed) {
+		problems->len = before;
+		problems->overflowed = false;
+	}
+}
+
+/* Walks each alias once, so that the first RCPT finds its verdict, and names those that lead nowhere. */
+static void check_aliases(struct directory *d, struct table *t, struct buf *problems, size_t *steps)
+{
+	for (uint32_t at = names_next(&t->names, NAMES_NONE); at != NAMES_NONE; at = names_next(&t->names, at)) {
+		struct span name = names_text(&t->names, at);
+		struct walk w = { .d = d, .kind = TARGET_MEMBER };
+
+		if (*steps > CHECK_STEPS_MAX)
+			return;
+		walk_members(&w, name);
+		*steps += w.steps + 1;
+		table_set_verdict(t, names_value(&t->names, at), (unsigned char)(w.result + 1));
+		if (w.result != ADDRESS_OK)
+			alias_problem(problems, name, w.why);
+		else if (w.missing)
+			alias_problem(problems, name, "One of its targets is nobody's address");
+	}
+}
+
+void directory_take_tables(struct directory *d, struct list *tables, struct buf *problems)
+{
+	struct list fresh;
+	size_t steps = 0;
+
+	list_init(&fresh);
+	for (struct list *node = list_take_first(tables); node; node = list_take_first(tables)) {
+		struct table *t = LIST_OWNER(node, struct table, list);
+		struct table *old = t->broken ? table_find(&d->tables, t->kind, span_of_text(t->name), span_of_text(t->path)) : NULL;
+
+		if (old) {
+			table_free(&t);
+			list_remove(&old->list);
+			t = old;
+		}
+		list_add_last(&fresh, &t->list);
+	}
+	drop_tables(&d->tables);
+	for (struct list *node = list_take_first(&fresh); node; node = list_take_first(&fresh))
+		list_add_last(&d->tables, node);
+	connect_tables(d);
+	LIST_EACH(node, &d->tables) {
+		struct table *t = LIST_OWNER(node, struct table, list);
+
+		if (t->kind == TABLE_ALIASES || t->kind == TABLE_ALIAS_STATE)
+			check_aliases(d, t, problems, &steps);
+	}
+}
+
+static size_t count(const struct directory *d, enum wire_table_kind one, enum wire_table_kind other)
+{
+	size_t n = 0;
+
+	LIST_EACH(node, &d->tables) {
+		const struct table *t = LIST_OWNER(node, struct table, list);
+
+		if (t->kind == one || t->kind == other)
+			n += t->names.n;
+	}
+	return n;
+}
+
+size_t directory_n_users(const struct directory *d)
+{
+	return count(d, TABLE_USERS, TABLE_USERS_FILE);
+}
+
+size_t directory_n_aliases(const struct directory *d)
+{
+	return count(d, TABLE_ALIASES, TABLE_ALIAS_STATE);
+}

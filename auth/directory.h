@@ -1,0 +1,57 @@
+/* The directory: which addresses are ours, and where mail to them goes.
+ *
+ * An address of a domain of ours is, in this order:
+ *   an alias; else a user; then the same for what stands before the first
+ *   subaddress character; else postmaster or abuse, which go to admin; else
+ *   whatever catch_all says; else nobody's.
+ * An alias that comes back to an address that is a user too ends there with
+ * that user (`anna: anna, bert`); any other way back is a loop. Of an alias
+ * that leads to several the missing ones are left out (and were named when
+ * the tables were read), unless all are.
+ *
+ * Pure: tables come as bytes (auth/table.h), settings as a struct. */
+#ifndef AUTH_DIRECTORY_H
+#define AUTH_DIRECTORY_H
+
+#include "auth/table.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "wire/settings.h"
+#include "wire/verbs.h"
+
+#define DIRECTORY_DEPTH_MAX   10	/* aliases of aliases */
+#define DIRECTORY_TARGETS_MAX 10000	/* of one address */
+
+struct directory;
+struct directory *directory_new(void);
+void directory_free(struct directory **d);
+
+/* Keeps a copy of what it needs; the tables stay. */
+void directory_set(struct directory *d, const struct settings *s);
+
+/* Tables in place of all there were: a list of struct table, which is empty afterwards. In place of a broken one the old one
+ * of this kind, name and path stays. Appends a line to problems for each alias that leads nowhere or in a circle. */
+void directory_take_tables(struct directory *d, struct list *tables, struct buf *problems);
+
+/* For RCPT: address is canonical, or "postmaster". Some microseconds. */
+enum wire_address directory_ask(struct directory *d, struct span address);
+
+struct directory_row {
+	uint16_t deliver;	/* index in settings.deliver, or WIRE_FOREIGN */
+	uint8_t kind;		/* enum wire_target */
+	struct span mailbox;	/* as user add wrote it; of a foreign one the address */
+	struct span address;	/* with its subaddress */
+};
+
+struct directory_answer {
+	enum wire_address result;	/* never ADDRESS_FOREIGN: that is a row */
+	const char *why;	/* static text, "" with ADDRESS_OK */
+	const struct directory_row *rows;	/* n_rows > 0 only with ADDRESS_OK; each mailbox once; valid until the next call */
+	size_t n_rows;
+};
+void directory_expand(struct directory *d, struct span address, struct directory_answer *out);
+
+size_t directory_n_users(const struct directory *d);
+size_t directory_n_aliases(const struct directory *d);
+
+#endif

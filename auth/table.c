@@ -1,0 +1,301 @@
+#include "auth/table.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* A list in `targets`: verdict (u8), then targets: kind (u8), length (u16), text; and LIST_END. */
+#define LIST_END    0xff
+#define TARGET_HEAD 3
+
+struct table *table_new(enum wire_table_kind kind, struct span name, struct span path, struct buf *problems)
+{
+	struct table *t = mem_new(sizeof(*t));
+
+	list_init(&t->list);
+	t->kind = kind;
+	t->name = mem_text(name);
+	t->path = mem_text(path);
+	t->problems = problems;
+	t->line = 1;
+	names_init(&t->names);
+	buf_init(&t->targets, TABLE_TARGETS_MAX);
+	buf_init(&t->text, kind == TABLE_USERS || kind == TABLE_USERS_FILE ? USERS_ROW_MAX + 1 : TABLE_ALIASES_MAX);
+	return t;
+}
+
+void table_free(struct table **t)
+{
+	if (!*t)
+		return;
+	list_remove(&(*t)->list);
+	names_fini(&(*t)->names);
+	buf_fini(&(*t)->targets);
+	buf_fini(&(*t)->text);
+	mem_free((*t)->name);
+	mem_free((*t)->path);
+	mem_free(*t);
+	*t = NULL;
+}
+
+/* `path:line: why: what`, what cut short. A line that finds no room is left out; the file's own lines tell of it soon enough. */
+static void problem(struct table *t, unsigned line, const char *why, struct span what)
+{
+	size_t before = t->problems->len;
+
+	text_add_escaped(t->problems, span_of_text(t->path[0] ? t->path : t->name));
+	buf_printf(t->problems, ":%u: %s", line, why);
+	if (what.len > 0) {
+		buf_add_text(t->problems, ": ");
+		text_add_escaped(t->problems, span_first(what, 200));
+	}
+	buf_add_char(t->problems, '\n');
+	if (t->problems->overflowed) {
+		t->problems->len = before;
+		t->problems->overflowed = false;
+	}
+}
+
+void table_break(struct table *t, const char *why)
+{
+	if (!t->broken)
+		problem(t, t->line, why, SPAN_NONE);
+	t->broken = true;
+}
+
+/* ---- users: a line at a time ------------------------------------------------ */
+
+static void user_add(struct table *t, struct span text, enum table_user value)
+{
+	struct address address;
+	bool is_new;
+
+	if (address_parse_mailbox(text, ALLOW_UTF8, &address) != PR_OK) {
+		problem(t, t->line, "not an address", text);
+		return;
+	}
+	if (names_add(&t->names, address_span(&address), value, &is_new) == NAMES_NONE)
+		table_break(t, "too many users");
+	else if (!is_new)
+		problem(t, t->line, "a user who is there already", text);
+}
+
+static void users_line(struct table *t, struct span line)
+{
+	struct users_row row;
+	const char *why;
+	enum pr_err err = users_row_parse(line, &row, &why);
+
+	if (err == PR_BAD)
+		problem(t, t->line, why, SPAN_NONE);
+	if (err == PR_OK)
+		user_add(t, row.address, row.is_disabled ? USER_DISABLED : USER_ENABLED);
+}
+
+static void addresses_line(struct table *t, struct span line)
+{
+	line = span_trim(line);
+	if (line.len > 0 && line.at[0] != '#')
+		user_add(t, line, USER_ENABLED);
+}
+
+static void take_line(struct table *t, struct span line)
+{
+	if (line.len > 0 && line.at[line.len - 1] == '\r')
+		line.len--;
+	if (t->skip_line)
+		problem(t, t->line, "longer than a line may be", SPAN_NONE);
+	else if (t->kind == TABLE_USERS)
+		users_line(t, line);
+	else
+		addresses_line(t, line);
+	t->skip_line = false;
+	t->line++;
+}
+
+static void keep_rest(struct table *t, struct span rest)
+{
+	if (t->skip_line || buf_add(&t->text, rest) == PR_OK)
+		return;
+	t->skip_line = true;
+	buf_clear(&t->text);
+}
+
+static void feed_lines(struct table *t, struct span bytes)
+{
+	while (bytes.len > 0) {
+		size_t end = span_find(bytes, '\n');
+
+		if (end == bytes.len) {
+			keep_rest(t, bytes);
+			return;
+		}
+		if (t->text.len > 0 || t->skip_line) {
+			keep_rest(t, span_first(bytes, end));
+			take_line(t, buf_span(&t->text));
+			buf_clear(&t->text);
+		} else {
+			take_line(t, span_first(bytes, end));
+		}
+		bytes = span_from(bytes, end + 1);
+	}
+}
+
+/* ---- aliases ------------------------------------------------------------------ */
+
+/* A bare local name at domain: in quotes where it needs them. */
+static enum pr_err address_of_local(struct span name, struct span domain, struct address *out)
+{
+	char room[2 * ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX + 8];
+	size_t len = 0;
+
+	if (name.len == 0 || name.len > ADDRESS_LOCAL_MAX || domain.len > ADDRESS_DOMAIN_MAX)
+		return PR_BAD;
+	room[len++] = '"';
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.at[i] == '"' || name.at[i] == '\\')
+			room[len++] = '\\';
+		room[len++] = name.at[i];
+	}
+	room[len++] = '"';
+	room[len++] = '@';
+	memcpy(room + len, domain.at, domain.len);
+	return address_parse_mailbox(span_of(room, len + domain.len), ALLOW_UTF8, out);
+}
+
+static void end_list(struct table *t)
+{
+	if (t->targets.len > 0)
+		buf_add_char(&t->targets, (char)LIST_END);
+}
+
+static bool owner_parse(struct table *t, struct span name, struct address *out)
+{
+	if (t->kind == TABLE_ALIAS_STATE)
+		return address_parse_mailbox(name, ALLOW_UTF8, out) == PR_OK;
+	if (address_parse_mailbox(name, ALLOW_UTF8, out) == PR_OK && span_eq(address_domain(out), span_of_text(t->name)))
+		return true;
+	return address_of_local(name, span_of_text(t->name), out) == PR_OK;
+}
+
+static void on_name(void *owner, unsigned line, struct span name)
+{
+	struct table *t = owner;
+	uint32_t place;
+	bool is_new;
+
+	t->has_owner = false;
+	if (!owner_parse(t, name, &t->owner_address)) {
+		problem(t, line, "not the name of an address here", name);
+		return;
+	}
+	end_list(t);
+	place = names_add(&t->names, address_span(&t->owner_address), (uint32_t)t->targets.len, &is_new);
+	if (place == NAMES_NONE || buf_add_char(&t->targets, 0) != PR_OK)
+		table_break(t, "too large");
+	else if (!is_new)
+		problem(t, line, "an alias that is there already", name);
+	else
+		t->has_owner = true;
+}
+
+static void target_add(struct table *t, enum alias_kind kind, struct span text)
+{
+	char head[TARGET_HEAD] = { (char)kind, (char)(text.len & 0xff), (char)(text.len >> 8) };
+
+	if (buf_add(&t->targets, span_of(head, sizeof(head))) != PR_OK || buf_add(&t->targets, text) != PR_OK)
+		table_break(t, "too large");
+}
+
+static void on_target(void *owner, unsigned line, enum alias_kind kind, struct span target)
+{
+	struct table *t = owner;
+	struct address address;
+	struct span domain = t->kind == TABLE_ALIAS_STATE ? address_domain(&t->owner_address) : span_of_text(t->name);
+	enum pr_err err;
+
+	if (!t->has_owner)
+		return;
+	if (kind == ALIAS_INCLUDE && t->kind == TABLE_ALIAS_STATE)
+		problem(t, line, "no list can be included here", target);
+	else if (kind == ALIAS_INCLUDE)
+		target_add(t, ALIAS_INCLUDE, target);
+	if (kind == ALIAS_INCLUDE)
+		return;
+	err = kind == ALIAS_LOCAL ? address_of_local(target, domain, &address) : address_parse_mailbox(target, ALLOW_UTF8, &address);
+	if (err == PR_OK)
+		target_add(t, ALIAS_ADDRESS, address_span(&address));
+	else
+		problem(t, line, "not an address", target);
+}
+
+static void on_problem(void *owner, unsigned line, const char *why, struct span what)
+{
+	problem(owner, line, why, what);
+}
+
+static void aliases_finish(struct table *t)
+{
+	static const struct aliases_handlers on = { .on_name = on_name, .on_target = on_target, .on_problem = on_problem };
+
+	if (t->kind == TABLE_INCLUDE) {
+		t->has_owner = true;
+		buf_add_char(&t->targets, 0);
+		aliases_parse_list(buf_span(&t->text), &on, t);
+	} else {
+		aliases_parse(buf_span(&t->text), &on, t);
+	}
+	end_list(t);
+	if (t->targets.overflowed)
+		table_break(t, "too large");
+}
+
+/* ---- both --------------------------------------------------------------------- */
+
+void table_feed(struct table *t, struct span bytes)
+{
+	if (t->broken)
+		return;
+	if (memchr(bytes.at, '\0', bytes.len) != NULL)
+		table_break(t, "no text: it holds NUL");
+	else if (t->kind == TABLE_USERS || t->kind == TABLE_USERS_FILE)
+		feed_lines(t, bytes);
+	else if (buf_add(&t->text, bytes) != PR_OK)
+		table_break(t, "too large");
+}
+
+void table_finish(struct table *t)
+{
+	if (!t->broken && t->kind != TABLE_USERS && t->kind != TABLE_USERS_FILE)
+		aliases_finish(t);
+	else if (!t->broken && (t->text.len > 0 || t->skip_line))
+		take_line(t, buf_span(&t->text));
+	mem_wipe(t->text.at, t->text.room);
+	buf_fini(&t->text);
+	buf_shrink(&t->targets);
+	buf_shrink(&t->names.pool);
+	t->problems = NULL;
+}
+
+bool table_target_next(const struct table *t, uint32_t *at, struct table_target *out)
+{
+	const unsigned char *head = (const unsigned char *)t->targets.at + *at;
+	size_t len;
+
+	if (*at >= t->targets.len || head[0] == LIST_END)
+		return false;
+	len = head[1] | (size_t)head[2] << 8;
+	out->kind = head[0];
+	out->text = span_of(t->targets.at + *at + TARGET_HEAD, len);
+	*at += TARGET_HEAD + (uint32_t)len;
+	return true;
+}
+
+unsigned char table_verdict(const struct table *t, uint32_t list)
+{
+	return (unsigned char)t->targets.at[list];
+}
+
+void table_set_verdict(struct table *t, uint32_t list, unsigned char verdict)
+{
+	t->targets.at[list] = (char)verdict;
+}

@@ -1,0 +1,65 @@
+/* A file that auth answers from, read whole: users, a list of addresses,
+ * aliases, or a list that aliases include. Bytes come in pieces of any size.
+ * A line that is wrong does not count and is named in problems; all others
+ * count. A file that is no text at all, or is too large, is broken. */
+#ifndef AUTH_TABLE_H
+#define AUTH_TABLE_H
+
+#include <stdbool.h>
+
+#include "auth/names.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "mail/aliases.h"
+#include "mail/address.h"
+#include "mail/users_row.h"
+#include "wire/verbs.h"
+
+#define TABLE_ALIASES_MAX  (64U << 20)	/* bytes of a file of aliases, or of a list: a million targets */
+#define TABLE_TARGETS_MAX  (256U << 20)	/* bytes of what is kept of it */
+#define TABLE_PROBLEMS_MAX 49152	/* bytes of all problems: they go to the master in one packet */
+
+enum table_user {		/* values of users and of lists of addresses */
+	USER_ENABLED,
+	USER_DISABLED
+};
+
+struct table {
+	struct list list;	/* of its owner */
+	enum wire_table_kind kind;
+	char *name, *path;	/* as the verb said */
+	bool broken;
+	/* users, files of users: addresses, value is an enum table_user; aliases: the place of the targets. */
+	struct names names;
+	struct buf targets;	/* table_target_next reads them */
+	/* while it is read */
+	struct buf text;	/* aliases: all of it; users: a line's beginning */
+	unsigned line;
+	bool skip_line;
+	struct buf *problems;
+	struct address owner_address;	/* whose targets come */
+	bool has_owner;
+};
+
+/* problems is used until table_finish. */
+struct table *table_new(enum wire_table_kind kind, struct span name, struct span path, struct buf *problems);
+void table_free(struct table **t);
+void table_feed(struct table *t, struct span bytes);
+void table_finish(struct table *t);
+/* Notes a problem of the whole file, which is broken by it. */
+void table_break(struct table *t, const char *why);
+
+/* The targets of an alias: start with the value of its name (of an included list: TABLE_LIST_START). False at the end. */
+#define TABLE_LIST_START 0
+struct table_target {
+	enum alias_kind kind;	/* ALIAS_ADDRESS: canonical; ALIAS_INCLUDE: the path */
+	struct span text;
+};
+static inline uint32_t table_targets(uint32_t list) { return list + 1; }
+bool table_target_next(const struct table *t, uint32_t *at, struct table_target *out);
+
+/* What was found out about an alias, kept beside it: 0 at first. */
+unsigned char table_verdict(const struct table *t, uint32_t list);
+void table_set_verdict(struct table *t, uint32_t list, unsigned char verdict);
+
+#endif

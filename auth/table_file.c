@@ -1,0 +1,25 @@
+#include "auth/table_file.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define READ_SIZE 65536
+
+struct table *table_file_read_take(int fd, enum wire_table_kind kind, struct span name, struct span path, struct buf *problems)
+{
+	struct table *t = table_new(kind, name, path, problems);
+	char bytes[READ_SIZE];
+	ssize_t n;
+
+	do {
+		n = read(fd, bytes, sizeof(bytes));
+		if (n > 0)
+			table_feed(t, span_of(bytes, (size_t)n));
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		table_break(t, strerror(errno));
+	explicit_bzero(bytes, sizeof(bytes));
+	table_finish(t);
+	(void)close(fd);
+	return t;
+}
