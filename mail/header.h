@@ -50,11 +50,11 @@ struct header {
 	bool ended;		/* the empty line was seen */
 	/* its own */
 	const struct header_rules *rules;
-	unsigned char state, depth_state;
+	unsigned char state, before;
 	enum header_name name;
 	unsigned depth;
-	bool drop, undecided, escaped, line_is_empty;
-	size_t hold_len, given_len, value_len, id_len;
+	bool telling, escaped, quoted;
+	size_t hold_len, value_len, id_len;
 	char hold[HEADER_HOLD_MAX];
 	char value[HEADER_VALUE_MAX];
 };

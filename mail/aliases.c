@@ -1,0 +1,224 @@
+#include "mail/aliases.h"
+
+#include "base/text.h"
+
+struct reading {
+	struct span rest;
+	unsigned line;
+	const struct aliases_handlers *on;
+	void *owner;
+	char word[ALIASES_WORD_MAX];	/* the one just read, without quotes and backslashes */
+	size_t len;
+};
+
+static char peek(const struct reading *r)
+{
+	return r->rest.len ? r->rest.at[0] : '\n';
+}
+
+static void skip_line(struct reading *r)
+{
+	size_t end = span_find(r->rest, '\n');
+
+	r->line += end < r->rest.len;
+	r->rest = span_from(r->rest, end + 1);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static void skip_blanks(struct reading *r)
+{
+	while (r->rest.len && is_blank(r->rest.at[0]))
+		r->rest = span_from(r->rest, 1);
+}
+
+static bool line_says_nothing(struct span rest)
+{
+	while (rest.len && is_blank(rest.at[0]))
+		rest = span_from(rest, 1);
+	return rest.len == 0 || rest.at[0] == '\n' || rest.at[0] == '#';
+}
+
+/* Behind a line's end: over empty lines and comments, to a line that goes on the one before; false when there is none. */
+static bool continue_line(struct reading *r)
+{
+	while (r->rest.len && line_says_nothing(r->rest))
+		skip_line(r);
+	return r->rest.len && is_blank(r->rest.at[0]);
+}
+
+/* The rest of this logical line is left out. */
+static void skip_entry(struct reading *r)
+{
+	do
+		skip_line(r);
+	while (continue_line(r));
+}
+
+static bool ends_word(char c, char also)
+{
+	return is_blank(c) || c == '\n' || c == ',' || c == '#' || c == also;
+}
+
+/* A word with its quotes; `"a b"@example.org` is one. NULL, or what is wrong with it. */
+static const char *read_word(struct reading *r, char also)
+{
+	bool in_quotes = false;
+
+	r->len = 0;
+	for (; r->rest.len; r->rest = span_from(r->rest, 1)) {
+		char c = r->rest.at[0];
+
+		if (c == '\n' || (!in_quotes && ends_word(c, also)))
+			break;
+		if (c == '"') {
+			in_quotes = !in_quotes;
+			continue;
+		}
+		if (c == '\\' && r->rest.len > 1 && r->rest.at[1] != '\n') {
+			r->rest = span_from(r->rest, 1);
+			c = r->rest.at[0];
+		}
+		if (((unsigned char)c < 0x20 && c != '\r') || c == 0x7f)
+			return "a control character";
+		if (r->len == sizeof(r->word))
+			return "a word that is too long";
+		r->word[r->len++] = c;
+	}
+	return in_quotes ? "a quote that is not closed" : r->len == 0 ? "a name or target is missing" : NULL;
+}
+
+static void problem(struct reading *r, const char *why)
+{
+	r->on->on_problem(r->owner, r->line, why, span_of(r->word, r->len));
+	skip_entry(r);
+}
+
+/* NULL, or why this target is not taken. */
+static const char *classify(struct span word, enum alias_kind *kind, struct span *target)
+{
+	static const struct span include = { ":include:", 9 };
+
+	*target = word;
+	if (span_starts_nocase(word, include)) {
+		*kind = ALIAS_INCLUDE;
+		*target = span_from(word, include.len);
+		return target->len && target->at[0] == '/' ? NULL : ":include: needs a path that begins with /";
+	}
+	if (word.at[0] == '|')
+		return "commands (|…) are not run here";
+	if (word.at[0] == '/')
+		return "mail is not put into files (/…) here";
+	if (word.at[0] == ':')
+		return "only :include: is known";
+	*kind = span_find(word, '@') < word.len ? ALIAS_ADDRESS : ALIAS_LOCAL;
+	return NULL;
+}
+
+static const char *read_target(struct reading *r)
+{
+	const char *wrong = read_word(r, ',');
+	enum alias_kind kind = ALIAS_LOCAL;
+	struct span target;
+
+	if (!wrong)
+		wrong = classify(span_of(r->word, r->len), &kind, &target);
+	if (!wrong)
+		r->on->on_target(r->owner, r->line, kind, target);
+	return wrong;
+}
+
+/* To the next target of this entry; false at its end. */
+static bool next_target(struct reading *r)
+{
+	for (;;) {
+		skip_blanks(r);
+		if (peek(r) == ',') {
+			r->rest = span_from(r->rest, 1);
+			continue;
+		}
+		if (peek(r) != '\n' && peek(r) != '#')
+			return true;
+		skip_line(r);
+		if (!continue_line(r))
+			return false;
+	}
+}
+
+static void read_targets(struct reading *r)
+{
+	bool any = false;
+
+	while (next_target(r)) {
+		const char *wrong = read_target(r);
+
+		if (wrong) {
+			problem(r, wrong);
+			return;
+		}
+		any = true;
+	}
+	if (!any)
+		r->on->on_problem(r->owner, r->line, "a name without targets", SPAN_NONE);
+}
+
+static void read_entry(struct reading *r)
+{
+	const char *wrong = read_word(r, ':');
+
+	if (!wrong) {
+		skip_blanks(r);
+		if (peek(r) != ':')
+			wrong = "a colon is missing behind the name";
+	}
+	if (wrong) {
+		problem(r, wrong);
+		return;
+	}
+	r->rest = span_from(r->rest, 1);
+	r->on->on_name(r->owner, r->line, span_of(r->word, r->len));
+	read_targets(r);
+}
+
+void aliases_parse(struct span file, const struct aliases_handlers *on, void *owner)
+{
+	struct reading r = { .rest = file, .line = 1, .on = on, .owner = owner };
+
+	while (r.rest.len) {
+		if (line_says_nothing(r.rest)) {
+			skip_line(&r);
+		} else if (is_blank(r.rest.at[0])) {
+			on->on_problem(owner, r.line, "a line that goes on, but nothing before it", SPAN_NONE);
+			skip_entry(&r);
+		} else {
+			read_entry(&r);
+		}
+	}
+}
+
+void aliases_parse_list(struct span file, const struct aliases_handlers *on, void *owner)
+{
+	struct reading r = { .rest = file, .line = 1, .on = on, .owner = owner };
+
+	while (r.rest.len) {
+		const char *wrong = NULL;
+
+		skip_blanks(&r);
+		if (peek(&r) == ',') {
+			r.rest = span_from(r.rest, 1);
+			continue;
+		}
+		if (peek(&r) == '\n' || peek(&r) == '#') {
+			skip_line(&r);
+			continue;
+		}
+		wrong = read_target(&r);
+		if (wrong) {
+			on->on_problem(owner, r.line, wrong, span_of(r.word, r.len));
+			skip_line(&r);
+		}
+	}
+}
