@@ -289,17 +289,6 @@ static void start_deadlines(struct server *s)
 		deadline_set(s->loop, &s->watchdog_due, loop_now(s->loop).mono_ms + notify_watchdog_ms());
 }
 
-/* Without it each worker counts alone. */
-static int open_tally(void)
-{
-	int fd = memfd_create("tally", MFD_CLOEXEC);
-
-	if (fd < 0 || ftruncate(fd, WIRE_TALLY_SIZE) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 static void begin(struct server *s, int control)
 {
 	struct plan plan = server_plan(s->settings);
@@ -308,7 +297,7 @@ static void begin(struct server *s, int control)
 	s->loop = loop_new();
 	s->started_wall_ms = clock_now().wall_ms;
 	s->log = open_log();
-	s->tally = open_tally();
+	s->tally = spawn_shared_memory("tally", WIRE_TALLY_SIZE);	/* without it each worker counts alone */
 	raise_descriptors();
 	start_deadlines(s);
 	watch_signals(s);

@@ -33,6 +33,8 @@ struct spawned {
 /* The caller owns what is in *out: channel, and page by spawn_forget_page. PR_IO with errno. */
 enum pr_err spawn_program(const struct spawn *what, struct spawned *out) MUST_USE;
 void spawn_forget_page(const void **page);
+/* Memory for several programs, of a size that none of them can change; -1 with errno. */
+int spawn_shared_memory(const char *name, off_t size);
 
 /* The executable of a role: two roles may share one. */
 const char *spawn_program_name(enum wire_role role);
