@@ -426,12 +426,18 @@ static void read_section(struct walk *w, unsigned section, struct span block, st
 
 /* ---- entries ------------------------------------------------------------- */
 
+static void complain_bare(struct walk *w, const struct config_mark *name)
+{
+	w->is_broken = true;
+	complain(w->c, COMPLAINT_ERROR, name, "expected `=` or `{` behind `%.*s`", SPAN_ARG(inner(w, name)));
+}
+
 static void read_titled(struct walk *w, unsigned section, struct span block, struct config_mark name)
 {
 	struct config_mark title = w->mark;
 
 	if (title.line != name.line) {
-		expected(w, "`=` or `{` behind the name before it");
+		complain_bare(w, &name);
 		return;
 	}
 	advance(w);
@@ -462,7 +468,7 @@ static void read_entry(struct walk *w, unsigned section, struct span block)
 	} else if (is_text(w->token)) {
 		read_titled(w, section, block, name);
 	} else {
-		expected(w, "`=` or `{`");
+		complain_bare(w, &name);
 		pass_line(w);
 	}
 }

@@ -10,6 +10,15 @@ libpostconfig_a_SOURCES = \
 	master/config_show.c master/config_show.h
 CONFIG_LIBS = libpostconfig.a libwire.a $(BASE_LIBS) $(CONFUSE_LIBS)
 
+check_PROGRAMS += tests/unit/t_config
+tests_unit_t_config_SOURCES = tests/unit/t_config.c
+tests_unit_t_config_LDADD = $(CONFIG_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_config_lex
+tests_fuzz_f_config_lex_SOURCES = tests/fuzz/f_config_lex.c
+tests_fuzz_f_config_lex_LDADD = $(CONFIG_LIBS)
+tests_fuzz_f_config_lex_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
 # What runs.
 MASTER_CORE = master/supervise.c master/supervise.h master/wires.c master/wires.h master/deaths.c master/deaths.h
 check_PROGRAMS += tests/unit/t_supervise
