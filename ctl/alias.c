@@ -67,7 +67,7 @@ static bool line_is(struct span line, struct span address)
 	char room[WORD_MAX], behind;
 	struct span name;
 
-	return take_word(&line, room, &name, &behind) && behind == ':' && mailbox_same(name, address);
+	return take_word(&line, room, &name, &behind) && behind == ':' && address_same(name, address);
 }
 
 /* ---- add, remove --------------------------------------------------------- */

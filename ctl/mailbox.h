@@ -2,12 +2,9 @@
 #ifndef CTL_MAILBOX_H
 #define CTL_MAILBOX_H
 
-#include <stdbool.h>
-
 #include "mail/address.h"
 
 /* In its canonical form. 0, or 65, which was explained. */
 int mailbox_read(const char *text, struct address *out);
-bool mailbox_same(struct span a, struct span b);
 
 #endif

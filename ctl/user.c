@@ -19,7 +19,7 @@ static bool row_is(struct span line, struct span address, struct users_row *row)
 {
 	const char *why;
 
-	return users_row_parse(line, row, &why) == PR_OK && mailbox_same(row->address, address);
+	return users_row_parse(line, row, &why) == PR_OK && address_same(row->address, address);
 }
 
 static bool row_find(const struct state_file *f, struct span address, struct users_row *row)

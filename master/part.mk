@@ -8,7 +8,7 @@ libpostconfig_a_SOURCES = \
 	master/config_complain.c master/config_complain.h master/config_lex.c master/config_lex.h master/config_load.c \
 	master/config_names.c master/config_outline.c master/config_outline.h master/config_private.h \
 	master/config_show.c master/config_show.h
-CONFIG_LIBS = libpostconfig.a libwire.a $(BASE_LIBS) $(CONFUSE_LIBS)
+CONFIG_LIBS = libpostconfig.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(CONFUSE_LIBS)
 
 check_PROGRAMS += tests/unit/t_config
 tests_unit_t_config_SOURCES = tests/unit/t_config.c
