@@ -150,6 +150,7 @@ static bool next_target(struct reading *r)
 
 static void read_targets(struct reading *r)
 {
+	unsigned line = r->line;
 	bool any = false;
 
 	while (next_target(r)) {
@@ -162,7 +163,7 @@ static void read_targets(struct reading *r)
 		any = true;
 	}
 	if (!any)
-		r->on->on_problem(r->owner, r->line, "a name without targets", SPAN_NONE);
+		r->on->on_problem(r->owner, line, "a name without targets", SPAN_NONE);
 }
 
 static void read_entry(struct reading *r)

@@ -4,5 +4,5 @@ MAIL_LIBS = libmail.a $(IDN_LIBS)
 noinst_LIBRARIES += libmail.a
 libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
-	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
+	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
 	mail/reply.c mail/reply.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
