@@ -43,7 +43,8 @@ struct disk_reader_handlers {
 	 * PR_OK with an empty span: that was all. May be NULL when only the envelope is wanted. */
 	void (*on_piece)(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes);
 };
-/* Handlers may be called before these return (what is in the page cache is read at once). The reader may be closed in a handler. */
+/* Handlers may be called before these return (what is in the page cache is read at once). The reader may be closed in a
+ * handler; disk_read then returns NULL. */
 struct disk_reader *disk_read(struct disk *d, const struct msg_id *id, struct place place, const struct disk_reader_handlers *h, void *owner);
 void disk_reader_next(struct disk_reader *r);
 void disk_reader_close(struct disk_reader **r);

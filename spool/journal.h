@@ -161,13 +161,14 @@ struct journal_owner {
 
 struct iovec;
 struct survey;
+struct survey_target;
 
 enum journal_work {
 	JOB_WRITE,	/* iov to file at `at`, then sync when asked */
 	JOB_READ,	/* len bytes at `at` into `into`; fewer is an error */
 	JOB_MAKE,	/* a new file of the segment's size, its room allocated, its name synced */
 	JOB_REMOVE,
-	JOB_SURVEY	/* spool/recover.h: survey_segment of this file into `survey` */
+	JOB_SURVEY	/* spool/recover.h: survey_segment of `target` into `survey` */
 };
 
 struct journal_job {
@@ -180,6 +181,7 @@ struct journal_job {
 	unsigned n_iov;
 	size_t len;
 	char *into;
+	const struct survey_target *target;
 	struct survey *survey;
 	int error;		/* set by the shell: an errno, 0 when all went well */
 	struct journal_job *next;	/* the shell's */
@@ -194,6 +196,8 @@ struct journal_options {
 	uint32_t segment_size;		/* 0: SEGMENT_SIZE */
 	const struct msg_id *skip;	/* messages to be set aside; copied */
 	unsigned n_skip;
+	uint64_t (*draw)(void *arg);	/* the marks; NULL: random_u64. Tests draw from their seed */
+	void *draw_arg;
 };
 
 struct journal *journal_new(const struct journal_options *o, const struct journal_disk *disk, const struct journal_owner *owner, void *arg);
@@ -203,6 +207,7 @@ void journal_free(struct journal **j);	/* requests still waiting are forgotten; 
  * *version when it was written by a newer release. */
 enum pr_err journal_file(struct journal *j, uint32_t file, struct span probe, uint32_t *version) MUST_USE;
 bool journal_has_job(const struct journal *j);
+bool journal_is_waiting(const struct journal *j);	/* for a sync */
 void journal_job_done(struct journal *j, struct journal_job *job);
 
 /* Recovery: the files to read, in order; then what was read, in slices of about `n` messages. False when all was told. */

@@ -1,0 +1,142 @@
+/* What journal.c and compact.c share; nobody else includes it. */
+#ifndef SPOOL_JOURNAL_PRIVATE_H
+#define SPOOL_JOURNAL_PRIVATE_H
+
+#include <sys/uio.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/map.h"
+#include "spool/journal.h"
+#include "spool/recover.h"
+#include "spool/segment.h"
+
+enum segment_state { SEG_SPARE, SEG_OPENING, SEG_READY, SEG_OPEN, SEG_SEALED, SEG_FAILED, SEG_FREEING };
+
+struct segment {
+	uint32_t number, file, size;
+	uint64_t mark;
+	enum segment_state state;
+	uint32_t used, synced;		/* bytes written, bytes that a good sync covers */
+	uint32_t messages, chunks;	/* that live in it */
+	uint64_t live_bytes;		/* an estimate: a message that leaves takes the average with it */
+	unsigned pins;
+	bool doubled;			/* a later copy of one of its messages exists */
+	bool stuck;			/* can't be emptied in this run */
+};
+
+/* A message that holds chunks, or of which there may be more than one copy: few. */
+struct held {
+	uint32_t segment, n;
+	uint64_t bytes;
+};
+struct special {
+	struct map_node node;
+	struct place place;
+	uint32_t oldest;
+	unsigned n_held;
+	struct held held[];
+};
+
+/* A message that compaction has moved: requests made before still name its old place. */
+struct moved {
+	struct map_node node;
+	struct place from, to;
+};
+
+enum keeper_task { KEEPER_IDLE, KEEPER_MAKE, KEEPER_OPEN, KEEPER_REMOVE, KEEPER_COMPACT };
+enum compact_step { COMPACT_NONE, COMPACT_SURVEY, COMPACT_WALK, COMPACT_BARRIER, COMPACT_FREE };
+
+struct compaction {
+	enum compact_step step;
+	struct segment *victim;
+	struct survey_target target;
+	struct survey survey;
+	unsigned next;			/* entry to be looked at */
+	unsigned under_way;		/* requests not done */
+	bool failed;			/* the victim keeps something: it is not freed */
+	bool cleared;			/* all that was written for it is synced */
+	struct journal_request barrier;
+	struct moving *reading;		/* the one that is being read */
+	struct moving *queued;		/* those whose MESSAGE waits for its sync */
+	struct map moved;
+};
+
+#define RESERVE_SEGMENTS 2		/* kept for outcomes, bounces and compaction: new mail never takes them */
+#define AHEAD_SEGMENTS   2		/* made before they are needed */
+#define SPARE_SEGMENTS   16		/* more than that are given back to the file system */
+#define FAILURES_MAX     3		/* in a row, each on another segment: then new mail is refused */
+#define RETRY_MS         1000
+
+struct journal {
+	struct journal_options options;
+	struct journal_disk disk;
+	const struct journal_owner *owner;
+	void *arg;
+	int64_t now;
+
+	struct segment **used, **spare;	/* used: by number, rising */
+	unsigned n_used, n_spare, room_used, room_spare;
+	uint32_t next_number, next_file;
+	struct segment *current, *ready;
+
+	struct journal_request *first, **last;	/* waiting */
+	unsigned n_prompt;			/* of these, those that wait for no company */
+	struct journal_request *group_first, **group_last;
+	unsigned group_n;
+	bool in_group;
+	uint16_t group_number;
+
+	struct journal_job writer;
+	bool writing, sealing;
+	struct journal_request *batch, **batch_last;
+	struct arena scratch;
+	struct iovec *iov;
+	unsigned n_iov, room_iov;
+	uint32_t batch_end;
+	unsigned batch_n;
+	struct buf table;
+	uint32_t table_n;
+	char *table_bytes;
+
+	struct journal_job keeper;
+	enum keeper_task task;
+	struct segment *tended;			/* by the keeper's job */
+	struct iovec keeper_iov;
+	char header[SEGMENT_PROBE];
+	bool look_for_victims;
+	struct compaction compact;
+	struct map specials;
+
+	bool make_failed, full_told, failing;
+	int64_t make_again_at, write_again_at;
+	unsigned failures;
+	struct recovery *recovery;
+	bool recovered;
+	struct journal_stats stats;
+};
+
+struct segment *segment_find(const struct journal *j, uint32_t number);
+void segment_forget(struct journal *j, struct segment *s);	/* out of used */
+void segment_add_spare(struct journal *j, struct segment *s);
+unsigned journal_available(const struct journal *j);
+void journal_put(struct journal *j, struct journal_request *r, enum record_type type, bool prompt, bool ours);
+struct special *special_find(const struct journal *j, struct place place);
+void special_add(struct journal *j, struct place place, uint32_t oldest, const struct journal_piece *pieces, unsigned n);
+void special_remove(struct journal *j, struct special *s);
+void message_left(struct journal *j, struct place place);	/* one message less in its segment */
+struct place moved_to(const struct journal *j, struct place place);
+void moved_add(struct journal *j, struct place from, struct place to);
+void moved_remove(struct journal *j, struct place from);
+void chunk_left(struct journal *j, uint32_t segment, uint32_t n, uint64_t bytes);
+void keeper_start(struct journal *j, enum keeper_task task, enum journal_work work, struct segment *s);
+void keeper_write(struct journal *j, enum keeper_task task, struct segment *s, uint64_t at, void *bytes, size_t len);
+
+/* compact.c */
+bool compact_begin(struct journal *j, bool even_living);	/* false: no segment is worth it */
+void compact_go_on(struct journal *j);				/* starts a keeper's job where it needs one */
+void compact_job_done(struct journal *j, int error);
+bool compact_is_under_way(const struct journal *j);
+void compact_fini(struct journal *j);
+
+#endif

@@ -1,0 +1,853 @@
+/* The journal against a disk that forgets. A seed makes a history: messages
+ * small and chunked, states, dones, groups, moves, failures of the disk. The
+ * power is cut (or the process killed) after each of its writes in turn; what
+ * recovery finds is held against what was acknowledged; then it goes on, and
+ * is cut again. `t_crash --seed N [--cut N] [--fault N]` replays,
+ * `t_crash --seconds N [--from SEED]` runs long. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "spool/segment.h"
+#include "tests/crash/sim_disk.h"
+
+#define MESSAGES 400		/* in one history */
+#define SLOTS    4		/* of a message's state */
+#define CHUNKS   6
+#define STEPS    260		/* between two cuts */
+#define SEGMENT  (64u << 10)
+
+enum stand { UNUSED, CHUNKING, OFFERED, STORED, FINISHING, GONE };
+
+struct model {
+	struct msg_id id;
+	enum stand stand;
+	bool maybe;			/* refused, or cut in between: it may be found or not */
+	bool maybe_gone;		/* its DONE was not acknowledged */
+	bool found, told;		/* in this recovery; by its owner in this run */
+	struct place place;
+	uint32_t len;			/* of its content in one record */
+	uint32_t n_chunks, n_written;
+	struct journal_piece pieces[CHUNKS];
+	char *texts[CHUNKS + 1];
+	struct span spans[CHUNKS + 1];
+	uint32_t asked[SLOTS], acked[SLOTS], value[SLOTS];
+	unsigned n_waiting;		/* chunks under way */
+	struct model *parent;		/* of a bounce: in one group with slot = value of parent */
+	uint32_t parent_slot, parent_value;
+	bool parent_finish, group_open;
+	char state_text[SLOTS * 5];
+	char brief[8], envelope[64];
+};
+
+struct ask {
+	struct journal_request r;
+	struct model *m;
+	unsigned slot;
+	uint32_t value;
+	char text[5];
+	enum { ASK_CHUNK, ASK_MESSAGE, ASK_STATE, ASK_FINISH } what;
+	unsigned chunk;
+	struct ask *next, *before;
+};
+
+struct world {
+	struct sim_disk disk;
+	struct journal *journal;
+	struct model models[MESSAGES];
+	unsigned n;
+	struct ask asks;		/* head of all that wait */
+	int64_t now;
+	unsigned cut_at;
+	char failure[256];
+	bool flipped;
+	struct msg_id flipped_id;
+	bool flip_named;
+	unsigned recoveries;
+	uint64_t compacted;
+};
+
+static struct world *w;
+
+__attribute__((format(printf, 1, 2))) static void fail_history(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->failure[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->failure, sizeof(w->failure), fmt, ap);
+	va_end(ap);
+}
+
+static unsigned dice(unsigned n)
+{
+	return (unsigned)sim_below(&w->disk, n);
+}
+
+static struct model *model_of(const struct msg_id *id)
+{
+	uint32_t n;
+
+	memcpy(&n, id->bytes + 12, sizeof(n));
+	return n < w->n && id_eq(&w->models[n].id, id) ? &w->models[n] : NULL;
+}
+
+static char letter(const struct model *m, unsigned part, uint32_t at)
+{
+	return (char)(m->id.bytes[0] + m->id.bytes[1] * 7 + part * 31 + at * 13 + (at >> 8) * 5);
+}
+
+static char *text_of(const struct model *m, unsigned part, uint32_t len)
+{
+	char *text = mem_new(len + 1);
+
+	for (uint32_t i = 0; i < len; i++)
+		text[i] = letter(m, part, i);
+	return text;
+}
+
+/* ---- the owner -------------------------------------------------------------------- */
+
+static void ask_free(struct ask *a)
+{
+	a->next->before = a->before;
+	a->before->next = a->next;
+	mem_free(a);
+}
+
+static struct ask *ask_new(struct model *m, void (*done)(struct journal_request *, enum pr_err))
+{
+	struct ask *a = mem_new(sizeof(*a));
+
+	a->m = m;
+	a->r.done = done;
+	a->next = &w->asks;
+	a->before = w->asks.before;
+	a->before->next = a;
+	w->asks.before = a;
+	return a;
+}
+
+static void on_message(struct journal_request *r, enum pr_err err)
+{
+	struct ask *a = (struct ask *)r;
+	struct model *m = a->m;
+
+	if (err) {
+		m->stand = GONE;
+		m->maybe = true;
+		journal_chunk_drop(w->journal, m->pieces, m->n_written);
+	} else {
+		m->stand = STORED;
+		m->told = true;
+		m->place = r->place;
+		m->maybe = false;
+	}
+	m->group_open = false;
+	ask_free(a);
+}
+
+static void offer(struct model *m)
+{
+	struct ask *a = ask_new(m, on_message);
+	struct journal_message msg = { .id = m->id, .brief = span_of(m->brief, sizeof(m->brief)),
+		.envelope = span_of(m->envelope, sizeof(m->envelope)), .state = SPAN_NONE, .content = { &m->spans[CHUNKS], 1 },
+		.chunks = m->pieces, .n_chunks = m->n_chunks, .size = m->len };
+
+	for (unsigned i = 0; i < m->n_chunks; i++)
+		msg.size += m->pieces[i].len;
+	m->stand = OFFERED;
+	a->what = ASK_MESSAGE;
+	journal_message(w->journal, &a->r, &msg);
+}
+
+static void on_chunk(struct journal_request *r, enum pr_err err)
+{
+	struct ask *a = (struct ask *)r;
+	struct model *m = a->m;
+
+	m->n_waiting--;
+	if (err) {
+		m->stand = GONE;
+		journal_chunk_drop(w->journal, m->pieces, m->n_written);
+	} else {
+		m->pieces[a->chunk] = (struct journal_piece){ r->place, (uint32_t)m->spans[a->chunk].len };
+		m->n_written = a->chunk + 1;
+	}
+	ask_free(a);
+}
+
+static struct model *model_new(void)
+{
+	struct model *m = &w->models[w->n];
+	uint32_t n = w->n++;
+
+	for (unsigned i = 0; i < 12; i++)
+		m->id.bytes[i] = (unsigned char)sim_draw(&w->disk);
+	memcpy(m->id.bytes + 12, &n, sizeof(n));
+	memcpy(m->brief, m->id.bytes, sizeof(m->brief));
+	for (unsigned i = 0; i < sizeof(m->envelope); i++)
+		m->envelope[i] = letter(m, 99, i);
+	m->len = dice(3) ? dice(800) : dice(9000);
+	m->texts[CHUNKS] = text_of(m, CHUNKS, m->len);
+	m->spans[CHUNKS] = span_of(m->texts[CHUNKS], m->len);
+	return m;
+}
+
+static void make_message(void)
+{
+	struct model *m = model_new();
+
+	if (dice(4)) {
+		offer(m);
+		return;
+	}
+	m->stand = CHUNKING;
+	m->n_chunks = 1 + dice(CHUNKS);
+}
+
+static void go_on_chunking(struct model *m)
+{
+	struct ask *a;
+	unsigned n = m->n_written;
+
+	if (m->n_waiting)
+		return;
+	if (n == m->n_chunks) {
+		offer(m);
+		return;
+	}
+	if (dice(20) == 0) {
+		m->stand = GONE;
+		journal_chunk_drop(w->journal, m->pieces, n);
+		return;
+	}
+	m->spans[n].len = 500 + dice(7000);
+	m->spans[n].at = m->texts[n] = text_of(m, n, (uint32_t)m->spans[n].len);
+	a = ask_new(m, on_chunk);
+	a->what = ASK_CHUNK;
+	a->chunk = n;
+	m->n_waiting++;
+	journal_chunk(w->journal, &a->r, &m->id, (struct journal_bytes){ &m->spans[n], 1 }, false);
+}
+
+static void on_state(struct journal_request *r, enum pr_err err)
+{
+	struct ask *a = (struct ask *)r;
+
+	if (err)
+		fail_history("a state was refused");
+	else if (a->m->acked[a->slot] < a->value)
+		a->m->acked[a->slot] = a->value;
+	ask_free(a);
+}
+
+static void ask_state(struct model *m)
+{
+	struct ask *a = ask_new(m, on_state);
+
+	a->what = ASK_STATE;
+	a->slot = dice(SLOTS);
+	a->value = ++m->asked[a->slot];
+	m->value[a->slot] = a->value;
+	a->text[0] = (char)a->slot;
+	memcpy(a->text + 1, &a->value, 4);
+	journal_state(w->journal, &a->r, &m->id, m->place, span_of(a->text, 5), dice(2));
+}
+
+static void on_finish(struct journal_request *r, enum pr_err err)
+{
+	struct ask *a = (struct ask *)r;
+
+	if (err)
+		fail_history("a DONE was refused");
+	a->m->stand = GONE;
+	a->m->maybe_gone = false;
+	ask_free(a);
+}
+
+static void ask_finish(struct model *m)
+{
+	struct ask *a = ask_new(m, on_finish);
+
+	a->what = ASK_FINISH;
+	m->stand = FINISHING;
+	m->told = false;
+	m->maybe_gone = true;
+	journal_finish(w->journal, &a->r, &m->id, m->place, dice(2));
+}
+
+static void ask_bounce(struct model *parent)
+{
+	struct model *m = model_new();
+
+	m->parent = parent;
+	m->group_open = true;
+	journal_group_begin(w->journal);
+	offer(m);
+	m->parent_finish = dice(2);
+	if (m->parent_finish) {
+		ask_finish(parent);
+	} else {
+		ask_state(parent);
+		m->parent_slot = w->asks.before->slot;
+		m->parent_value = w->asks.before->value;
+	}
+	journal_group_end(w->journal);
+}
+
+static bool owner_find(void *arg, const struct msg_id *id, struct place *place)
+{
+	struct model *m = model_of(id);
+
+	(void)arg;
+	if (!m || m->stand != STORED || !m->told)
+		return false;
+	*place = m->place;
+	return true;
+}
+
+static void owner_state(void *arg, const struct msg_id *id, struct span *brief, struct span *state)
+{
+	struct model *m = model_of(id);
+
+	(void)arg;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		m->state_text[i * 5] = (char)i;
+		memcpy(m->state_text + i * 5 + 1, &m->value[i], 4);
+	}
+	*brief = span_of(m->brief, sizeof(m->brief));
+	*state = span_of(m->state_text, sizeof(m->state_text));
+}
+
+static void owner_moved(void *arg, const struct msg_id *id, struct place from, struct place to)
+{
+	struct model *m = model_of(id);
+
+	(void)arg;
+	if (m->stand == STORED && !place_eq(m->place, from))
+		fail_history("moved from where it was not");
+	if (m->stand == STORED)
+		m->place = to;
+	w->compacted++;
+}
+
+static void owner_found(void *arg, const struct journal_found *f)
+{
+	struct model *m = model_of(&f->id);
+
+	(void)arg;
+	if (!m) {
+		fail_history("a message was found that nobody wrote");
+		return;
+	}
+	if (m->found)
+		fail_history("message %u was found twice", (unsigned)(m - w->models));
+	m->found = true;
+	m->place = f->place;
+	memset(m->value, 0, sizeof(m->value));
+	if (!span_eq(f->brief, span_of(m->brief, sizeof(m->brief))))
+		fail_history("brief of %u differs", (unsigned)(m - w->models));
+	for (unsigned i = 0; i < f->n_states; i++) {
+		struct span s = f->states[i];
+
+		for (; s.len >= 5; s = span_from(s, 5))
+			if ((unsigned char)s.at[0] < SLOTS)
+				memcpy(&m->value[(unsigned char)s.at[0]], s.at + 1, 4);
+	}
+}
+
+static void owner_recovered(void *arg, const struct journal_stats *s)
+{
+	(void)arg;
+	(void)s;
+}
+
+static void owner_damaged(void *arg, const struct journal_damage *d)
+{
+	(void)arg;
+	if (w->flipped && (!d->has_id || id_eq(&d->id, &w->flipped_id)))
+		w->flip_named = true;
+	else if (!w->disk.fail_one_in)
+		fail_history("damage where there is none: file %u, segment %u at %u len %u, message %d stand %d", d->file, d->place.segment, d->place.at, d->len,
+		    d->has_id && model_of(&d->id) ? (int)(model_of(&d->id) - w->models) : -1, d->has_id && model_of(&d->id) ? (int)model_of(&d->id)->stand : -1);
+}
+
+static const struct journal_owner OWNER = { owner_found, owner_recovered, owner_damaged, owner_find, owner_state, owner_moved, NULL, NULL };
+
+/* ---- reading a message as delivery does ------------------------------------------------ */
+
+static enum pr_err read_record(struct place place, char **bytes, struct record *r)
+{
+	struct disk_source src;
+	uint32_t file;
+	uint64_t mark, at = (uint64_t)place.at * SEGMENT_UNIT;
+	char head[SEGMENT_UNIT];
+	enum pr_err err = PR_BAD;
+
+	*bytes = NULL;
+	if (!journal_pin(w->journal, place.segment, &file, &mark))
+		return PR_NONE;
+	sim_source(&w->disk, &src);
+	if (!src.read(src.arg, file, at, head, sizeof(head)) && record_get(head, mark, place, r) == PR_OK && r->len < SEGMENT) {
+		*bytes = mem_new(r->len + 1);
+		err = src.read(src.arg, file, at + SEGMENT_UNIT, *bytes, r->len) ? PR_IO : PR_OK;
+	}
+	journal_unpin(w->journal, place.segment);
+	return err;
+}
+
+static bool letters_are(const struct model *m, unsigned part, const char *at, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		if (at[i] != letter(m, part, i))
+			return false;
+	return true;
+}
+
+/* PR_OK: whole. PR_BAD: the checksums say that it is not. Altered bytes that pass for good are a failure. */
+static enum pr_err read_model(const struct model *m)
+{
+	struct message_view v;
+	struct record r;
+	char *bytes, *piece;
+	enum pr_err err = read_record(m->place, &bytes, &r);
+
+	if (!err && (r.type != RECORD_MESSAGE || !id_eq(&r.id, &m->id)))
+		err = PR_BAD;
+	if (!err)
+		err = message_check(&r, bytes, &v);
+	if (!err && (v.content_len != m->len || !letters_are(m, CHUNKS, bytes + r.about, m->len)))
+		fail_history("altered content of %u passed", (unsigned)(m - w->models));
+	for (unsigned i = 0; !err && i < v.n_pieces; i++) {
+		struct journal_piece p = message_piece(&v, i);
+
+		err = read_record(p.place, &piece, &r);
+		if (!err && (r.type != RECORD_CHUNK || r.len != p.len || !record_sum_is(&r, piece)))
+			err = PR_BAD;
+		if (!err && !letters_are(m, i, piece, p.len))
+			fail_history("altered chunk of %u passed", (unsigned)(m - w->models));
+		mem_free(piece);
+	}
+	mem_free(bytes);
+	return err;
+}
+
+/* ---- the oracle ------------------------------------------------------------------------- */
+
+static bool is_the_flipped(const struct model *m)
+{
+	return w->flipped && id_eq(&m->id, &w->flipped_id);
+}
+
+static void check_states(struct model *m)
+{
+	unsigned n = (unsigned)(m - w->models);
+
+	for (unsigned i = 0; i < SLOTS; i++) {
+		if (m->value[i] < m->acked[i])
+			fail_history("message %u: state %u is %u, %u was acknowledged", n, i, m->value[i], m->acked[i]);
+		if (m->value[i] > m->asked[i])
+			fail_history("message %u: state %u is %u, only %u was asked", n, i, m->value[i], m->asked[i]);
+	}
+}
+
+static void check_found(struct model *m)
+{
+	unsigned n = (unsigned)(m - w->models);
+	enum pr_err err;
+
+	if (m->stand == GONE && !m->maybe) {
+		fail_history("message %u was DONE and is back", n);
+		return;
+	}
+	if (m->stand == CHUNKING) {
+		fail_history("message %u is there without having been offered", n);
+		return;
+	}
+	err = read_model(m);
+	if (err && !is_the_flipped(m))
+		fail_history("message %u can't be read: %d", n, err);
+	check_states(m);
+}
+
+static void check_group(const struct model *m)
+{
+	const struct model *p = m->parent;
+	bool there;
+
+	if (!p || !m->group_open)
+		return;
+	there = m->parent_finish ? !p->found : !p->found || p->value[m->parent_slot] >= m->parent_value;
+	if (p->found && there != m->found)
+		fail_history("half of the group of %u and %u", (unsigned)(m - w->models), (unsigned)(p - w->models));
+	if (!p->found && m->parent_finish && !m->found && p->maybe_gone && !is_the_flipped(p) && !is_the_flipped(m))
+		fail_history("the DONE of %u without its bounce %u", (unsigned)(p - w->models), (unsigned)(m - w->models));
+}
+
+static void take_over(struct model *m)
+{
+	m->group_open = false;
+	m->n_waiting = 0;
+	if (m->found) {
+		m->stand = STORED;
+		m->told = true;
+		memcpy(m->asked, m->value, sizeof(m->asked));
+		memcpy(m->acked, m->value, sizeof(m->acked));
+	} else if (m->stand != UNUSED) {
+		m->stand = GONE;
+	}
+	m->maybe = m->maybe_gone = false;
+}
+
+static void check_all(void)
+{
+	for (unsigned i = 0; i < w->n && !w->failure[0]; i++) {
+		struct model *m = &w->models[i];
+
+		if (m->found)
+			check_found(m);
+		else if (m->stand == STORED && !is_the_flipped(m))
+			fail_history("message %u was acknowledged and is lost", i);
+		check_group(m);
+	}
+	for (unsigned i = 0; i < w->n; i++)
+		take_over(&w->models[i]);
+}
+
+/* ---- runs and cuts ------------------------------------------------------------------------ */
+
+static void open_journal(void)
+{
+	struct journal_options o = { .segment_size = SEGMENT, .draw = sim_draw, .draw_arg = &w->disk };
+	struct journal_disk disk = { sim_start, &w->disk };
+	uint32_t version;
+
+	w->journal = journal_new(&o, &disk, &OWNER, NULL);
+	for (unsigned i = 0; i < SIM_FILES; i++) {
+		struct sim_file *f = &w->disk.files[i];
+
+		if (f->exists && journal_file(w->journal, i, span_of(f->seen, SEGMENT_PROBE), &version) != PR_OK)
+			fail_history("a file was refused");
+	}
+}
+
+static void recover(void)
+{
+	struct disk_source src;
+	struct recovery *r;
+
+	for (unsigned i = 0; i < w->n; i++)
+		w->models[i].found = w->models[i].told = false;
+	open_journal();
+	r = journal_recovery(w->journal);
+	sim_source(&w->disk, &src);
+	recovery_run(r, &src);
+	while (journal_recover(w->journal, 7))
+		;
+	w->recoveries++;
+	check_all();
+}
+
+static void forget_run(void)
+{
+	while (w->asks.next != &w->asks)
+		ask_free(w->asks.next);
+	journal_free(&w->journal);
+}
+
+static void crash(void)
+{
+	if (dice(4) == 0)
+		sim_kill(&w->disk);
+	else
+		sim_cut(&w->disk);
+	forget_run();
+}
+
+static struct model *any_stored(void)
+{
+	for (unsigned tries = 0; tries < 8 && w->n; tries++) {
+		struct model *m = &w->models[dice(w->n)];
+
+		if (m->stand == STORED && m->told)
+			return m;
+	}
+	return NULL;
+}
+
+static void one_request(void)
+{
+	unsigned what = dice(10);
+	struct model *m;
+
+	if (what < 4 && w->n + 2 < MESSAGES && journal_takes_mail(w->journal)) {
+		make_message();
+		return;
+	}
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->models[i].stand == CHUNKING && dice(2))
+			go_on_chunking(&w->models[i]);
+	m = any_stored();
+	if (!m)
+		return;
+	if (what < 6)
+		ask_state(m);
+	else if (what < 9)
+		ask_finish(m);
+	else if (w->n + 2 < MESSAGES)
+		ask_bounce(m);
+}
+
+static bool finish_job(unsigned lane)
+{
+	struct journal_job *job = w->disk.lane[lane];
+
+	if (!job)
+		return false;
+	sim_finish(&w->disk, job);
+	journal_job_done(w->journal, job);
+	return true;
+}
+
+static void one_step(void)
+{
+	switch (dice(8)) {
+	case 0: case 1: case 2:
+		one_request();
+		break;
+	case 3:
+		w->now += dice(30);
+		break;
+	case 4: case 5:
+		finish_job(1);
+		break;
+	case 6:
+		finish_job(0);
+		break;
+	default: {
+		struct model *m = any_stored();
+
+		if (m && dice(6) == 0 && read_model(m) != PR_OK && !is_the_flipped(m))
+			fail_history("message %u can't be read", (unsigned)(m - w->models));
+	}
+	}
+	journal_turn(w->journal, w->now);
+}
+
+static void run_until(unsigned writes, unsigned steps)
+{
+	for (unsigned i = 0; i < steps && w->disk.writes < writes && !w->failure[0]; i++)
+		one_step();
+}
+
+/* A disk that works again lets everything end. */
+static void run_out(void)
+{
+	w->disk.fail_one_in = 0;
+	w->disk.room_files = SIM_FILES;
+	for (unsigned i = 0; i < 20000 && !w->failure[0]; i++) {
+		bool idle = !finish_job(1) & !finish_job(0);
+
+		w->now += 20;
+		journal_turn(w->journal, w->now);
+		if (idle && w->asks.next == &w->asks)
+			return;
+	}
+	if (!w->failure[0])
+		fail_history("requests were never answered");
+}
+
+/* A bit of a message's record falls over: its bytes must not come out, and no other message suffers. */
+static void flip(void)
+{
+	struct model *m = any_stored();
+	struct sim_file *f;
+	struct record r;
+	uint32_t file;
+	uint64_t mark, at;
+	char *bytes;
+
+	if (!m || read_record(m->place, &bytes, &r) != PR_OK || !journal_pin(w->journal, m->place.segment, &file, &mark))
+		return;
+	journal_unpin(w->journal, m->place.segment);
+	mem_free(bytes);
+	f = &w->disk.files[file];
+	at = (uint64_t)m->place.at * SEGMENT_UNIT + SEGMENT_UNIT + dice(r.len);
+	f->seen[at] ^= (char)(1 << dice(8));
+	f->kept[at] = f->seen[at];
+	w->flipped = true;
+	w->flipped_id = m->id;
+}
+
+static void history(unsigned cut_at)
+{
+	unsigned cuts = 1 + dice(3);
+	bool flips = dice(4) == 0;
+
+	w->disk.fail_one_in = dice(3) == 0 ? 8 + dice(60) : 0;
+	w->disk.room_files = dice(3) == 0 ? 5 + dice(6) : SIM_FILES;
+	recover();
+	run_until(cut_at, STEPS * 3);
+	for (; cuts && !w->failure[0]; cuts--) {
+		crash();
+		recover();
+		run_until(UINT32_MAX, STEPS / 2 + dice(STEPS));
+	}
+	if (w->failure[0])
+		return;
+	run_out();
+	for (unsigned i = 0; i < 50; i++)
+		finish_job(0);
+	if (flips)
+		flip();
+	crash();
+	recover();
+}
+
+static unsigned run_history(uint64_t seed, unsigned cut_at, char *failure, size_t room)
+{
+	unsigned writes;
+
+	w = mem_new(sizeof(*w));
+	w->asks.next = w->asks.before = &w->asks;
+	w->disk.state = seed;
+	history(cut_at);
+	writes = w->disk.writes;
+	if (w->journal)
+		forget_run();
+	sim_free(&w->disk);
+	for (unsigned i = 0; i < w->n; i++)
+		for (unsigned t = 0; t <= CHUNKS; t++)
+			mem_free(w->models[i].texts[t]);
+	snprintf(failure, room, "%s", w->failure);
+	mem_free(w);
+	w = NULL;
+	return writes;
+}
+
+/* ---- tests --------------------------------------------------------------------------------- */
+
+static uint64_t first_seed = 1;
+static double seconds = 20;
+
+static double clock_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void t_no_cut_loses_or_doubles_what_was_acknowledged(void **state)
+{
+	double until = clock_seconds() + seconds;
+	char failure[256];
+	unsigned long n = 0;
+	uint64_t seed = first_seed;
+
+	(void)state;
+	for (; clock_seconds() < until; seed++) {
+		for (unsigned cut = 1; cut < 120 && (cut == 1 || clock_seconds() < until); cut++, n++) {
+			run_history(seed, cut, failure, sizeof(failure));
+			if (failure[0])
+				fail_msg("t_crash --seed %llu --cut %u: %s", (unsigned long long)seed, cut, failure);
+		}
+	}
+	print_message("# %lu histories of %llu seeds\n", n, (unsigned long long)(seed - first_seed));
+	assert_true(n > 1000);
+}
+
+static void planted(enum journal_fault fault)
+{
+	char failure[256];
+	uint64_t seed = first_seed;
+	unsigned n = 0;
+
+	journal_fault = fault;
+	for (failure[0] = 0; !failure[0] && n < 20000; n++)
+		run_history(seed++, 1 + n % 120, failure, sizeof(failure));
+	journal_fault = FAULT_NONE;
+	print_message("# caught after %u histories: %s\n", n, failure);
+	assert_true(failure[0] != 0);
+}
+
+static void t_the_sync_taken_out_is_caught(void **state)
+{
+	(void)state;
+	planted(FAULT_NO_SYNC);
+}
+
+static void t_the_answer_before_the_sync_is_caught(void **state)
+{
+	(void)state;
+	planted(FAULT_EARLY_ANSWER);
+}
+
+static void t_a_segment_reused_before_its_free_mark_is_synced_is_caught(void **state)
+{
+	(void)state;
+	planted(FAULT_EARLY_REUSE);
+}
+
+static void t_a_done_dropped_before_the_segment_of_its_message_is_freed_is_caught(void **state)
+{
+	(void)state;
+	planted(FAULT_DONE_DROPPED);
+}
+
+static void t_a_checksum_not_checked_is_caught(void **state)
+{
+	(void)state;
+	planted(FAULT_NO_SUM);
+}
+
+static int replay(uint64_t seed, unsigned cut, unsigned fault)
+{
+	char failure[256];
+
+	journal_fault = (enum journal_fault)fault;
+	run_history(seed, cut, failure, sizeof(failure));
+	printf("seed %llu cut %u: %s\n", (unsigned long long)seed, cut, failure[0] ? failure : "held");
+	return failure[0] != 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_no_cut_loses_or_doubles_what_was_acknowledged),
+		cmocka_unit_test(t_the_sync_taken_out_is_caught),
+		cmocka_unit_test(t_the_answer_before_the_sync_is_caught),
+		cmocka_unit_test(t_a_segment_reused_before_its_free_mark_is_synced_is_caught),
+		cmocka_unit_test(t_a_done_dropped_before_the_segment_of_its_message_is_freed_is_caught),
+		cmocka_unit_test(t_a_checksum_not_checked_is_caught),
+	};
+	uint64_t seed = 0;
+	unsigned cut = 1, fault = 0;
+
+	for (int i = 1; i + 1 < argc; i += 2) {
+		unsigned long long n = strtoull(argv[i + 1], NULL, 10);
+
+		if (!strcmp(argv[i], "--seed"))
+			seed = n;
+		else if (!strcmp(argv[i], "--cut"))
+			cut = (unsigned)n;
+		else if (!strcmp(argv[i], "--fault"))
+			fault = (unsigned)n;
+		else if (!strcmp(argv[i], "--seconds"))
+			seconds = (double)n;
+		else if (!strcmp(argv[i], "--from"))
+			first_seed = n;
+	}
+	if (seed)
+		return replay(seed, cut, fault);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
