@@ -216,7 +216,7 @@ skip 3
 repeat 8000 0123456789012345678901234567890123456789012345678\r\n
 do begin a@example.net
 do rcpt alice@example.org
-size 245735
+size 241408
 tell window 400000
 C: .
 do commit
