@@ -5,7 +5,7 @@ libsmtpd_a_SOURCES = smtpd/client.c smtpd/client.h smtpd/cmd_bdat.c smtpd/cmd_da
 	smtpd/limits.c smtpd/limits.h smtpd/pool.c smtpd/pool.h smtpd/proxy.c smtpd/proxy.h smtpd/session.c smtpd/session.h \
 	smtpd/session_private.h smtpd/tally.c smtpd/tally.h smtpd/transaction.c smtpd/transaction.h
 
-EXTRA_PROGRAMS += libexec/smtpd
+pkglibexec_PROGRAMS += libexec/smtpd
 libexec_smtpd_SOURCES = smtpd/listener_io.c smtpd/main.c smtpd/peers_io.c smtpd/session_io.c smtpd/smtpd_private.h
 libexec_smtpd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libexec_smtpd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
