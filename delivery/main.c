@@ -1,0 +1,26 @@
+/* delivery: `local` puts mail into Maildirs and has no network, `relay` gives
+ * it to other servers and has no files. */
+#include <sys/resource.h>
+
+#include "delivery/local_io.h"
+#include "loop/sandbox.h"
+
+/* A batch holds a file or folder open for each of its messages. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv)
+{
+	struct process *process = process_new(argc, argv);
+
+	allow_many_files();
+	process_confine(process, MAY_FILES | MAY_THREADS);
+	return local_run(process);
+}
