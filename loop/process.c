@@ -20,6 +20,7 @@
 #define SETTINGS_MAX    (64u << 20)	/* 100,000 domains of some 300 bytes, and room */
 #define STATUS_MAX      8192
 #define EVENTS_QUEUED   (1u << 20)	/* bytes that wait for `events`; beyond, they are counted and dropped */
+#define EVENTS_KEPT     (64u << 10)	/* bytes that wait for a wire to `events`, at the start and while it is started again */
 #define PAIR_BUFFER     (4 << 20)
 
 struct process {
@@ -32,6 +33,7 @@ struct process {
 	const char *const *folders;
 	const char *partial;		/* of the sandbox; told when events can be */
 	struct buf encoded;		/* settings on their way */
+	struct buf kept;		/* events, each behind its length, until there is a wire */
 	struct settings *settings;
 	struct turn_end turn_end;
 	uint32_t generation, events_lost;
@@ -111,10 +113,35 @@ static bool events_tell_lost(struct process *p)
 	return true;
 }
 
+static bool event_keep(struct process *p, const struct event *ev)
+{
+	uint16_t len = (uint16_t)ev->len;
+
+	if (p->events || p->kept.ceiling - p->kept.len < sizeof len + ev->len)
+		return false;
+	return buf_add(&p->kept, span_of((const char *)&len, sizeof len)) == PR_OK && buf_add(&p->kept, event_bytes(ev)) == PR_OK;
+}
+
+static void events_tell_kept(struct process *p)
+{
+	struct span rest = buf_span(&p->kept);
+	uint16_t len;
+
+	while (rest.len > sizeof len) {
+		memcpy(&len, rest.at, sizeof len);
+		rest = span_from(rest, sizeof len);
+		channel_put(p->events, WIRE_event, &(struct wire_event){ .bytes = span_first(rest, len) });
+		rest = span_from(rest, len);
+	}
+	buf_fini(&p->kept);
+}
+
 void process_event(struct process *p, const struct event *ev)
 {
 	struct wire_event verb = { .bytes = event_bytes(ev) };
 
+	if (event_keep(p, ev))
+		return;
 	if (events_tell_lost(p))
 		channel_put(p->events, WIRE_event, &verb);
 	else
@@ -161,6 +188,7 @@ static void events_open(struct process *p, uint16_t instance, int fd)
 {
 	channel_close(&p->events);
 	p->events = channel_open_take(p->loop, fd, p->role, ROLE_EVENTS, instance, &events_handlers, p);
+	events_tell_kept(p);
 	(void)events_tell_lost(p);
 	tell_partial(p);
 }
@@ -283,6 +311,7 @@ struct process *process_new(int argc, char **argv)
 	p->page = page;
 	p->loop = loop_new();
 	buf_init(&p->encoded, SETTINGS_MAX);
+	buf_init(&p->kept, EVENTS_KEPT);
 	channel_on_broken(p->loop, on_peer_broken, p);
 	p->turn_end.fn = on_turn_end;
 	loop_on_turn_end(p->loop, &p->turn_end);
