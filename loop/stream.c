@@ -512,6 +512,15 @@ void stream_start_tls(struct stream *s, struct tls_server *tls)
 	stream_resume(s);
 }
 
+void stream_start_tls_with(struct stream *s, struct tls_server *tls, struct span first)
+{
+	stream_start_tls(s, tls);
+	if (first.len == 0)
+		return;
+	hold(s, first);
+	loop_ready_soon(s->loop, &s->ready);
+}
+
 bool stream_tls_facts(const struct stream *s, struct stream_tls *out)
 {
 	if (!s->tls || !tls_conn_is_up(s->tls))

@@ -43,6 +43,8 @@ size_t stream_queued(const struct stream *s);
 /* What follows is TLS, and reading is on. What was queued before leaves in the clear first. Bytes already read belong to
  * the caller; nothing of them is carried over. Handshakes of a turn are bounded, others wait for the next. */
 void stream_start_tls(struct stream *s, struct tls_server *tls);
+/* The same where the first bytes of TLS were read already, behind a balancer's header. */
+void stream_start_tls_with(struct stream *s, struct tls_server *tls, struct span first);
 
 struct stream_tls {
 	const char *version;	/* "TLSv1.3" */

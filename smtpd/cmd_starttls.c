@@ -27,7 +27,7 @@ enum progress cmd_starttls(struct session *s, struct span args, struct effects *
 		return session_hang_up(s, fx, 554, "5.5.0", "Bytes came after STARTTLS");
 	}
 	session_say(s, fx, 220, "2.0.0", "Begin TLS");
-	effects_add(fx, FX_START_TLS);
+	effects_add(fx, FX_START_TLS)->text = SPAN_NONE;
 	return session_step_to(s, &STEP_TLS, s->listen->timeout_greeting);
 }
 

@@ -21,7 +21,7 @@ enum effect_type {
 	FX_DROP_MAIL,		/* the answer is not waited for any more */
 	FX_WITHDRAW,		/* id: its client was told 4xx; when spool is away, as soon as it is back */
 	FX_HAVE,		/* id: is it on the disk? */
-	FX_START_TLS,
+	FX_START_TLS,		/* text: the first bytes of it, when they were read already */
 	FX_EVENT,		/* event */
 	FX_CLOSE		/* what was said leaves, then the connection ends; the session is over */
 };

@@ -38,7 +38,9 @@ static enum progress welcome(struct session *s, struct effects *fx)
 	if (s->listen->tls == LISTEN_TLS_IMPLICIT) {
 		if (!s->house->has_tls)
 			return session_end(s, fx, "no certificate");
-		effects_add(fx, FX_START_TLS);
+		effects_add(fx, FX_START_TLS)->text = s->in;
+		fx->must_leave = true;	/* while those bytes are there */
+		session_take(s, s->in.len);
 		return session_step_to(s, &STEP_TLS, s->listen->timeout_greeting);
 	}
 	return session_step_to(s, &STEP_PREGREET, s->is_trusted ? 0 : s->listen->greet_delay);
@@ -74,7 +76,7 @@ static enum progress proxy(struct session *s, struct effects *fx)
 		s->client = from.from;
 		s->local = from.to;
 	}
-	s->early_bytes = s->in.len > 0;
+	s->early_bytes = s->in.len > 0 && s->listen->tls != LISTEN_TLS_IMPLICIT;
 	return welcome(s, fx);
 }
 

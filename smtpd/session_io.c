@@ -82,10 +82,10 @@ static void abort_mail(struct conn *c)
 	drop(&c->d->at_spool, &c->at_spool);
 }
 
-static void start_tls(struct conn *c)
+static void start_tls(struct conn *c, struct span first)
 {
 	if (c->stream)
-		stream_start_tls(c->stream, c->d->tls);
+		stream_start_tls_with(c->stream, c->d->tls, first);
 }
 
 static void perform(struct conn *c, struct effect *e)
@@ -105,7 +105,7 @@ static void perform(struct conn *c, struct effect *e)
 	case FX_DROP_MAIL: drop(&d->at_spool, &c->at_spool); return;
 	case FX_WITHDRAW: peers_io_withdraw(d, &e->id); return;
 	case FX_HAVE: ask_have(c, &e->id); return;
-	case FX_START_TLS: start_tls(c); return;
+	case FX_START_TLS: start_tls(c, e->text); return;
 	case FX_EVENT: process_event(d->process, e->event); return;
 	case FX_CLOSE: c->is_over = true; return;
 	}

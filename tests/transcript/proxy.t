@@ -52,3 +52,13 @@ C: MAIL FROM:<a@example.net>
 C: RCPT TO:<v@foreign.example>
 S: 250...
 S: 550 5.7.1...
+
+== TLS from the first octet behind the header
+whole
+listen proxy = 192.0.2.0/24
+listen tls = implicit
+c: PROXY TCP4 203.0.113.9 192.0.2.25 4711 25\r\n\x16\x03\x01
+do start tls with what came
+nothing
+tls up
+S: 220...

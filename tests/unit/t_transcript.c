@@ -153,7 +153,7 @@ static void perform(struct player *p, struct effect *e)
 	case FX_DROP_MAIL: note(p, &p->effects, SPAN("drop mail")); return;
 	case FX_WITHDRAW: note(p, &p->effects, SPAN("withdraw")); return;
 	case FX_HAVE: note(p, &p->effects, SPAN("have")); return;
-	case FX_START_TLS: note(p, &p->effects, SPAN("start tls")); return;
+	case FX_START_TLS: note_text(p, "start tls", e->text.len ? SPAN(" with what came") : SPAN_NONE); return;
 	case FX_EVENT: {
 		struct event_view view;
 
