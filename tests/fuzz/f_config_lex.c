@@ -3,6 +3,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Lines of complaints begin with the file's name, those of the source with blanks. */
+static bool tells_of_two_ways(struct span told)
+{
+	while (told.len) {
+		struct span line = span_cut(&told, '\n'), words = line;
+
+		(void)span_cut(&words, ':');
+		(void)span_cut(&words, ':');
+		if (span_starts_nocase(line, SPAN("f:")) && span_starts_nocase(words, SPAN(" this can be read in two")))
+			return true;
+	}
+	return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct settings *s = NULL;
@@ -13,8 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = config_parse("f", span_of((const char *)data, size), &s, &told);
 	BUG_ON(err == PR_BAD && told.len == 0);
 	BUG_ON(err == PR_OK && !s);
-	for (size_t i = 0; i + 12 < told.len; i++)
-		BUG_ON(memcmp(told.at + i, "read in two ", 12) == 0);
+	BUG_ON(tells_of_two_ways(buf_span(&told)));
 	settings_free(&s);
 	buf_fini(&told);
 	return 0;
