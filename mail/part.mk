@@ -6,3 +6,7 @@ libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
 	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
 	mail/reply.c mail/reply.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
+
+check_PROGRAMS += tests/unit/t_lines
+tests_unit_t_lines_SOURCES = tests/unit/t_lines.c
+tests_unit_t_lines_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
