@@ -450,6 +450,8 @@ static enum pr_err open_file(struct disk *d, const char *name, uint32_t file, ui
 		return PR_OK;
 	}
 	file_note(d, file, fd);
+	if (got == (ssize_t)sizeof(probe) && segment_is_free(span_of(probe, sizeof(probe))) && file_rewrite(d, file, 0, probe, sizeof(probe)))
+		return PR_IO;
 	return journal_file(d->journal, file, span_of(probe, got < 0 ? 0 : (size_t)got), version);
 }
 

@@ -66,8 +66,19 @@ struct scan {
 	uint64_t synced, batch, batch_end;
 };
 
+/* A free mark that was cut short has wiped the first BATCH record, but not the header: what it lacks says nothing. */
+static bool is_half_freed(const struct scan *s, uint64_t at)
+{
+	static const char zeros[SEGMENT_UNIT];
+
+	return s->batch_end == SEGMENT_PAGE && !memcmp(s->bytes.at + SEGMENT_PAGE, zeros, SEGMENT_UNIT) &&
+	    !memcmp(s->bytes.at + at, zeros, SEGMENT_UNIT);
+}
+
 static void note_gap(struct scan *s, uint64_t at)
 {
+	if (is_half_freed(s, at))
+		return;
 	if (s->n_gaps && s->gaps[s->n_gaps - 1].at + s->gaps[s->n_gaps - 1].len == at) {
 		s->gaps[s->n_gaps - 1].len += SEGMENT_UNIT;
 		return;

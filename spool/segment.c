@@ -115,6 +115,13 @@ enum pr_err segment_get_header(struct span probe, struct segment_header *out)
 	return out->version > SEGMENT_VERSION ? PR_DENIED : PR_OK;
 }
 
+bool segment_is_free(struct span probe)
+{
+	struct segment_header h;
+
+	return segment_get_header(probe, &h) == PR_OK && h.use == SEGMENT_FREE;
+}
+
 /* ---- records ----
  * mark 8, type 1, zero 1, group 2, group_n 2, zero 2, len 4, about 4, origin 8, own 8, id 16, sum of the payload 4, of the head 4. */
 

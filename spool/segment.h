@@ -45,6 +45,8 @@ void segment_put_header(char *at, const struct segment_header *h);
  * use is SEGMENT_UNKNOWN when nothing does: a new file. PR_DENIED when the version is newer than ours. */
 enum pr_err segment_get_header(struct span probe, struct segment_header *out) MUST_USE;
 
+bool segment_is_free(struct span probe);
+
 /* ---- records ----------------------------------------------------------------- */
 
 enum record_type { RECORD_NONE, RECORD_BATCH, RECORD_CHUNK, RECORD_MESSAGE, RECORD_STATE, RECORD_DONE, RECORD_TABLE, N_RECORD_TYPES };

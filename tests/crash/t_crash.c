@@ -376,7 +376,7 @@ static void owner_damaged(void *arg, const struct journal_damage *d)
 	(void)arg;
 	if (w->flipped && (!d->has_id || id_eq(&d->id, &w->flipped_id)))
 		w->flip_named = true;
-	else if (!w->disk.fail_one_in)
+	else if (!w->disk.fail_one_in && !(d->has_id && model_of(&d->id) && model_of(&d->id)->stand == GONE))
 		fail_history("damage where there is none: file %u, segment %u at %u len %u, message %d stand %d", d->file, d->place.segment, d->place.at, d->len,
 		    d->has_id && model_of(&d->id) ? (int)(model_of(&d->id) - w->models) : -1, d->has_id && model_of(&d->id) ? (int)model_of(&d->id)->stand : -1);
 }
@@ -529,12 +529,16 @@ static void open_journal(void)
 {
 	struct journal_options o = { .segment_size = SEGMENT, .draw = sim_draw, .draw_arg = &w->disk };
 	struct journal_disk disk = { sim_start, &w->disk };
+	struct disk_source src;
 	uint32_t version;
 
+	sim_source(&w->disk, &src);
 	w->journal = journal_new(&o, &disk, &OWNER, NULL);
 	for (unsigned i = 0; i < SIM_FILES; i++) {
 		struct sim_file *f = &w->disk.files[i];
 
+		if (f->exists && segment_is_free(span_of(f->seen, SEGMENT_PROBE)))
+			src.write(src.arg, i, 0, f->seen, SEGMENT_PROBE);
 		if (f->exists && journal_file(w->journal, i, span_of(f->seen, SEGMENT_PROBE), &version) != PR_OK)
 			fail_history("a file was refused");
 	}
