@@ -1,0 +1,78 @@
+/* The bytes of a message's envelope and of what changes for it, as they stand
+ * in the journal's MESSAGE and STATE records.
+ *
+ * A MESSAGE holds an envelope and behind it any number of state rows (the
+ * present state, when the message was written again); a STATE holds rows
+ * alone. Little endian; text is a length (u16) and its bytes. */
+#ifndef SPOOL_ENVELOPE_H
+#define SPOOL_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+#define ENVELOPE_MAX_RCPTS   100000	/* the ceiling of listen.max_recipients */
+#define ENVELOPE_MAX_TARGETS 10000	/* what aliases may make of them */
+#define ENVELOPE_MAX_BYTES   (64u << 20)	/* MAX_RCPTS with ORCPT of 500 bytes fit; a hostile writer stops here */
+#define STATE_MAX_BYTES      (16u << 20)	/* MAX_TARGETS with three long addresses each fit */
+
+struct envelope {
+	uint32_t flags;		/* set of enum wire_mail */
+	int64_t received_ms;
+	struct span sender, envid, client, login, quarantine;
+	uint32_t n_rcpts;
+	struct span rcpts;	/* their rows; envelope_next */
+	struct span states;	/* the rows behind the envelope; state_next */
+};
+
+struct envelope_rcpt {
+	uint8_t notify;		/* set of enum wire_notify, 0 when not given */
+	struct span address, orcpt;
+};
+
+/* Rows are gathered first, for they come one by one; then the head is put
+ * before them: out = head + rows. */
+enum pr_err envelope_add_rcpt(struct buf *rows, const struct envelope_rcpt *r);
+/* env->rcpts is what envelope_add_rcpt made, of n_rcpts rows; env->states goes behind. */
+enum pr_err envelope_encode(const struct envelope *env, struct buf *out) MUST_USE;
+/* Every row is checked; the spans point into bytes. */
+enum pr_err envelope_decode(struct span bytes, struct envelope *out) MUST_USE;
+/* Takes the next row off *rows, which came from envelope_decode; false at the end. */
+bool envelope_next(struct span *rows, struct envelope_rcpt *out);
+
+#define STATE_ALL UINT32_MAX	/* an n: every recipient, also before the expansion */
+
+enum state_type {
+	STATE_ROW_TARGET = 1,	/* a recipient after the expansion; they count from 0 in the order of these rows */
+	STATE_ROW_OUTCOME,	/* what came of an attempt at recipient n */
+	STATE_ROW_HOLD,
+	STATE_ROW_RELEASE,
+	STATE_ROW_RETRY,	/* due at once, by hand */
+	STATE_ROW_NOTICED,	/* the sender knows that it takes longer */
+	STATE_ROW_TOLD		/* the sender knows all outcomes so far; n: the round that comes next */
+};
+
+struct state_row {
+	uint8_t type;
+	uint32_t n;		/* of a target: the number of the envelope's recipient it came from */
+	/* target */
+	uint8_t notify;		/* of the recipient it came from */
+	uint8_t kind;		/* enum wire_target */
+	uint8_t result;		/* enum wire_address of a target; enum wire_fate of an outcome */
+	struct span deliver;	/* the section's name; empty: foreign */
+	struct span mailbox, address;
+	/* outcome; words and enhanced of a target whose result is not OK; words of a hold */
+	uint16_t code;
+	uint32_t tries;		/* attempts so far */
+	int64_t next_ms;	/* wall time of the next attempt, 0 without */
+	struct span enhanced, words, host;
+};
+
+enum pr_err state_add(struct buf *out, const struct state_row *row);
+/* Takes the next row off *rows. PR_NONE at the end, PR_BAD on any doubt. */
+enum pr_err state_next(struct span *rows, struct state_row *out) MUST_USE;
+
+#endif
