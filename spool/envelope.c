@@ -154,34 +154,30 @@ bool envelope_next(struct span *rows, struct envelope_rcpt *out)
 
 static void add_target(struct buf *out, const struct state_row *row)
 {
+	add_number(out, row->origin, 4);
 	add_number(out, row->notify, 1);
 	add_number(out, row->kind, 1);
-	add_number(out, row->result, 1);
 	add_text(out, row->deliver);
 	add_text(out, row->mailbox);
 	add_text(out, row->address);
-	add_text(out, row->enhanced);
-	add_text(out, row->words);
 }
 
 static void take_target(struct reader *r, struct state_row *row)
 {
+	row->origin = (uint32_t)take_number(r, 4);
 	row->notify = (uint8_t)take_number(r, 1);
 	row->kind = (uint8_t)take_number(r, 1);
-	row->result = (uint8_t)take_number(r, 1);
 	row->deliver = take_text(r);
 	row->mailbox = take_text(r);
 	row->address = take_text(r);
-	row->enhanced = take_text(r);
-	row->words = take_text(r);
-	r->bad |= (row->notify & ~NOTIFY_KNOWN) != 0 || row->kind > TARGET_ARCHIVE || row->result > ADDRESS_DISABLED;
+	r->bad |= (row->notify & ~NOTIFY_KNOWN) != 0 || row->kind > TARGET_ARCHIVE || row->origin >= ENVELOPE_MAX_RCPTS;
 }
 
 static void add_outcome(struct buf *out, const struct state_row *row)
 {
-	add_number(out, row->result, 1);
+	add_number(out, row->fate, 1);
 	add_number(out, row->code, 2);
-	add_number(out, row->tries, 4);
+	add_number(out, row->tries, 2);
 	add_number(out, (uint64_t)row->next_ms, 8);
 	add_text(out, row->enhanced);
 	add_text(out, row->words);
@@ -190,14 +186,14 @@ static void add_outcome(struct buf *out, const struct state_row *row)
 
 static void take_outcome(struct reader *r, struct state_row *row)
 {
-	row->result = (uint8_t)take_number(r, 1);
+	row->fate = (uint8_t)take_number(r, 1);
 	row->code = (uint16_t)take_number(r, 2);
-	row->tries = (uint32_t)take_number(r, 4);
+	row->tries = (uint16_t)take_number(r, 2);
 	row->next_ms = (int64_t)take_number(r, 8);
 	row->enhanced = take_text(r);
 	row->words = take_text(r);
 	row->host = take_text(r);
-	r->bad |= row->result > FATE_FAILED || row->next_ms < 0;
+	r->bad |= row->fate > FATE_FAILED || row->next_ms < 0;
 }
 
 enum pr_err state_add(struct buf *out, const struct state_row *row)

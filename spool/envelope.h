@@ -17,7 +17,6 @@
 #define ENVELOPE_MAX_RCPTS   100000	/* the ceiling of listen.max_recipients */
 #define ENVELOPE_MAX_TARGETS 10000	/* what aliases may make of them */
 #define ENVELOPE_MAX_BYTES   (64u << 20)	/* MAX_RCPTS with ORCPT of 500 bytes fit; a hostile writer stops here */
-#define STATE_MAX_BYTES      (16u << 20)	/* MAX_TARGETS with three long addresses each fit */
 
 struct envelope {
 	uint32_t flags;		/* set of enum wire_mail */
@@ -45,8 +44,8 @@ bool envelope_next(struct span *rows, struct envelope_rcpt *out);
 
 #define STATE_ALL UINT32_MAX	/* an n: every recipient, also before the expansion */
 
-enum state_type {
-	STATE_ROW_TARGET = 1,	/* a recipient after the expansion; they count from 0 in the order of these rows */
+enum state_type {	/* each is an assignment: told again in the same order they lead to the same end */
+	STATE_ROW_TARGET = 1,	/* recipient n after the expansion; numbers come without gaps */
 	STATE_ROW_OUTCOME,	/* what came of an attempt at recipient n */
 	STATE_ROW_HOLD,
 	STATE_ROW_RELEASE,
@@ -57,16 +56,17 @@ enum state_type {
 
 struct state_row {
 	uint8_t type;
-	uint32_t n;		/* of a target: the number of the envelope's recipient it came from */
+	uint32_t n;
 	/* target */
-	uint8_t notify;		/* of the recipient it came from */
+	uint32_t origin;	/* the number of the envelope's recipient it came from */
+	uint8_t notify;		/* of that recipient */
 	uint8_t kind;		/* enum wire_target */
-	uint8_t result;		/* enum wire_address of a target; enum wire_fate of an outcome */
 	struct span deliver;	/* the section's name; empty: foreign */
-	struct span mailbox, address;
-	/* outcome; words and enhanced of a target whose result is not OK; words of a hold */
+	struct span mailbox, address;	/* both empty: that recipient's address */
+	/* outcome; a hold has words */
+	uint8_t fate;		/* enum wire_fate */
 	uint16_t code;
-	uint32_t tries;		/* attempts so far */
+	uint16_t tries;		/* attempts so far */
 	int64_t next_ms;	/* wall time of the next attempt, 0 without */
 	struct span enhanced, words, host;
 };

@@ -35,8 +35,10 @@ struct rcpt {
 	uint32_t site;
 	uint32_t due;		/* in ticks of the schedule */
 	uint32_t words;		/* what was said last */
+	uint32_t origin;	/* the number of the envelope's recipient it came from; when named: of its names (spool/words.h) */
 	uint16_t tries;
-	uint8_t state;
+	uint8_t state : 7;
+	uint8_t named : 1;	/* an alias made another address of it */
 	uint8_t flags;
 };
 

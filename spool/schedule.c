@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "wire/verbs.h"
 
 #define TICK_MS 32		/* 2^32 of them are four years of one run */
 #define TICK_NEVER UINT32_MAX

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 #define ENHANCED_MAX 16		/* "5.123.123" */
-#define KEY_HEAD     4		/* code, lengths of enhanced and host */
+#define KEY_HEAD     7		/* code, lengths of enhanced and host */
 #define KEY_MAX      (KEY_HEAD + ENHANCED_MAX + WORDS_HOST_MAX + WORDS_TEXT_MAX)
 
 struct word {
@@ -52,10 +52,10 @@ static size_t key_make(char key[KEY_MAX], const struct saying *s)
 	struct span words = span_first(s->words, WORDS_TEXT_MAX);
 	size_t len = KEY_HEAD;
 
-	key[0] = (char)(s->code & 0xff);
-	key[1] = (char)(s->code >> 8);
-	key[2] = (char)enhanced.len;
-	key[3] = (char)host.len;
+	memcpy(key, &s->code, 4);
+	key[4] = (char)enhanced.len;
+	key[5] = (char)(host.len & 0xff);
+	key[6] = (char)(host.len >> 8);
 	memcpy(key + len, enhanced.at, enhanced.len);
 	memcpy(key + (len += enhanced.len), host.at, host.len);
 	memcpy(key + (len += host.len), words.at, words.len);
@@ -118,16 +118,18 @@ struct saying words_find(const struct words *w, uint32_t number)
 	const struct word *word;
 	size_t n_enhanced, n_host;
 	const char *at;
+	uint32_t code;
 
 	if (number == 0)
 		return (struct saying){ 0, SPAN_NONE, SPAN_NONE, SPAN_NONE };
 	BUG_ON(number >= w->n || !w->at[number]);
 	word = w->at[number];
 	at = word->key + KEY_HEAD;
-	n_enhanced = (unsigned char)word->key[2];
-	n_host = (unsigned char)word->key[3];
+	memcpy(&code, word->key, 4);
+	n_enhanced = (unsigned char)word->key[4];
+	n_host = (size_t)(unsigned char)word->key[5] | (size_t)(unsigned char)word->key[6] << 8;
 	return (struct saying){
-		.code = (uint16_t)((unsigned char)word->key[0] | (unsigned char)word->key[1] << 8),
+		.code = code,
 		.enhanced = span_of(at, n_enhanced),
 		.host = span_of(at + n_enhanced, n_host),
 		.words = span_of(at + n_enhanced + n_host, word->node.key.len - KEY_HEAD - n_enhanced - n_host),

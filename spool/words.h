@@ -8,10 +8,11 @@
 #include "base/span.h"
 
 #define WORDS_TEXT_MAX 512	/* of a reply that is kept; RFC 5321 4.5.3.1.5 allows a line of 512 */
-#define WORDS_HOST_MAX 255
+#define WORDS_HOST_MAX 320	/* a name, or an address: 64 letters, @, 255 letters */
 
+/* A reply; or a pair of names with a number, which are kept in the same way. */
 struct saying {
-	uint16_t code;
+	uint32_t code;
 	struct span enhanced, words, host;
 };
 
