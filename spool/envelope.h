@@ -17,6 +17,7 @@
 #define ENVELOPE_MAX_RCPTS   100000	/* the ceiling of listen.max_recipients */
 #define ENVELOPE_MAX_TARGETS 10000	/* what aliases may make of them */
 #define ENVELOPE_MAX_BYTES   (64u << 20)	/* MAX_RCPTS with ORCPT of 500 bytes fit; a hostile writer stops here */
+#define STATE_MAX_BYTES      (4u << 20)	/* JOURNAL_STATE_MAX; MAX_TARGETS with names of 400 bytes fit */
 
 struct envelope {
 	uint32_t flags;		/* set of enum wire_mail */

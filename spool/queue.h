@@ -43,6 +43,7 @@ struct rcpt {
 };
 
 enum mail_mark {		/* beside the enum wire_mail, which ends at 64 */
+	MARK_FINISHING = 1 << 7,	/* its end is being written */
 	MARK_UNEXPANDED = 1 << 8,	/* it has no recipients yet */
 	MARK_HELD = 1 << 9,	/* before its expansion, or without looking inside */
 	MARK_RECALLED = 1 << 10,	/* its times were made from wall times of an earlier run */

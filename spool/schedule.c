@@ -594,6 +594,25 @@ void schedule_job_ended(struct schedule *s, uint32_t number, int64_t started, en
 	site_stand(s, site);
 }
 
+bool schedule_is_near(const struct schedule *s, const struct mail *m)
+{
+	(void)s;
+	for (const struct leg *leg = m->legs; leg; leg = leg->next)
+		if (!heap_has(&leg->flow->site->blocked))
+			return true;
+	return false;
+}
+
+bool schedule_is_over(const struct schedule *s, const struct mail *m, struct instant now)
+{
+	return now.mono_ms >= deadline_of(s, m);
+}
+
+int64_t schedule_deadline(const struct schedule *s, const struct mail *m)
+{
+	return deadline_of(s, m);
+}
+
 /* ---- the wall clock ------------------------------------------------------------------ */
 
 void schedule_clock_stepped(struct schedule *s, struct queue *q, int64_t delta, struct instant now)

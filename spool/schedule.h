@@ -97,6 +97,11 @@ void schedule_job_ended(struct schedule *s, uint32_t site, int64_t started, enum
 /* The wall clock was set by delta ms: times that were made from stored wall times move. */
 void schedule_clock_stepped(struct schedule *s, struct queue *q, int64_t delta, struct instant now);
 
+/* Does it stand in the line of a site that is open? Then an attempt is not far. */
+bool schedule_is_near(const struct schedule *s, const struct mail *m);
+bool schedule_is_over(const struct schedule *s, const struct mail *m, struct instant now);	/* is its deadline past? */
+int64_t schedule_deadline(const struct schedule *s, const struct mail *m);
+
 /* For the command line. */
 int64_t schedule_due_mono(const struct schedule *s, const struct rcpt *r);
 uint64_t schedule_sites_window(const struct schedule *s, uint32_t site);

@@ -4,7 +4,7 @@
 
 #include "wire/verbs.h"
 
-#define MARKS_OF_ENVELOPE 0xffu	/* the enum wire_mail; above are marks of this run */
+#define MARKS_OF_ENVELOPE 0x7fu	/* the enum wire_mail; above are marks of this run */
 
 /* ---- briefs ---------------------------------------------------------------- */
 
@@ -141,9 +141,8 @@ static void apply_outcome(struct books *b, struct mail *m, const struct state_ro
 		schedule_recall(b->schedule, m, row->n, row->next_ms, now);
 }
 
-static void apply_hold(struct books *b, struct mail *m, struct rcpt *r, const struct state_row *row)
+static void apply_hold(struct books *b, struct rcpt *r, const struct state_row *row)
 {
-	(void)m;
 	r->state = RCPT_HELD;
 	if (row->words.len)
 		rcpt_say(b, r, &(struct saying){ 0, SPAN_NONE, row->words, SPAN_NONE });
@@ -153,12 +152,12 @@ static void apply_to_one(struct books *b, struct mail *m, uint32_t n, const stru
 {
 	struct rcpt *r = mail_rcpt(m, n);
 
-	if (rcpt_is_settled(r) || r->state == RCPT_FLYING)
+	if (row->type == STATE_ROW_NOTICED)
+		r->flags |= RCPT_NOTICED;
+	if (rcpt_is_settled(r) || r->state == RCPT_FLYING || row->type == STATE_ROW_NOTICED)
 		return;
 	if (row->type == STATE_ROW_HOLD)
-		apply_hold(b, m, r, row);
-	else if (row->type == STATE_ROW_NOTICED)
-		r->flags |= RCPT_NOTICED;
+		apply_hold(b, r, row);
 	else if (row->type == STATE_ROW_RETRY ? r->state != RCPT_HELD : r->state == RCPT_HELD)
 		schedule_wait_until(b->schedule, m, n, now.mono_ms);
 }

@@ -1,0 +1,122 @@
+/* The program `spool`: what its files share. Each does one kind of work on the
+ * same books:
+ *
+ *   intake   smtpd's words become a MESSAGE
+ *   expand   auth says where it goes; journalled as the first STATE
+ *   jobs     workers get it and say what came of it
+ *   settle   outcomes become bounces, and the end of a message
+ *   control  what the command line asks
+ *   spool_io start, channels, settings, time */
+#ifndef SPOOL_SPOOL_H
+#define SPOOL_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "loop/channel.h"
+#include "loop/process.h"
+#include "spool/disk_io.h"
+#include "spool/journal.h"
+#include "spool/state.h"
+#include "wire/settings.h"
+
+struct intake;
+struct expander;
+struct jobs;
+struct control;
+
+struct spool {
+	struct process *process;
+	struct loop *loop;
+	struct disk *disk;		/* NULL before `begin` */
+	struct journal *journal;
+	struct books books;
+	const struct settings *settings;
+	uint32_t *sites;		/* of settings->deliver, by index */
+	struct intake *intake;
+	struct expander *expander;
+	struct jobs *jobs;
+	struct control *control;
+	struct list free_notes;
+	uint32_t n_free_notes;
+	struct buf whole;		/* for compaction */
+	char brief[BRIEF_SIZE];
+	bool recovered;			/* all that was queued is known */
+	bool full, low, failing;	/* the journal has no room; the disk has little; the disk fails */
+	bool ending;
+};
+
+struct instant spool_now(const struct spool *sp);
+bool spool_takes_mail(const struct spool *sp);
+/* The deliver section of that index goes to this site; the foreign one for WIRE_FOREIGN; false: no such section. */
+bool spool_site_of(const struct spool *sp, uint16_t deliver, uint32_t *site);
+/* The index of the section of that name; WIRE_FOREIGN when it is gone. */
+uint16_t spool_deliver_of(const struct spool *sp, uint32_t site);
+
+/* Something to be written, and what is to be done then. Lives until done returns. */
+struct note {
+	struct journal_request request;
+	struct spool *spool;
+	struct list list;
+	struct msg_id id;
+	struct buf bytes;
+	void (*done)(struct note *, enum pr_err err);	/* may be NULL */
+	void *arg;
+	uint32_t number;		/* the maker's */
+};
+struct note *note_new(struct spool *sp, const struct msg_id *id);
+void note_drop(struct note *n);		/* one that was never handed on */
+void note_written(struct journal_request *r, enum pr_err err);	/* its request's done */
+/* Journals note->bytes as a STATE of m. */
+void note_state(struct note *n, const struct mail *m, bool sync);
+
+/* ---- intake.c: smtpd ------------------------------------------------------- */
+struct intake *intake_new(struct spool *sp);
+void intake_free(struct intake **in);
+void intake_on_verb(struct intake *in, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
+void intake_on_gone(struct intake *in, struct channel *ch);
+void intake_recovered(struct intake *in);	/* answers what waited for it */
+size_t intake_memory(const struct intake *in);
+
+/* ---- expand.c: auth --------------------------------------------------------- */
+struct expander *expander_new(struct spool *sp);
+void expander_free(struct expander **x);
+void expander_wired(struct expander *x, struct channel *auth);
+void expander_on_verb(struct expander *x, enum wire_verb verb, const union wire_msg *msg);
+void expander_on_gone(struct expander *x, struct channel *auth);
+/* The message is UNEXPANDED and not held. envelope: its bytes where they are at hand, else empty: they are read. */
+void expander_take(struct expander *x, struct mail *m, struct span envelope);
+uint32_t expander_count(const struct expander *x);
+
+/* ---- jobs.c: workers ---------------------------------------------------------- */
+struct jobs *jobs_new(struct spool *sp);
+void jobs_free(struct jobs **j);
+void jobs_wired(struct jobs *j, struct channel *worker);
+void jobs_on_verb(struct jobs *j, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
+void jobs_on_gone(struct jobs *j, struct channel *ch);
+void jobs_pump(struct jobs *j);			/* starts what may start */
+bool jobs_all_told(const struct jobs *j);	/* no worker may still hold what an earlier run gave it */
+void jobs_recovered(struct jobs *j);		/* the books know all: what workers told is entered */
+void jobs_cancel(struct jobs *j, const struct mail *m);
+uint32_t jobs_count(const struct jobs *j);
+
+/* ---- settle.c ------------------------------------------------------------------- */
+/* After anything that may have ended something: tells the sender what he must know, and finishes the message; m may be gone then. */
+void settle(struct spool *sp, struct mail *m);
+void settle_expired(struct spool *sp, struct mail *m);	/* its RCPT_EXPIRED become FAILED */
+void settle_notice(struct spool *sp, struct mail *m);	/* it takes longer */
+/* Out of the books, and out of the journal; `done` of the note is called when that is on the disk. */
+void mail_finish(struct spool *sp, struct mail *m, struct note *n);
+/* Held with a reason, and journalled. */
+void mail_set_aside(struct spool *sp, struct mail *m, struct span why);
+void mail_start(struct spool *sp, struct mail *m);	/* to auth or into the schedule, whichever is next */
+
+/* ---- control.c: the command line --------------------------------------------------- */
+struct control *control_new(struct spool *sp);
+void control_free(struct control **c);
+void control_on_verb(struct control *c, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
+void control_on_gone(struct control *c, struct channel *ch);
+bool control_step(struct control *c);	/* a slice of work; true when there is more */
+
+#endif

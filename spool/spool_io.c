@@ -1,0 +1,559 @@
+/* The shell of the spool: channels, settings, time. */
+#include "spool/spool_io.h"
+
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/mem.h"
+#include "base/random.h"
+#include "spool/spool.h"
+#include "wire/event.h"
+
+#define NOTES_KEPT      1024	/* free ones kept for the next */
+#define LOOK_MS         SECONDS(1)	/* how often free room and the wall clock are looked at */
+#define STEP_MS         SECONDS(5)	/* a wall clock that is off by more was set */
+#define UNSTALL_SLICE   5000	/* messages of an earlier run that start in one turn */
+
+struct shell {
+	struct spool spool;
+	struct turn_end turn_end;
+	struct deadline wake, look, end;
+	struct msg_id *aside;	/* told before `begin` */
+	unsigned n_aside;
+	uint32_t unstall;	/* a cursor */
+	bool unstalled, begun;
+	int64_t ends_at;
+	int64_t wall_ahead;	/* of the monotonic clock */
+	uint64_t free_bytes;
+};
+
+struct instant spool_now(const struct spool *sp)
+{
+	return loop_now(sp->loop);
+}
+
+bool spool_takes_mail(const struct spool *sp)
+{
+	return sp->disk && !sp->full && !sp->low && !sp->failing && !sp->ending && journal_takes_mail(sp->journal) &&
+	    queue_count(sp->books.queue) < sp->settings->spool.max_messages;
+}
+
+bool spool_site_of(const struct spool *sp, uint16_t deliver, uint32_t *site)
+{
+	if (deliver != WIRE_FOREIGN && deliver >= sp->settings->n_deliver)
+		return false;
+	*site = deliver == WIRE_FOREIGN ? SITE_FOREIGN : sp->sites[deliver];
+	return true;
+}
+
+uint16_t spool_deliver_of(const struct spool *sp, uint32_t site)
+{
+	for (unsigned i = 0; i < sp->settings->n_deliver; i++)
+		if (sp->sites[i] == site)
+			return (uint16_t)i;
+	return WIRE_FOREIGN;
+}
+
+/* ---- notes ------------------------------------------------------------------------ */
+
+struct note *note_new(struct spool *sp, const struct msg_id *id)
+{
+	struct list *l = list_take_first(&sp->free_notes);
+	struct note *n = l ? LIST_OWNER(l, struct note, list) : mem_new(sizeof(*n));
+
+	if (!l)
+		buf_init(&n->bytes, STATE_MAX_BYTES);
+	else
+		sp->n_free_notes--;
+	n->spool = sp;
+	n->id = *id;
+	n->done = NULL;
+	n->arg = NULL;
+	n->number = 0;
+	n->request = (struct journal_request){ .done = note_written };
+	return n;
+}
+
+void note_drop(struct note *n)
+{
+	struct spool *sp = n->spool;
+
+	buf_clear(&n->bytes);
+	if (n->bytes.room > 4096)
+		buf_shrink(&n->bytes);
+	if (sp->n_free_notes >= NOTES_KEPT) {
+		buf_fini(&n->bytes);
+		mem_free(n);
+		return;
+	}
+	list_add_first(&sp->free_notes, &n->list);
+	sp->n_free_notes++;
+}
+
+void note_written(struct journal_request *r, enum pr_err err)
+{
+	struct note *n = (struct note *)(void *)((char *)r - offsetof(struct note, request));
+
+	if (n->done)
+		n->done(n, err);
+	note_drop(n);
+}
+
+void note_state(struct note *n, const struct mail *m, bool sync)
+{
+	journal_state(n->spool->journal, &n->request, &n->id, m->place, buf_span(&n->bytes), sync);
+}
+
+/* ---- what the journal asks and tells ------------------------------------------------ */
+
+static void event_plain(struct spool *sp, enum event_code code, const struct msg_id *id, const char *reason)
+{
+	struct event ev;
+
+	event_begin(&ev, code, spool_now(sp).wall_ms, id);
+	event_text(&ev, EF_REASON, span_of_text(reason));
+	process_event(sp->process, &ev);
+}
+
+static void found_aside(struct spool *sp, struct mail *m)
+{
+	m->marks |= MARK_UNEXPANDED | MARK_HELD;
+	schedule_born(m, id_wall_ms(&m->id), spool_now(sp));
+	event_plain(sp, EV_QUEUE_HELD, &m->id, "a program died over it twice");
+}
+
+static void on_found(void *owner, const struct journal_found *f)
+{
+	struct spool *sp = owner;
+	struct instant now = spool_now(sp);
+	struct mail *m;
+	enum pr_err err;
+
+	if (queue_find(sp->books.queue, &f->id))
+		return;
+	m = queue_add(sp->books.queue, &f->id);
+	m->place = f->place;
+	m->size = f->size;
+	process_note(sp->process, &f->id);
+	if (f->aside) {
+		found_aside(sp, m);
+		m->marks |= MARK_STALLED;
+		process_note(sp->process, NULL);
+		return;
+	}
+	err = brief_decode(f->brief, m, now);
+	for (unsigned i = 0; i < f->n_states && err == PR_OK; i++)
+		err = state_apply(&sp->books, m, f->states[i], true, now);
+	m->marks |= MARK_STALLED;
+	if (err != PR_OK) {
+		m->marks |= MARK_HELD;
+		event_plain(sp, EV_STORE_DAMAGED, &f->id, "its state can't be read");
+	}
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (mail_rcpt(m, i)->state == RCPT_WAITING)
+			mail_rcpt(m, i)->flags |= RCPT_DOUBT;
+	process_note(sp->process, NULL);
+}
+
+static void on_recovered(void *owner, const struct journal_stats *stats)
+{
+	struct spool *sp = owner;
+	struct event ev;
+
+	(void)stats;
+	sp->recovered = true;
+	event_begin(&ev, EV_STORE_RECOVERED, spool_now(sp).wall_ms, NULL);
+	event_num(&ev, EF_COUNT, queue_count(sp->books.queue));
+	process_event(sp->process, &ev);
+	jobs_recovered(sp->jobs);
+	intake_recovered(sp->intake);
+}
+
+static void on_damaged(void *owner, const struct journal_damage *d)
+{
+	struct spool *sp = owner;
+	struct event ev;
+
+	event_begin(&ev, EV_STORE_DAMAGED, spool_now(sp).wall_ms, d->has_id ? &d->id : NULL);
+	event_num(&ev, EF_SIZE, d->len);
+	event_num(&ev, EF_COUNT, d->file);
+	process_event(sp->process, &ev);
+}
+
+static bool on_find(void *owner, const struct msg_id *id, struct place *place)
+{
+	struct spool *sp = owner;
+	struct mail *m = queue_find(sp->books.queue, id);
+
+	if (!m || m->marks & MARK_FINISHING)
+		return false;
+	*place = m->place;
+	return true;
+}
+
+static void on_state(void *owner, const struct msg_id *id, struct span *brief, struct span *state)
+{
+	struct spool *sp = owner;
+	struct mail *m = queue_find(sp->books.queue, id);
+	struct instant now = spool_now(sp);
+
+	BUG_ON(!m);
+	brief_encode(m, m->born_mono - now.mono_ms + now.wall_ms, m->n_rcpts, sp->brief);
+	buf_clear(&sp->whole);
+	(void)state_whole(&sp->books, m, now, &sp->whole);
+	*brief = span_of(sp->brief, BRIEF_SIZE);
+	*state = buf_span(&sp->whole);
+}
+
+static void on_moved(void *owner, const struct msg_id *id, struct place from, struct place to)
+{
+	struct spool *sp = owner;
+	struct mail *m = queue_find(sp->books.queue, id);
+
+	if (m && place_eq(m->place, from))
+		m->place = to;
+}
+
+static void on_full(void *owner, bool full)
+{
+	struct spool *sp = owner;
+
+	if (sp->full != full)
+		event_plain(sp, full ? EV_STORE_FULL : EV_STORE_BACK, NULL, "");
+	sp->full = full;
+}
+
+static void on_failing(void *owner, int error)
+{
+	struct spool *sp = owner;
+
+	event_plain(sp, error ? EV_STORE_LOST : EV_STORE_BACK, NULL, error ? strerror(error) : "");
+	sp->failing = error != 0;
+}
+
+static const struct journal_owner journal_words = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_full, on_failing };
+
+/* ---- turns ------------------------------------------------------------------------------ */
+
+/* Messages of an earlier run start when no worker may still hold them. */
+static void unstall(struct shell *sh)
+{
+	struct spool *sp = &sh->spool;
+	struct mail *m = NULL;
+
+	if (sh->unstalled || !sp->recovered || !sh->begun || !jobs_all_told(sp->jobs))
+		return;
+	for (unsigned i = 0; i < UNSTALL_SLICE && (m = queue_walk(sp->books.queue, &sh->unstall)); i++) {
+		if (!(m->marks & MARK_STALLED))
+			continue;
+		m->marks &= (uint16_t)~MARK_STALLED;
+		mail_start(sp, m);
+	}
+	sh->unstalled = m == NULL;
+}
+
+static void wake_due(struct spool *sp)
+{
+	struct due due;
+
+	while (schedule_next_due(sp->books.schedule, spool_now(sp), &due)) {
+		if (due.expired)
+			settle_expired(sp, due.mail);
+		if (due.notice)
+			settle_notice(sp, due.mail);
+		schedule_enter(sp->books.schedule, due.mail);
+		settle(sp, due.mail);
+	}
+}
+
+static void on_turn_end(struct turn_end *te)
+{
+	struct shell *sh = LIST_OWNER(te, struct shell, turn_end);
+	struct spool *sp = &sh->spool;
+	int64_t at;
+	bool more;
+
+	if (!sp->disk)
+		return;
+	unstall(sh);
+	wake_due(sp);
+	jobs_pump(sp->jobs);
+	more = control_step(sp->control) || (sp->recovered && !sh->unstalled && jobs_all_told(sp->jobs));
+	at = more ? spool_now(sp).mono_ms : schedule_wakes_at(sp->books.schedule);
+	if (at != INT64_MAX)
+		deadline_set(sp->loop, &sh->wake, at);
+	else
+		deadline_clear(sp->loop, &sh->wake);
+}
+
+static void on_wake(struct deadline *d)
+{
+	(void)d;	/* the end of the turn does it */
+}
+
+static void look_at_disk(struct shell *sh)
+{
+	struct statvfs vfs;
+	struct spool *sp = &sh->spool;
+	bool low;
+
+	if (statvfs(process_folders(sp->process)[0], &vfs) < 0)
+		return;
+	sh->free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	low = sp->settings->spool.min_free != SET_OFF && sh->free_bytes < (uint64_t)sp->settings->spool.min_free;
+	if (low != sp->low)
+		event_plain(sp, low ? EV_STORE_FULL : EV_STORE_BACK, NULL, "spool.min_free");
+	sp->low = low;
+}
+
+static void look_at_clock(struct shell *sh)
+{
+	struct instant now = spool_now(&sh->spool);
+	int64_t delta = now.wall_ms - now.mono_ms - sh->wall_ahead;
+	struct event ev;
+
+	if (delta < STEP_MS && delta > -STEP_MS)
+		return;
+	sh->wall_ahead += delta;
+	schedule_clock_stepped(sh->spool.books.schedule, sh->spool.books.queue, delta, now);
+	event_begin(&ev, EV_CLOCK_STEPPED, now.wall_ms, NULL);
+	event_num(&ev, EF_MS, delta);
+	process_event(sh->spool.process, &ev);
+}
+
+static void on_look(struct deadline *d)
+{
+	struct shell *sh = LIST_OWNER(d, struct shell, look);
+
+	look_at_disk(sh);
+	look_at_clock(sh);
+	deadline_set(sh->spool.loop, &sh->look, spool_now(&sh->spool).mono_ms + LOOK_MS);
+}
+
+/* ---- channels ------------------------------------------------------------------------------ */
+
+static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct spool *sp = owner;
+
+	(void)fd;	/* descriptors come from the master alone; the channel closed it */
+	if (!sp->disk)
+		return;
+	if (channel_peer(ch) == ROLE_SMTPD)
+		intake_on_verb(sp->intake, ch, verb, msg);
+	else if (channel_peer(ch) == ROLE_AUTH)
+		expander_on_verb(sp->expander, verb, msg);
+	else if (channel_peer(ch) == ROLE_CTL)
+		control_on_verb(sp->control, ch, verb, msg);
+	else
+		jobs_on_verb(sp->jobs, ch, verb, msg);
+}
+
+static void on_peer_gone(void *owner, struct channel *ch)
+{
+	struct spool *sp = owner;
+
+	if (channel_peer(ch) == ROLE_SMTPD)
+		intake_on_gone(sp->intake, ch);
+	else if (channel_peer(ch) == ROLE_AUTH)
+		expander_on_gone(sp->expander, ch);
+	else if (channel_peer(ch) == ROLE_CTL)
+		control_on_gone(sp->control, ch);
+	else
+		jobs_on_gone(sp->jobs, ch);
+}
+
+static const struct channel_handlers peer_words = { on_peer_verb, on_peer_gone, NULL, NULL };
+
+static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_t generation, int fd)
+{
+	struct spool *sp = &((struct shell *)owner)->spool;
+	struct channel *ch = channel_open_take(sp->loop, fd, ROLE_SPOOL, peer, instance, &peer_words, sp);
+
+	(void)generation;
+	if (peer == ROLE_AUTH)
+		expander_wired(sp->expander, ch);
+	else if (peer == ROLE_RELAY || peer == ROLE_LOCAL)
+		jobs_wired(sp->jobs, ch);
+}
+
+/* ---- settings --------------------------------------------------------------------------------- */
+
+static void rules_of(const struct settings *set, struct schedule_rules *r)
+{
+	*r = (struct schedule_rules){ .expire_ms = set->retry.expire, .bounce_expire_ms = set->retry.bounce_expire,
+	    .notice_ms = set->retry.notice, .per_site = (uint32_t)set->outbound.per_site, .seed = random_u64() };
+	for (unsigned i = 0; i < set->retry.after.n && i < SCHEDULE_WAITS_MAX; i++)
+		r->waits[r->n_waits++] = set->retry.after.at[i];
+	if (r->n_waits == 0)
+		r->waits[r->n_waits++] = HOURS(4);
+}
+
+static enum site_kind kind_of(const struct settings *set, struct span name, unsigned *deliver)
+{
+	for (*deliver = 0; *deliver < set->n_deliver; ++*deliver)
+		if (span_eq(span_of_text(set->deliver[*deliver].title), name))
+			return set->deliver[*deliver].lmtp ? SITE_LMTP : set->deliver[*deliver].smtp ? SITE_NO_WAY : SITE_LOCAL;
+	return SITE_NO_WAY;
+}
+
+static void sites_follow(struct spool *sp)
+{
+	const struct settings *set = sp->settings;
+	unsigned deliver;
+
+	mem_free(sp->sites);
+	sp->sites = mem_new((set->n_deliver + 1) * sizeof(uint32_t));
+	for (unsigned i = 0; i < set->n_deliver; i++)
+		sp->sites[i] = schedule_site(sp->books.schedule, span_of_text(set->deliver[i].title), SITE_NO_WAY, 1);
+	for (uint32_t i = 1; i < schedule_n_sites(sp->books.schedule); i++) {
+		enum site_kind kind = kind_of(set, schedule_site_name(sp->books.schedule, i), &deliver);
+
+		schedule_site_set(sp->books.schedule, i, kind, deliver < set->n_deliver ? (uint32_t)set->deliver[deliver].batch : 1);
+	}
+}
+
+static void on_settings(void *owner, const struct settings *set)
+{
+	struct shell *sh = owner;
+	struct spool *sp = &sh->spool;
+	struct schedule_rules rules;
+
+	sp->settings = set;
+	rules_of(set, &rules);
+	if (!sp->books.schedule)
+		sp->books.schedule = schedule_new(&rules, spool_now(sp));
+	else
+		schedule_set_rules(sp->books.schedule, &rules);
+	sites_follow(sp);
+	if (sp->disk)
+		disk_min_free(sp->disk, set->spool.min_free == SET_OFF ? 0 : (uint64_t)set->spool.min_free);
+}
+
+/* ---- the master's words ------------------------------------------------------------------------- */
+
+static void on_set_aside(struct shell *sh, const struct wire_set_aside *m)
+{
+	struct spool *sp = &sh->spool;
+	struct mail *mail;
+
+	if (!sp->disk) {
+		sh->aside = mem_resize(sh->aside, (sh->n_aside + 1) * sizeof(struct msg_id));
+		sh->aside[sh->n_aside++] = m->id;
+		return;
+	}
+	mail = queue_find(sp->books.queue, &m->id);
+	if (mail)
+		mail_set_aside(sp, mail, SPAN("a program died over it twice"));
+}
+
+static void on_master_verb(void *owner, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	(void)fd;
+	if (verb == WIRE_set_aside)
+		on_set_aside(owner, &msg->set_aside);
+}
+
+static void on_begin(void *owner)
+{
+	struct shell *sh = owner;
+	struct spool *sp = &sh->spool;
+	struct disk_options o = { .folder = process_folders(sp->process)[0], .skip = sh->aside, .n_skip = sh->n_aside,
+	    .min_free = sp->settings->spool.min_free == SET_OFF ? 0 : (uint64_t)sp->settings->spool.min_free };
+	const char *why = "";
+	struct instant now = spool_now(sp);
+
+	sp->disk = disk_open(sp->loop, &o, &journal_words, sp, &why);
+	if (!sp->disk) {
+		event_plain(sp, EV_STORE_LOST, NULL, why);
+		process_end(sp->process, 74);
+		return;
+	}
+	sp->journal = disk_journal(sp->disk);
+	sh->wall_ahead = now.wall_ms - now.mono_ms;
+	sh->begun = true;
+	loop_on_turn_end(sp->loop, &sh->turn_end);
+	on_look(&sh->look);
+	process_ready(sp->process);
+}
+
+static void on_idle(void *arg)
+{
+	process_end(((struct shell *)arg)->spool.process, 0);
+}
+
+static void end_when_idle(struct shell *sh)
+{
+	sh->spool.ending = true;
+	if (sh->spool.disk)
+		disk_when_idle(sh->spool.disk, on_idle, sh);
+	else
+		process_end(sh->spool.process, 0);
+}
+
+static void on_end(struct deadline *d)
+{
+	struct shell *sh = LIST_OWNER(d, struct shell, end);
+	int64_t now = spool_now(&sh->spool).mono_ms;
+
+	if (jobs_count(sh->spool.jobs) == 0 || now >= sh->ends_at)
+		end_when_idle(sh);
+	else
+		deadline_set(sh->spool.loop, &sh->end, now + 20);
+}
+
+/* What is under way comes to its end; nothing new begins. */
+static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
+{
+	struct shell *sh = owner;
+
+	(void)idle_ms;
+	sh->spool.ending = true;
+	sh->ends_at = spool_now(&sh->spool).mono_ms + deadline_ms;
+	on_end(&sh->end);
+}
+
+static void on_orphan(void *owner)
+{
+	end_when_idle(owner);
+}
+
+static void on_status(void *owner, struct buf *words)
+{
+	struct shell *sh = owner;
+	struct spool *sp = &sh->spool;
+	struct journal_stats st = { .messages = 0 };
+
+	if (sp->journal)
+		journal_stats(sp->journal, &st);
+	(void)buf_printf(words, "queued=%u due=%u flying=%u expanding=%u batch=%u syncs=%llu free=%llu memory=%zu",
+	    queue_count(sp->books.queue), schedule_n_due(sp->books.schedule), jobs_count(sp->jobs), expander_count(sp->expander),
+	    st.largest_batch, (unsigned long long)st.syncs, (unsigned long long)sh->free_bytes,
+	    queue_memory(sp->books.queue) + intake_memory(sp->intake));
+}
+
+int spool_run(struct process *p)
+{
+	static const struct process_handlers handlers = {
+		on_settings, on_wire, on_master_verb, on_begin, on_drain, on_orphan, on_status,
+	};
+	struct shell *sh = mem_new(sizeof(*sh));
+	struct spool *sp = &sh->spool;
+
+	sp->process = p;
+	sp->loop = process_loop(p);
+	sp->books.queue = queue_new();
+	sp->books.words = words_new();
+	list_init(&sp->free_notes);
+	buf_init(&sp->whole, STATE_MAX_BYTES);
+	sp->intake = intake_new(sp);
+	sp->expander = expander_new(sp);
+	sp->jobs = jobs_new(sp);
+	sp->control = control_new(sp);
+	list_init(&sh->turn_end.list);
+	sh->turn_end.fn = on_turn_end;
+	deadline_init(&sh->wake, on_wake);
+	deadline_init(&sh->look, on_look);
+	deadline_init(&sh->end, on_end);
+	return process_run(p, &handlers, sh);
+}
