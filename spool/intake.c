@@ -128,6 +128,14 @@ static void buf_reuse(struct buf *b)
 		buf_shrink(b);
 }
 
+static void stream_forget_asker(struct stream_in *s)
+{
+	if (s->asker.channel)
+		map_remove(&s->intake->by_asker, &s->asked);
+	s->asker.channel = NULL;
+	s->channel = NULL;
+}
+
 static void stream_free(struct stream_in *s)
 {
 	struct intake *in = s->intake;
@@ -185,14 +193,6 @@ static void stream_count(struct stream_in *s)
 
 	s->intake->memory += now - s->counted;
 	s->counted = now;
-}
-
-static void stream_forget_asker(struct stream_in *s)
-{
-	if (s->asker.channel)
-		map_remove(&s->intake->by_asker, &s->asked);
-	s->asker.channel = NULL;
-	s->channel = NULL;
 }
 
 /* Its smtpd gets one answer; what still comes of it finds nobody. */

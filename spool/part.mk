@@ -10,3 +10,30 @@ tests_crash_t_crash_CPPFLAGS = $(AM_CPPFLAGS) -DJOURNAL_FAULTS
 tests_crash_t_crash_SOURCES = tests/crash/t_crash.c tests/crash/sim_disk.c tests/crash/sim_disk.h \
 	spool/journal.c spool/compact.c spool/recover.c spool/segment.c
 tests_crash_t_crash_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+
+# What is known of the messages: pure.
+noinst_LIBRARIES += libspool.a
+libspool_a_SOURCES = \
+	spool/bounce.c spool/bounce.h spool/envelope.c spool/envelope.h spool/queue.c spool/queue.h spool/schedule.c \
+	spool/schedule.h spool/state.c spool/state.h spool/words.c spool/words.h
+
+pkglibexec_PROGRAMS += libexec/spool
+libexec_spool_SOURCES = \
+	spool/control.c spool/expand.c spool/intake.c spool/jobs.c spool/main.c spool/settle.c spool/spool.h spool/spool_io.c \
+	spool/spool_io.h
+libexec_spool_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+libexec_spool_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+libexec_spool_LDADD = libspool.a libjournal.a $(MAIL_LIBS) $(LOOP_LIBS)
+
+SPOOL_CORE_LIBS = libspool.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
+
+check_PROGRAMS += tests/unit/t_schedule tests/unit/t_envelope
+tests_unit_t_schedule_SOURCES = tests/unit/t_schedule.c
+tests_unit_t_schedule_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
+tests_unit_t_envelope_SOURCES = tests/unit/t_envelope.c
+tests_unit_t_envelope_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_envelope
+tests_fuzz_f_envelope_SOURCES = tests/fuzz/f_envelope.c
+tests_fuzz_f_envelope_LDADD = $(SPOOL_CORE_LIBS)
+tests_fuzz_f_envelope_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

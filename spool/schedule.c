@@ -140,7 +140,7 @@ static uint64_t random_next(struct schedule *s)
 
 static uint32_t tick_of(const struct schedule *s, int64_t mono_ms)
 {
-	int64_t tick = mono_ms <= s->epoch ? 0 : (mono_ms - s->epoch + TICK_MS - 1) / TICK_MS;
+	int64_t tick = mono_ms <= s->epoch ? 0 : (mono_ms - s->epoch) / TICK_MS;
 
 	return tick >= TICK_NEVER ? TICK_NEVER - 1 : (uint32_t)tick;
 }
@@ -532,7 +532,7 @@ bool schedule_put_off(struct schedule *s, struct mail *m, uint32_t n, int64_t st
 	}
 	at = now.mono_ms + wait_after(s, r->tries);
 	if (at > deadline && now.mono_ms < deadline)	/* the last attempt comes when its time is over, not hours later */
-		at = deadline;
+		at = deadline + TICK_MS;	/* a due time is rounded down */
 	schedule_wait_until(s, m, n, at);
 	return true;
 }

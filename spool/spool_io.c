@@ -200,7 +200,7 @@ static void on_state(void *owner, const struct msg_id *id, struct span *brief, s
 	BUG_ON(!m);
 	brief_encode(m, m->born_mono - now.mono_ms + now.wall_ms, m->n_rcpts, sp->brief);
 	buf_clear(&sp->whole);
-	(void)state_whole(&sp->books, m, now, &sp->whole);
+	BUG_ON(state_whole(&sp->books, m, now, &sp->whole) != PR_OK);	/* the expansion was not larger */
 	*brief = span_of(sp->brief, BRIEF_SIZE);
 	*state = buf_span(&sp->whole);
 }

@@ -221,7 +221,7 @@ static void add_target_of(struct books *b, struct mail *m, uint32_t n, struct bu
 	});
 }
 
-static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct instant now, struct buf *out)
+static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct instant now, bool with_words, struct buf *out)
 {
 	const struct rcpt *r = mail_rcpt(m, n);
 	struct state_row row;
@@ -230,6 +230,8 @@ static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct insta
 		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_NOTICED, .n = n });
 	if (rcpt_is_settled(r) || r->tries > 0) {
 		row = rcpt_outcome_row(b, m, n, now);
+		if (!with_words)
+			row.words = row.host = SPAN_NONE;
 		(void)state_add(out, &row);
 	}
 	if (r->state == RCPT_HELD)
@@ -238,7 +240,7 @@ static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct insta
 }
 
 /* First what the sender knows, then TOLD, then the rest. */
-enum pr_err state_whole(struct books *b, struct mail *m, struct instant now, struct buf *out)
+static void whole(struct books *b, struct mail *m, struct instant now, bool with_words, struct buf *out)
 {
 	if (m->marks & MARK_HELD)
 		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_HOLD, .n = STATE_ALL });
@@ -246,11 +248,20 @@ enum pr_err state_whole(struct books *b, struct mail *m, struct instant now, str
 		add_target_of(b, m, i, out);
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
 		if (!(mail_rcpt(m, i)->flags & RCPT_UNTOLD))
-			add_row_of(b, m, i, now, out);
+			add_row_of(b, m, i, now, with_words, out);
 	if (m->round)
 		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_TOLD, .n = m->round });
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
 		if (mail_rcpt(m, i)->flags & RCPT_UNTOLD)
-			add_row_of(b, m, i, now, out);
+			add_row_of(b, m, i, now, with_words, out);
+}
+
+enum pr_err state_whole(struct books *b, struct mail *m, struct instant now, struct buf *out)
+{
+	whole(b, m, now, true, out);
+	if (!out->overflowed)
+		return PR_OK;
+	buf_clear(out);		/* ten thousand long replies: where each stands counts more than what was said */
+	whole(b, m, now, false, out);
 	return out->overflowed ? PR_FULL : PR_OK;
 }

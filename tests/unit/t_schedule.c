@@ -1,0 +1,331 @@
+/* The schedule in simulated time: 72 hours in a moment. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "spool/schedule.h"
+#include "wire/verbs.h"
+
+#define KINDS (1u << SITE_LOCAL | 1u << SITE_LMTP)
+
+struct world {
+	struct queue *queue;
+	struct words *words;
+	struct schedule *schedule;
+	struct instant now;
+	uint32_t lmtp, local;
+	uint32_t n_ids;
+};
+
+static int setup(void **state)
+{
+	static struct world w;
+	struct schedule_rules rules = { .waits = { MINUTES(2), MINUTES(5), MINUTES(10), MINUTES(20), MINUTES(40), HOURS(1), HOURS(2),
+	    HOURS(4) }, .n_waits = 8, .expire_ms = HOURS(72), .bounce_expire_ms = HOURS(24), .notice_ms = HOURS(4), .per_site = 20,
+	    .seed = 7 };
+
+	w = (struct world){ queue_new(), words_new(), NULL, { 1000000, 1800000000000 }, 0, 0, 0 };
+	w.schedule = schedule_new(&rules, w.now);
+	w.lmtp = schedule_site(w.schedule, SPAN("imap"), SITE_LMTP, 50);
+	w.local = schedule_site(w.schedule, SPAN("maildir"), SITE_LOCAL, 50);
+	*state = &w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	uint32_t cursor = 0;
+	struct mail *m;
+
+	while ((m = queue_walk(w->queue, &cursor))) {
+		schedule_leave(w->schedule, m);
+		m->n_flying = 0;
+		queue_remove(w->queue, w->words, m);
+	}
+	queue_free(&w->queue);
+	words_free(&w->words);
+	schedule_free(&w->schedule);
+	return 0;
+}
+
+static struct mail *mail_new(struct world *w, uint32_t site, uint32_t n, uint32_t sender)
+{
+	struct msg_id id = { { 1 } };
+	struct mail *m;
+
+	w->n_ids++;
+	memcpy(id.bytes + 4, &w->n_ids, 4);
+	m = queue_add(w->queue, &id);
+	m->sender = sender;
+	schedule_born(m, w->now.wall_ms, w->now);
+	mail_add_rcpts(m, n);
+	for (uint32_t i = 0; i < n; i++) {
+		mail_rcpt(m, i)->site = site;
+		schedule_wait_until(w->schedule, m, i, w->now.mono_ms);
+	}
+	schedule_enter(w->schedule, m);
+	return m;
+}
+
+static void pass(struct world *w, int64_t ms)
+{
+	w->now.mono_ms += ms;
+	w->now.wall_ms += ms;
+}
+
+static bool run_due(struct world *w, struct due *last)
+{
+	struct due due;
+	bool any = false;
+
+	while (schedule_next_due(w->schedule, w->now, &due)) {
+		any = true;
+		*last = due;
+		if (due.notice)
+			for (uint32_t i = 0; i < due.mail->n_rcpts; i++)
+				mail_rcpt(due.mail, i)->flags |= RCPT_NOTICED;
+		for (uint32_t i = 0; i < due.mail->n_rcpts; i++)
+			if (mail_rcpt(due.mail, i)->state == RCPT_EXPIRED)
+				mail_rcpt(due.mail, i)->state = RCPT_FAILED;
+		schedule_enter(w->schedule, due.mail);
+	}
+	return any;
+}
+
+static struct start start;
+
+/* Fails for now at once, with that word about the site. */
+static bool try_and_fail(struct world *w, enum site_word word)
+{
+	int64_t started = w->now.mono_ms;
+	bool again = true;
+
+	if (!schedule_pull(w->schedule, KINDS, w->now, &start))
+		return false;
+	pass(w, 1000);
+	for (uint32_t i = 0; i < start.n; i++) {
+		again = schedule_put_off(w->schedule, start.mail, start.rcpts[i], started, w->now);
+		if (!again)
+			mail_rcpt(start.mail, start.rcpts[i])->state = RCPT_FAILED;
+	}
+	schedule_job_ended(w->schedule, start.site, started, word, w->now);
+	schedule_enter(w->schedule, start.mail);
+	return true;
+}
+
+static void seventy_two_hours_of_retries(void **state)
+{
+	static const int64_t waits[] = { MINUTES(2), MINUTES(5), MINUTES(10), MINUTES(20), MINUTES(40), HOURS(1), HOURS(2), HOURS(4) };
+	struct world *w = *state;
+	struct mail *m = mail_new(w, w->lmtp, 1, 1);
+	int64_t born = w->now.mono_ms, ended = born, noticed = 0;
+	unsigned tries = 0;
+	struct due due;
+
+	while (mail_rcpt(m, 0)->state != RCPT_FAILED && tries < 100) {
+		if (run_due(w, &due) && due.notice)
+			noticed = w->now.mono_ms;
+		if (try_and_fail(w, SITE_UNKNOWN)) {
+			int64_t wait = w->now.mono_ms - 1000 - ended, due_wait = tries ? waits[tries > 8 ? 7 : tries - 1] : 0;
+
+			if (tries > 0 && wait + 1000 < HOURS(72) - (ended - born)) {
+				assert_true(wait >= due_wait - due_wait / 10 - 64);
+				assert_true(wait <= due_wait + due_wait / 10 + 64);
+			}
+			tries++;
+			ended = w->now.mono_ms;
+			continue;
+		}
+		assert_true(schedule_wakes_at(w->schedule) != INT64_MAX);
+		pass(w, schedule_wakes_at(w->schedule) - w->now.mono_ms);
+	}
+	assert_in_range(tries, 20, 30);
+	assert_true(ended - born >= HOURS(72));		/* an attempt was made after the deadline */
+	assert_true(ended - born < HOURS(72) + MINUTES(1));
+	assert_true(noticed - born >= HOURS(4) && noticed - born < HOURS(4) + MINUTES(1));
+	assert_int_equal(schedule_wakes_at(w->schedule), INT64_MAX);
+}
+
+static void no_way_out_waits_and_expires(void **state)
+{
+	struct world *w = *state;
+	struct mail *m = mail_new(w, SITE_FOREIGN, 1, 1);
+	int64_t born = w->now.mono_ms;
+	struct due due;
+
+	assert_false(schedule_pull(w->schedule, KINDS, w->now, &start));
+	for (unsigned i = 0; i < 10 && mail_rcpt(m, 0)->state != RCPT_FAILED; i++) {
+		assert_true(schedule_wakes_at(w->schedule) != INT64_MAX);
+		pass(w, schedule_wakes_at(w->schedule) - w->now.mono_ms);
+		assert_true(run_due(w, &due));
+	}
+	assert_int_equal(mail_rcpt(m, 0)->state, RCPT_FAILED);
+	assert_int_equal(mail_rcpt(m, 0)->tries, 0);
+	assert_int_equal(w->now.mono_ms - born, HOURS(72));
+}
+
+static void one_senders_flood_delays_no_one(void **state)
+{
+	struct world *w = *state;
+	struct due due;
+	struct mail *other;
+
+	for (unsigned i = 0; i < 5000; i++)
+		mail_new(w, w->lmtp, 1, 1);
+	run_due(w, &due);
+	other = mail_new(w, w->lmtp, 1, 2);
+	run_due(w, &due);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(schedule_pull(w->schedule, KINDS, w->now, &start));
+		if (start.mail == other)
+			return;
+	}
+	fail_msg("the other sender waits behind the flood");
+}
+
+static void a_dead_site_delays_no_other(void **state)
+{
+	struct world *w = *state;
+	struct mail *alive;
+	struct due due;
+
+	for (unsigned i = 0; i < 100; i++)
+		mail_new(w, w->lmtp, 1, i);
+	run_due(w, &due);
+	assert_true(try_and_fail(w, SITE_TROUBLE));
+	assert_false(schedule_pull(w->schedule, KINDS, w->now, &start));	/* one spoke for all */
+	alive = mail_new(w, w->local, 1, 1);
+	run_due(w, &due);
+	assert_true(schedule_pull(w->schedule, KINDS, w->now, &start));
+	assert_ptr_equal(start.mail, alive);
+}
+
+static void a_dead_site_ends_its_messages_after_their_time(void **state)
+{
+	struct world *w = *state;
+	struct mail *m[3];
+	unsigned attempts = 0;
+	struct due due;
+
+	for (unsigned i = 0; i < 3; i++)
+		m[i] = mail_new(w, w->lmtp, 1, 9);
+	for (unsigned i = 0; i < 400 && mail_rcpt(m[2], 0)->state != RCPT_FAILED; i++) {
+		run_due(w, &due);
+		while (try_and_fail(w, SITE_TROUBLE)) {
+			attempts++;
+			run_due(w, &due);
+		}
+		if (schedule_wakes_at(w->schedule) == INT64_MAX)
+			break;
+		if (schedule_wakes_at(w->schedule) > w->now.mono_ms)
+			pass(w, schedule_wakes_at(w->schedule) - w->now.mono_ms);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(mail_rcpt(m[i], 0)->state, RCPT_FAILED);
+	assert_true(attempts < 3 * 30);
+}
+
+static void windows_grow_and_shrink(void **state)
+{
+	struct world *w = *state;
+	struct due due;
+	uint32_t flying = 0;
+
+	for (unsigned i = 0; i < 2000; i++)
+		mail_new(w, w->lmtp, 1, i);
+	run_due(w, &due);
+	while (schedule_pull(w->schedule, KINDS, w->now, &start))
+		flying++;
+	assert_int_equal(flying, SITE_FIRST_WINDOW);
+	for (unsigned i = 0; i < 1000; i++) {
+		schedule_job_ended(w->schedule, w->lmtp, w->now.mono_ms, SITE_WELL, w->now);
+		flying--;
+		while (schedule_pull(w->schedule, KINDS, w->now, &start))
+			flying++;
+	}
+	assert_int_equal(flying, 20);
+	pass(w, 1);
+	schedule_job_ended(w->schedule, w->lmtp, w->now.mono_ms, SITE_TROUBLE, w->now);
+	assert_int_equal(schedule_sites_window(w->schedule, w->lmtp), 10);
+}
+
+static void recipients_go_in_batches(void **state)
+{
+	struct world *w = *state;
+	struct due due;
+	uint32_t all = 0;
+
+	mail_new(w, w->local, 120, 1);
+	run_due(w, &due);
+	while (schedule_pull(w->schedule, KINDS, w->now, &start)) {
+		assert_true(start.n <= 50);
+		all += start.n;
+	}
+	assert_int_equal(all, 120);
+}
+
+static void what_is_overdue_after_a_restart_is_spread(void **state)
+{
+	struct world *w = *state;
+	unsigned at_once = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct mail *m = mail_new(w, w->lmtp, 1, i);
+
+		mail_rcpt(m, 0)->tries = 2;
+		schedule_recall(w->schedule, m, 0, w->now.wall_ms - HOURS(1), w->now);
+		schedule_enter(w->schedule, m);
+		at_once += m->wait.at <= w->now.mono_ms + 1000;
+		assert_true(m->wait.at <= w->now.mono_ms + MINUTES(1) + 64);
+	}
+	assert_true(at_once < 100);
+}
+
+static void a_step_of_the_clock_moves_recalled_times(void **state)
+{
+	struct world *w = *state;
+	struct mail *m = mail_new(w, w->lmtp, 1, 1);
+
+	mail_rcpt(m, 0)->tries = 1;
+	schedule_recall(w->schedule, m, 0, w->now.wall_ms + HOURS(2), w->now);
+	schedule_enter(w->schedule, m);
+	w->now.wall_ms += HOURS(1);
+	schedule_clock_stepped(w->schedule, w->queue, HOURS(1), w->now);
+	assert_in_range(m->wait.at - w->now.mono_ms, HOURS(1) - 64, HOURS(1) + 64);
+}
+
+static void a_message_costs_little_memory(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < 100000; i++)
+		mail_new(w, w->lmtp, 1, i);
+	print_message("# %.0f bytes a message, %zu a further recipient\n",
+	    (double)queue_memory(w->queue) / 100000 + sizeof(void *), sizeof(struct rcpt));
+	assert_true(queue_memory(w->queue) / 100000 + 2 * sizeof(void *) <= 170);
+	assert_true(sizeof(struct rcpt) <= 24);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(seventy_two_hours_of_retries),
+		TEST(no_way_out_waits_and_expires),
+		TEST(one_senders_flood_delays_no_one),
+		TEST(a_dead_site_delays_no_other),
+		TEST(a_dead_site_ends_its_messages_after_their_time),
+		TEST(windows_grow_and_shrink),
+		TEST(recipients_go_in_batches),
+		TEST(what_is_overdue_after_a_restart_is_spread),
+		TEST(a_step_of_the_clock_moves_recalled_times),
+		TEST(a_message_costs_little_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
