@@ -232,7 +232,7 @@ def test_a_missing_user_is_said_with_what_makes_it(server):
 
 
 def test_a_broken_configuration_is_78(server):
-    server.config = "hostname = \n"
+    server.config = "hostname = = x\n"
     done = failed_start(server)
     assert done.returncode == 78 and "postrider.conf:1" in done.stderr
 
