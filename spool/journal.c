@@ -477,7 +477,7 @@ static void refuse_first(struct journal *j, enum pr_err err)
 	for (unsigned n = j->first->group_n ? j->first->group_n : 1; n; n--) {
 		struct journal_request *r = take_first(j);
 
-		if (r->first && r->type == RECORD_MESSAGE)
+		if (r->first && r->type == RECORD_MESSAGE && !r->about.segment)
 			put_doubt(j, r);
 		r->done(r, err);
 	}

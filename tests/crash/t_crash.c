@@ -454,7 +454,7 @@ static void check_states(struct model *m)
 
 	for (unsigned i = 0; i < SLOTS; i++) {
 		if (m->value[i] < m->acked[i])
-			fail_history("message %u: state %u is %u, %u was acknowledged", n, i, m->value[i], m->acked[i]);
+			fail_history("message %u: state %u is %u, %u was acknowledged (fail %u at %u:%u)", n, i, m->value[i], m->acked[i], w->disk.fail_one_in, m->place.segment, m->place.at);
 		if (m->value[i] > m->asked[i])
 			fail_history("message %u: state %u is %u, only %u was asked", n, i, m->value[i], m->asked[i]);
 	}
