@@ -670,6 +670,22 @@ static void run_out(void)
 		fail_history("requests were never answered");
 }
 
+/* Above it nobody can tell a bit that fell over from a torn write. */
+static bool is_below_a_sync(uint32_t file, uint64_t mark, struct place place)
+{
+	struct survey_target t = { file, place.segment, SEGMENT, mark };
+	struct disk_source src;
+	struct survey survey;
+	bool below;
+
+	sim_source(&w->disk, &src);
+	if (survey_segment(&src, &t, &survey))
+		return false;
+	below = (uint64_t)place.at * SEGMENT_UNIT < survey.synced;
+	survey_fini(&survey);
+	return below;
+}
+
 /* A bit of a message's record falls over: its bytes must not come out, and no other message suffers. */
 static void flip(void)
 {
@@ -684,6 +700,8 @@ static void flip(void)
 		return;
 	journal_unpin(w->journal, m->place.segment);
 	mem_free(bytes);
+	if (!is_below_a_sync(file, mark, m->place))
+		return;
 	f = &w->disk.files[file];
 	at = (uint64_t)m->place.at * SEGMENT_UNIT + SEGMENT_UNIT + dice(r.len);
 	f->seen[at] ^= (char)(1 << dice(8));
