@@ -3,9 +3,10 @@
 #include <sys/resource.h>
 
 #include "delivery/local_io.h"
+#include "delivery/relay.h"
 #include "loop/sandbox.h"
 
-/* A batch holds a file or folder open for each of its messages. */
+/* A batch holds a file or folder open for each of its messages, a relay a connection. */
 static void allow_many_files(void)
 {
 	struct rlimit limit;
@@ -21,6 +22,10 @@ int main(int argc, char **argv)
 	struct process *process = process_new(argc, argv);
 
 	allow_many_files();
+	if (process_role(process) == ROLE_RELAY) {
+		process_confine(process, MAY_CONNECT);
+		return relay_run(process);
+	}
 	process_confine(process, MAY_FILES | MAY_THREADS);
 	return local_run(process);
 }

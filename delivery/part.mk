@@ -2,9 +2,11 @@
 noinst_LIBRARIES += libdelivery.a
 libdelivery_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libdelivery_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
-libdelivery_a_SOURCES = delivery/guard.c delivery/guard.h delivery/job.c delivery/job.h delivery/local_io.c delivery/local_io.h \
-	delivery/maildir.c delivery/maildir.h delivery/path.c delivery/path.h delivery/spool_io.c delivery/spool_io.h
+libdelivery_a_SOURCES = delivery/client.c delivery/client.h delivery/client_io.c delivery/client_io.h \
+	delivery/guard.c delivery/guard.h delivery/job.c delivery/job.h delivery/local_io.c delivery/local_io.h \
+	delivery/maildir.c delivery/maildir.h delivery/path.c delivery/path.h \
+	delivery/relay.c delivery/relay.h delivery/spool_io.c delivery/spool_io.h
 
 pkglibexec_PROGRAMS += libexec/delivery
 libexec_delivery_SOURCES = delivery/main.c
-libexec_delivery_LDADD = libdelivery.a $(MAIL_LIBS) $(LOOP_LIBS)
+libexec_delivery_LDADD = libdelivery.a $(MAIL_LIBS) $(STREAM_LIBS)

@@ -1,0 +1,118 @@
+/* We speak LMTP (RFC 2033) to a server: one connection, one mail after the
+ * other.
+ *
+ * Knows no socket and no clock: an event goes in by client_feed, then effects
+ * are taken by client_next until there are no more, and performed in this
+ * order. What is to be sent gathers in the caller's buffer and is asked to be
+ * sent once, at the end: with PIPELINING that is MAIL, all RCPT and DATA.
+ *
+ *	NEW  CONNECTING  GREETING  HELLO  READY  [ENVELOPE  BODY  FINAL  READY]…  OVER
+ */
+#ifndef DELIVERY_CLIENT_H
+#define DELIVERY_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/span.h"
+#include "delivery/job.h"
+#include "mail/lines.h"
+#include "mail/reply.h"
+
+/* RFC 5321 4.5.3.2: how long a reply may take, in ms; a byte does not extend it, a whole reply does. */
+#define CLIENT_CONNECT_MS  SECONDS(30)
+#define CLIENT_GREETING_MS SECONDS(120)
+#define CLIENT_COMMAND_MS  SECONDS(300)		/* LHLO, RSET, MAIL, RCPT */
+#define CLIENT_DATA_MS     SECONDS(120)
+#define CLIENT_BLOCK_MS    SECONDS(180)		/* until the server took a piece of the body, and until we have the next */
+#define CLIENT_FINAL_MS    SECONDS(600)
+#define CLIENT_IDLE_MS     SECONDS(5)		/* a connection without work is kept that long */
+
+/* Room for what one feed may send: 1,000 recipients with all parameters, or the largest part with every byte a dot's line. */
+#define CLIENT_OUT_MAX (2u << 20)
+
+#define CLIENT_TEXT_MAX 384	/* of the words that are ours */
+
+enum client_event_type {
+	CLIENT_CONNECTED,
+	CLIENT_FAILED,		/* to connect: why */
+	CLIENT_BYTES,
+	CLIENT_JOB,		/* only while client_is_idle */
+	CLIENT_BODY,		/* the next bytes, after WANT and once for each; last: no more follow */
+	CLIENT_SENT,		/* all that was sent until now was taken by the connection */
+	CLIENT_TICK,		/* the time of the last ARM has come */
+	CLIENT_CANCEL,		/* no more body will come */
+	CLIENT_LEFT,		/* the peer closed, or the connection broke */
+	CLIENT_LAST		/* this mail, if there is one, is the last */
+};
+
+struct client_event {
+	enum client_event_type type;
+	int64_t now_ms;		/* monotonic */
+	struct span bytes;	/* BYTES, BODY: borrowed until client_next said no */
+	bool last;
+	struct job *job;	/* borrowed until its last OUTCOME */
+	const char *why;
+};
+
+enum client_effect_type {
+	CLIENT_CONNECT,		/* anew, where there was a connection before */
+	CLIENT_SEND,		/* all that is in the buffer, which the caller clears */
+	CLIENT_WANT,		/* a piece of the body, when there is one */
+	CLIENT_OUTCOME,		/* of job->rcpts[rcpt]; the caller marks it as settled */
+	CLIENT_ARM,		/* TICK at this time; INT64_MAX: never */
+	CLIENT_CLOSE		/* the end of the connection and of this client */
+};
+
+struct client_effect {
+	enum client_effect_type type;
+	int64_t at_ms;
+	unsigned rcpt;
+	struct job_outcome outcome;	/* its spans last until the next call */
+};
+
+struct client_options {
+	const char *host;	/* how the server is called in outcomes */
+	const char *helo;	/* our own name */
+	unsigned max_mails;	/* over one connection */
+};
+
+enum client_command { SAY_RSET, SAY_MAIL, SAY_RCPT, SAY_DATA, SAY_NOTHING };
+struct client_step;
+
+/* Embedded by its owner; all of it is the client's own. */
+struct client {
+	const struct client_options *options;
+	const struct client_step *step, *after;	/* after: what follows when all outcomes were told */
+	int64_t now_ms, due_ms, armed_ms;
+	struct span in;		/* bytes not read yet */
+	struct reply_reader reader;
+	unsigned offers;	/* set of what the server offered */
+	uint64_t max_size;	/* of a message, 0: not said */
+	/* the mail at hand */
+	struct job *job;	/* NULL when all its recipients are settled */
+	unsigned n_open;	/* recipients not settled */
+	unsigned n_mails;	/* over this connection */
+	unsigned n_replies;	/* to this mail's commands */
+	unsigned owed;		/* replies to commands that were sent */
+	enum client_command says, awaits;	/* the next ones */
+	unsigned rcpt_said, rcpt_answered;	/* where in job->rcpts */
+	bool is_last, must_reset, in_mail, asked_data, wants, is_hungry;
+	struct dots dots;
+	struct span body;
+	bool body_is_there, body_is_last;
+	struct job_outcome verdict;	/* for all recipients that are open */
+	char text[CLIENT_TEXT_MAX];
+};
+
+void client_init(struct client *c, const struct client_options *options, int64_t now_ms);
+void client_feed(struct client *c, const struct client_event *ev);
+/* The next effect; false when there is none until the next event. out: empty at the first call after an event. */
+bool client_next(struct client *c, struct buf *out, struct client_effect *effect);
+/* It can be given a job. */
+bool client_is_idle(const struct client *c);
+
+#endif
