@@ -40,6 +40,7 @@ struct job {
 	uint32_t site, n_rcpts;
 	uint32_t *rcpts, one;	/* one: in place of rcpts for one */
 	struct buf rows;	/* outcomes to be journalled */
+	struct buf addresses;	/* of its recipients, for events, a NUL behind each */
 	struct disk_reader *reader;
 	struct span piece;	/* what of it is not sent yet */
 	uint64_t size;
@@ -87,6 +88,7 @@ static void list_free_jobs(struct list *head)
 
 	while ((l = list_take_first(head))) {
 		buf_fini(&LIST_OWNER(l, struct job, list)->rows);
+		buf_fini(&LIST_OWNER(l, struct job, list)->addresses);
 		mem_free(LIST_OWNER(l, struct job, list));
 	}
 }
@@ -118,8 +120,10 @@ static struct job *job_new(struct worker *w, const struct msg_id *id)
 	struct job *job = l ? LIST_OWNER(l, struct job, list) : mem_new(sizeof(*job));
 	struct map_node *first;
 
-	if (!l)
+	if (!l) {
 		buf_init(&job->rows, ROWS_MAX);
+		buf_init(&job->addresses, START_MAX_RCPTS * 1024);
+	}
 	job->owner = j;
 	job->worker = w;
 	job->id = *id;
@@ -172,7 +176,7 @@ static void job_detach(struct job *job)
 static void job_free(struct job *job)
 {
 	struct jobs *j = job->owner;
-	struct buf rows = job->rows;
+	struct buf rows = job->rows, addresses = job->addresses;
 
 	job_detach(job);
 	if (job->n_lent > 0)
@@ -184,7 +188,8 @@ static void job_free(struct job *job)
 	buf_clear(&rows);
 	if (rows.room > 4096)
 		buf_shrink(&rows);
-	*job = (struct job){ .owner = j, .rows = rows };
+	buf_clear(&addresses);
+	*job = (struct job){ .owner = j, .rows = rows, .addresses = addresses };
 	list_add_first(&j->free, &job->list);
 	j->n--;
 }
@@ -201,20 +206,37 @@ static struct mail *mail_of(const struct job *job)
 
 /* ---- outcomes ---------------------------------------------------------------------------- */
 
-static void event_outcome(struct spool *sp, const struct mail *m, const struct state_row *row, const struct rcpt *r)
+/* Its address as the worker got it; empty for what an earlier run started. */
+static struct span job_address(const struct job *job, uint32_t n)
 {
+	struct span all = buf_span(&job->addresses);
+
+	for (uint32_t i = 0; i < job->n_rcpts && all.len > 0; i++) {
+		struct span one = span_cut(&all, '\0');
+
+		if (job_rcpts(job)[i] == n)
+			return one;
+	}
+	return SPAN_NONE;
+}
+
+static void event_outcome(const struct job *job, const struct state_row *row, const struct rcpt *r)
+{
+	static const enum event_code codes[] = { EV_DELIVERY_DELIVERED, EV_DELIVERY_DELIVERED, EV_DELIVERY_DEFERRED, EV_DELIVERY_FAILED };
+	struct instant now = spool_now(job->owner->spool);
 	struct event ev;
 
-	if (row->fate != FATE_DEFERRED)
-		return;		/* its worker told, who knows more; but when it comes again is known here */
-	event_begin(&ev, EV_DELIVERY_DEFERRED, spool_now(sp).wall_ms, &m->id);
+	event_begin(&ev, codes[row->fate], now.wall_ms, &job->id);
+	event_text(&ev, EF_TO, job_address(job, row->n));
 	event_num(&ev, EF_RCPT, row->n);
 	event_num(&ev, EF_ATTEMPT, r->tries);
+	event_num(&ev, EF_MS, now.mono_ms - job->started);
 	event_text(&ev, EF_DSN, row->enhanced);
 	event_text(&ev, EF_HOST, row->host);
 	event_text(&ev, EF_REPLY, row->words);
-	event_num(&ev, EF_NEXT, row->next_ms);
-	process_event(sp->process, &ev);
+	if (row->next_ms)
+		event_num(&ev, EF_NEXT, row->next_ms);
+	process_event(job->owner->spool->process, &ev);
 }
 
 /* A recipient that flies comes down. */
@@ -239,7 +261,7 @@ static void outcome_enter(struct job *job, struct mail *m, const struct state_ro
 		rcpt_settle(&sp->books, m, row->n, row->fate, &said);
 	}
 	written = rcpt_outcome_row(&sp->books, m, row->n, now);
-	event_outcome(sp, m, &written, r);
+	event_outcome(job, &written, r);
 	(void)state_add(&job->rows, &written);
 }
 
@@ -639,6 +661,8 @@ static void put_rcpts(struct job *job, struct mail *m, const struct envelope *en
 		    .address = names.address.len ? names.address : from->address, .orcpt = from->orcpt };
 
 		channel_put(job->worker->channel, WIRE_job_rcpt, &msg);
+		(void)buf_add(&job->addresses, msg.address);
+		(void)buf_add_char(&job->addresses, '\0');
 	}
 }
 

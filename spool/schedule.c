@@ -344,7 +344,7 @@ void schedule_recall(struct schedule *s, struct mail *m, uint32_t n, int64_t nex
 
 static bool may_wait_for_notice(const struct schedule *s, const struct mail *m, const struct rcpt *r)
 {
-	return s->rules.notice_ms >= 0 && !(m->marks & (MAIL_BOUNCE | MARK_NULL_SENDER)) && r->state <= RCPT_FLYING &&
+	return s->rules.notice_ms >= 0 && !(m->marks & (MAIL_BOUNCE | MARK_NULL_SENDER | MARK_BUSY)) && r->state <= RCPT_FLYING &&
 	    !(r->flags & (RCPT_NOTICED | RCPT_SILENT));
 }
 
