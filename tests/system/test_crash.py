@@ -55,7 +55,7 @@ def tokens_of(server):
     for user in ("alice", "bob"):
         for mail in server.mails(user):
             found.append(TOKEN.search(mail)[1].decode())
-            assert mail.endswith(b"\r\n")
+            assert mail.endswith(b"\n")
     return found
 
 
