@@ -62,7 +62,7 @@ static struct span make_head(struct arena *arena, const struct job *job, const s
 	(void)buf_add(&b, SPAN("Return-Path: <"));
 	(void)buf_add(&b, job->sender);
 	(void)buf_add(&b, SPAN(">\r\nDelivered-To: "));
-	add_line_of(&b, rcpt->mailbox);
+	add_line_of(&b, rcpt->address);
 	if (job->quarantine.len > 0) {
 		(void)buf_add(&b, SPAN("X-Postrider-Quarantine: "));
 		add_line_of(&b, span_first(job->quarantine, 900));
@@ -140,7 +140,7 @@ static void on_delivered_to(void *arg, struct span value)
 	struct letter *letter = arg;
 
 	for (unsigned i = 0; i < letter->job->n_rcpts; i++)
-		letter->loops[i] |= address_same(value, letter->job->rcpts[i].mailbox);
+		letter->loops[i] |= address_same(value, letter->job->rcpts[i].mailbox) || address_same(value, letter->job->rcpts[i].address);
 }
 
 static void make_ready(struct local *l, struct letter *letter)

@@ -91,9 +91,15 @@ static const char *read_word(struct reading *r, char also)
 	return in_quotes ? "a quote that is not closed" : r->len == 0 ? "a name or target is missing" : NULL;
 }
 
+static void tell_problem(const struct reading *r, unsigned line, const char *why, struct span what)
+{
+	if (r->on->on_problem)
+		r->on->on_problem(r->owner, line, why, what);
+}
+
 static void problem(struct reading *r, const char *why)
 {
-	r->on->on_problem(r->owner, r->line, why, span_of(r->word, r->len));
+	tell_problem(r, r->line, why, span_of(r->word, r->len));
 	skip_entry(r);
 }
 
@@ -106,7 +112,7 @@ static const char *classify(struct span word, enum alias_kind *kind, struct span
 	if (span_starts_nocase(word, include)) {
 		*kind = ALIAS_INCLUDE;
 		*target = span_from(word, include.len);
-		return target->len && target->at[0] == '/' ? NULL : ":include: needs a path that begins with /";
+		return target->len ? NULL : ":include: needs a path";
 	}
 	if (word.at[0] == '|')
 		return "commands (|…) are not run here";
@@ -163,7 +169,7 @@ static void read_targets(struct reading *r)
 		any = true;
 	}
 	if (!any)
-		r->on->on_problem(r->owner, line, "a name without targets", SPAN_NONE);
+		tell_problem(r, line, "a name without targets", SPAN_NONE);
 }
 
 static void read_entry(struct reading *r)
@@ -180,7 +186,8 @@ static void read_entry(struct reading *r)
 		return;
 	}
 	r->rest = span_from(r->rest, 1);
-	r->on->on_name(r->owner, r->line, span_of(r->word, r->len));
+	if (r->on->on_name)
+		r->on->on_name(r->owner, r->line, span_of(r->word, r->len));
 	read_targets(r);
 }
 
@@ -192,7 +199,7 @@ void aliases_parse(struct span file, const struct aliases_handlers *on, void *ow
 		if (line_says_nothing(r.rest)) {
 			skip_line(&r);
 		} else if (is_blank(r.rest.at[0])) {
-			on->on_problem(owner, r.line, "a line that goes on, but nothing before it", SPAN_NONE);
+			tell_problem(&r, r.line, "a line that goes on, but nothing before it", SPAN_NONE);
 			skip_entry(&r);
 		} else {
 			read_entry(&r);
@@ -218,7 +225,7 @@ void aliases_parse_list(struct span file, const struct aliases_handlers *on, voi
 		}
 		wrong = read_target(&r);
 		if (wrong) {
-			on->on_problem(owner, r.line, wrong, span_of(r.word, r.len));
+			tell_problem(&r, r.line, wrong, span_of(r.word, r.len));
 			skip_line(&r);
 		}
 	}

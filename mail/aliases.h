@@ -22,7 +22,7 @@ enum alias_kind {
 	ALIAS_INCLUDE		/* target is the path */
 };
 
-struct aliases_handlers {
+struct aliases_handlers {	/* on_name and on_problem may be NULL */
 	/* Called once for each name, before its targets. name and target: without quotes and backslashes, valid during the call. */
 	void (*on_name)(void *owner, unsigned line, struct span name);
 	void (*on_target)(void *owner, unsigned line, enum alias_kind kind, struct span target);
