@@ -10,3 +10,7 @@ libdelivery_a_SOURCES = delivery/client.c delivery/client.h delivery/client_io.c
 pkglibexec_PROGRAMS += libexec/delivery
 libexec_delivery_SOURCES = delivery/main.c
 libexec_delivery_LDADD = libdelivery.a $(MAIL_LIBS) $(STREAM_LIBS)
+
+check_PROGRAMS += tests/unit/t_client
+tests_unit_t_client_SOURCES = tests/unit/t_client.c delivery/client.c
+tests_unit_t_client_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,635 @@
+/* Dialogues of the LMTP client with every kind of server, each played whole and again with the server's words byte by byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "delivery/client.h"
+
+/* A dialogue has lines of this form; what happens is on the left, what must follow from it on the right of the time.
+ *
+ *	> job NAME         a job of the table below is given
+ *	> connected, > failed WHY, > left, > cancel, > last
+ *	> wait MS          time passes, a tick comes when it is due
+ *	> body TEXT, > end TEXT     a piece of the body, the last piece; ~ stands for CRLF
+ *	> slow, > taken    the connection takes nothing from now on; it has taken all
+ *	S: LINE            the server says
+ *	C: LINE            we said
+ *	O: N FATE SCOPE CODE ENHANCED WORDS [@HOST]     an outcome
+ *	E: connect, want, close
+ */
+struct play {
+	struct client client;
+	struct client_options options;
+	struct job job;
+	struct job_rcpt rcpts[3];
+	struct buf out, log;
+	int64_t now, due;
+	unsigned n_sends;
+	bool wants, slow, closed, cut;
+};
+
+static const struct {
+	const char *name;
+	struct job job;
+	struct job_rcpt rcpts[3];
+} jobs[] = {
+	{ "one", { .size = 20, .n_rcpts = 1, .sender = { "s@a.example", 11 } }, { { .address = { "u+x@b.example", 13 } } } },
+	{ "null", { .size = 20, .n_rcpts = 1 }, { { .address = { "u@b.example", 11 } } } },
+	{ "three", { .size = 20, .n_rcpts = 3, .sender = { "s@a.example", 11 } },
+	    { { .address = { "u@b.example", 11 } }, { .address = { "v@b.example", 11 } }, { .address = { "w@b.example", 11 } } } },
+	{ "dsn", { .size = 20, .n_rcpts = 2, .sender = { "s@a.example", 11 }, .envid = { "QQ314+20x", 9 }, .flags = MAIL_RET_HDRS },
+	    { { .address = { "u@b.example", 11 }, .notify = NOTIFY_SUCCESS | NOTIFY_FAILURE, .orcpt = { "rfc822;u@c.example", 18 } },
+	      { .address = { "v@b.example", 11 }, .notify = NOTIFY_NEVER, .orcpt = { "rfc822;a b", 10 } } } },
+	{ "8bit", { .size = 20, .n_rcpts = 1, .flags = MAIL_8BIT }, { { .address = { "u@b.example", 11 } } } },
+	{ "utf8", { .size = 20, .n_rcpts = 1, .flags = MAIL_8BIT | MAIL_SMTPUTF8 }, { { .address = { "\xc3\xbc@b.example", 12 } } } },
+	{ "big", { .size = 1001, .n_rcpts = 1 }, { { .address = { "u@b.example", 11 } } } },
+	{ "evil", { .size = 20, .n_rcpts = 1 }, { { .address = { "u@b\r\nQUIT", 9 } } } },
+};
+
+static void give_job(struct play *p, const char *name)
+{
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(*jobs); i++) {
+		if (strcmp(jobs[i].name, name) != 0)
+			continue;
+		p->job = jobs[i].job;
+		memcpy(p->rcpts, jobs[i].rcpts, sizeof(p->rcpts));
+		p->job.rcpts = p->rcpts;
+		p->job.n_open = p->job.n_rcpts;
+		return;
+	}
+	fail_msg("no job %s", name);
+}
+
+static void log_sent(struct play *p)
+{
+	struct span rest = buf_span(&p->out);
+
+	p->n_sends++;
+	while (rest.len > 0) {
+		struct span line = span_cut(&rest, '\n');
+
+		assert_true(line.len > 0 && line.at[line.len - 1] == '\r');
+		buf_printf(&p->log, "C: %.*s\n", (int)line.len - 1, line.at);
+	}
+	buf_clear(&p->out);
+}
+
+static void log_outcome(struct play *p, const struct client_effect *e)
+{
+	static const char *const fates[] = { "delivered", "relayed", "deferred", "failed" }, *const scopes[] = { "recipient", "message", "site" };
+	const struct job_outcome *o = &e->outcome;
+
+	assert_true(e->rcpt < p->job.n_rcpts && !p->rcpts[e->rcpt].is_settled);
+	p->rcpts[e->rcpt].is_settled = true;
+	p->job.n_open--;
+	buf_printf(&p->log, "O: %u %s %s %u %.*s %.*s%s%.*s\n", e->rcpt, fates[o->fate], scopes[o->scope], o->code, SPAN_ARG(o->enhanced),
+	    SPAN_ARG(o->words), o->host.len ? " @" : "", SPAN_ARG(o->host));
+}
+
+static void perform(struct play *p, const struct client_effect *e)
+{
+	assert_false(p->closed);
+	switch (e->type) {
+	case CLIENT_CONNECT:
+		buf_add_text(&p->log, "E: connect\n");
+		break;
+	case CLIENT_SEND:
+		log_sent(p);
+		break;
+	case CLIENT_WANT:
+		p->wants = true;
+		buf_add_text(&p->log, "E: want\n");
+		break;
+	case CLIENT_OUTCOME:
+		log_outcome(p, e);
+		break;
+	case CLIENT_ARM:
+		p->due = e->at_ms;
+		break;
+	case CLIENT_CLOSE:
+		p->closed = true;
+		buf_add_text(&p->log, "E: close\n");
+		break;
+	}
+}
+
+static void feed(struct play *p, struct client_event ev)
+{
+	struct client_effect e;
+	unsigned n_sends = p->n_sends;
+
+	if (p->closed)
+		return;
+	ev.now_ms = p->now;
+	client_feed(&p->client, &ev);
+	while (!p->closed && client_next(&p->client, &p->out, &e))
+		perform(p, &e);
+	if (p->n_sends > n_sends && !p->slow)
+		feed(p, (struct client_event){ .type = CLIENT_SENT });
+}
+
+static void pass(struct play *p, int64_t ms)
+{
+	p->now += ms;
+	if (p->now >= p->due)
+		feed(p, (struct client_event){ .type = CLIENT_TICK });
+}
+
+static void give_body(struct play *p, const char *text, bool last)
+{
+	char bytes[4096];
+	size_t n = 0;
+
+	assert_true(p->wants);
+	p->wants = false;
+	for (; *text; text++) {
+		if (*text == '~')
+			bytes[n++] = '\r';
+		bytes[n++] = *text == '~' ? '\n' : *text;
+	}
+	feed(p, (struct client_event){ .type = CLIENT_BODY, .bytes = { bytes, n }, .last = last });
+}
+
+static void server_says(struct play *p, struct span s)
+{
+	size_t step = p->cut ? 1 : s.len;
+
+	for (size_t at = 0; at < s.len; at += step) {
+		char *copy = malloc(step);	/* so that a byte too far is seen */
+
+		memcpy(copy, s.at + at, step);
+		feed(p, (struct client_event){ .type = CLIENT_BYTES, .bytes = { copy, step } });
+		free(copy);
+	}
+}
+
+static bool is_word(const char *line, const char *word, const char **rest)
+{
+	size_t n = strlen(word);
+
+	if (strncmp(line, word, n) != 0 || (line[n] && line[n] != ' '))
+		return false;
+	*rest = line[n] ? line + n + 1 : line + n;
+	return true;
+}
+
+static void happen(struct play *p, const char *line)
+{
+	const char *rest;
+
+	if (is_word(line, "job", &rest)) {
+		give_job(p, rest);
+		feed(p, (struct client_event){ .type = CLIENT_JOB, .job = &p->job });
+	} else if (is_word(line, "connected", &rest)) {
+		feed(p, (struct client_event){ .type = CLIENT_CONNECTED });
+	} else if (is_word(line, "failed", &rest)) {
+		feed(p, (struct client_event){ .type = CLIENT_FAILED, .why = rest });
+	} else if (is_word(line, "left", &rest)) {
+		feed(p, (struct client_event){ .type = CLIENT_LEFT });
+	} else if (is_word(line, "cancel", &rest)) {
+		feed(p, (struct client_event){ .type = CLIENT_CANCEL });
+	} else if (is_word(line, "last", &rest)) {
+		feed(p, (struct client_event){ .type = CLIENT_LAST });
+	} else if (is_word(line, "wait", &rest)) {
+		pass(p, strtol(rest, NULL, 10));
+	} else if (is_word(line, "body", &rest)) {
+		give_body(p, rest, false);
+	} else if (is_word(line, "end", &rest)) {
+		give_body(p, rest, true);
+	} else if (is_word(line, "slow", &rest)) {
+		p->slow = true;
+	} else if (is_word(line, "taken", &rest)) {
+		p->slow = false;
+		feed(p, (struct client_event){ .type = CLIENT_SENT });
+	} else {
+		fail_msg("what is %s?", line);
+	}
+}
+
+static void play_init(struct play *p, bool cut)
+{
+	memset(p, 0, sizeof(*p));
+	p->options = (struct client_options){ .host = "127.0.0.1:24", .helo = "mx.example.test", .max_mails = 3 };
+	p->cut = cut;
+	p->due = INT64_MAX;
+	buf_init(&p->out, CLIENT_OUT_MAX);
+	buf_init(&p->log, 1u << 20);
+	client_init(&p->client, &p->options, 0);
+}
+
+static void play_fini(struct play *p)
+{
+	buf_fini(&p->out);
+	buf_fini(&p->log);
+}
+
+/* All the server says in a row comes as one. */
+static void play_lines(struct play *p, const char *dialogue, struct buf *expected)
+{
+	struct span rest = span_of_text(dialogue);
+	struct buf said;
+
+	buf_init(&said, 1u << 20);
+	while (rest.len > 0) {
+		struct span line = span_cut(&rest, '\n');
+		char text[2048];
+
+		snprintf(text, sizeof(text), "%.*s", SPAN_ARG(line));
+		if (strncmp(text, "S: ", 3) == 0) {
+			buf_printf(&said, "%s\r\n", text + 3);
+			if (rest.len > 0 && rest.at[0] == 'S')
+				continue;
+			server_says(p, buf_span(&said));
+			buf_clear(&said);
+		} else if (strncmp(text, "> ", 2) == 0) {
+			happen(p, text + 2);
+		} else {
+			buf_printf(expected, "%s\n", text);
+		}
+	}
+	buf_fini(&said);
+}
+
+static void play(const char *dialogue, unsigned n_sends)
+{
+	for (int cut = 0; cut < 2; cut++) {
+		struct play p;
+		struct buf expected;
+
+		play_init(&p, cut);
+		buf_init(&expected, 1u << 20);
+		play_lines(&p, dialogue, &expected);
+		buf_add_char(&expected, '\0');
+		buf_add_char(&p.log, '\0');
+		assert_string_equal(p.log.at, expected.at);
+		if (n_sends)
+			assert_int_equal(p.n_sends, n_sends);
+		buf_fini(&expected);
+		play_fini(&p);
+	}
+}
+
+#define BEGIN "E: connect\n> connected\nS: 220 hi\nC: LHLO mx.example.test\n"
+#define PLAIN BEGIN "S: 250 hi\n"
+#define FULL  BEGIN "S: 250-hi\nS: 250-PIPELINING\nS: 250-SIZE 1000\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250 dsn\n"
+#define MAIL  "C: MAIL FROM:<s@a.example> SIZE=20\n"
+#define ONE   "> job one\n" FULL MAIL "C: RCPT TO:<u+x@b.example>\nC: DATA\n"
+#define THREE "> job three\n" FULL MAIL "C: RCPT TO:<u@b.example>\nC: RCPT TO:<v@b.example>\nC: RCPT TO:<w@b.example>\nC: DATA\n"
+#define LOST  " (it may have the message)"
+
+static void t_mail_is_delivered(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 2.1.0 ok\nS: 250 2.1.5 ok\nS: 354 go\nE: want\n> end A: b~~text~\nC: A: b\nC: \nC: text\nC: .\n"
+	    "S: 250 2.0.0 <u@b.example> kept\nO: 0 delivered recipient 250 2.0.0 <u@b.example> kept @127.0.0.1:24\n> wait 5000\nC: QUIT\nE: close\n", 4);
+}
+
+static void t_nothing_is_sent_ahead_without_pipelining(void **state)
+{
+	(void)state;
+	play("> job one\n" PLAIN "C: MAIL FROM:<s@a.example>\nS: 250 ok\nC: RCPT TO:<u+x@b.example>\nS: 250 ok\nC: DATA\nS: 354 go\nE: want\n> end x~\n"
+	    "C: x\nC: .\nS: 250 ok\nO: 0 delivered recipient 250 2.0.0 ok @127.0.0.1:24\n", 5);
+	play("> job three\n" PLAIN "C: MAIL FROM:<s@a.example>\nS: 250 ok\nC: RCPT TO:<u@b.example>\nS: 550 5.1.1 no u\n"
+	    "O: 0 failed recipient 550 5.1.1 no u @127.0.0.1:24\nC: RCPT TO:<v@b.example>\nS: 450 no v\n"
+	    "O: 1 deferred recipient 450 4.0.0 no v @127.0.0.1:24\nC: RCPT TO:<w@b.example>\nS: 550 no w\n"
+	    "O: 2 failed recipient 550 5.0.0 no w @127.0.0.1:24\n> job null\nC: RSET\nS: 250 ok\nC: MAIL FROM:<>\n", 0);
+	play("> job one\n" PLAIN "C: MAIL FROM:<s@a.example>\nS: 451 4.3.0 later\nO: 0 deferred message 451 4.3.0 later @127.0.0.1:24\n"
+	    "> job null\nC: MAIL FROM:<>\n", 0);
+}
+
+static void t_each_recipient_has_its_own_reply(void **state)
+{
+	(void)state;
+	play(THREE "S: 250 ok\nS: 250 ok\nS: 550 5.1.1 nobody\nS: 250 ok\nS: 354 go\nO: 1 failed recipient 550 5.1.1 nobody @127.0.0.1:24\nE: want\n"
+	    "> end x~\nC: x\nC: .\nS: 452 4.2.2 full\nS: 250 2.0.0 kept\nO: 0 deferred recipient 452 4.2.2 full @127.0.0.1:24\n"
+	    "O: 2 delivered recipient 250 2.0.0 kept @127.0.0.1:24\n", 0);
+	play(THREE "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 1\nS: 552 5.2.2 over\nS: 554 3\n"
+	    "O: 0 delivered recipient 250 2.0.0 1 @127.0.0.1:24\nO: 1 failed recipient 552 5.2.2 over @127.0.0.1:24\n"
+	    "O: 2 failed recipient 554 5.0.0 3 @127.0.0.1:24\n", 0);
+}
+
+static void t_too_many_recipients_are_put_off(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 552 too many\nS: 503 no\nO: 0 deferred recipient 552 4.5.3 too many @127.0.0.1:24\n", 0);
+	play(ONE "S: 250 ok\nS: 552 5.5.3 too many\nS: 503 no\nO: 0 deferred recipient 552 4.5.3 too many @127.0.0.1:24\n", 0);
+	play(ONE "S: 250 ok\nS: 552 5.2.2 full\nS: 503 no\nO: 0 failed recipient 552 5.2.2 full @127.0.0.1:24\n", 0);
+}
+
+static void t_all_recipients_refused_ends_without_a_message(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 550 5.1.1 no\nO: 0 failed recipient 550 5.1.1 no @127.0.0.1:24\nS: 503 5.5.1 no recipients\n"
+	    "> job null\nC: RSET\nC: MAIL FROM:<> SIZE=20\nC: RCPT TO:<u@b.example>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n", 0);
+	play(ONE "S: 250 ok\nS: 550 5.1.1 no\nO: 0 failed recipient 550 5.1.1 no @127.0.0.1:24\nS: 354 go\nC: .\nC: QUIT\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 550 5.1.1 no\nO: 0 failed recipient 550 5.1.1 no @127.0.0.1:24\nS: 250 what\nC: QUIT\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 550 5.1.1 no\nO: 0 failed recipient 550 5.1.1 no @127.0.0.1:24\n> wait 300000\nE: close\n", 0);
+}
+
+static void t_mail_refused_speaks_of_the_message(void **state)
+{
+	(void)state;
+	play(THREE "S: 452 4.3.1 full\nO: 0 deferred message 452 4.3.1 full @127.0.0.1:24\nO: 1 deferred message 452 4.3.1 full @127.0.0.1:24\n"
+	    "O: 2 deferred message 452 4.3.1 full @127.0.0.1:24\nS: 503 a\nS: 503 b\nS: 503 c\nS: 503 d\n> wait 5000\nC: QUIT\nE: close\n", 0);
+	play(ONE "S: 550 5.7.1 not you\nO: 0 failed message 550 5.7.1 not you @127.0.0.1:24\nS: 250 a\nS: 354 b\nC: .\nC: QUIT\nE: close\n", 0);
+}
+
+static void t_data_refused_speaks_of_the_message(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 554 5.6.0 no\nO: 0 failed message 554 5.6.0 no @127.0.0.1:24\n> job null\nC: RSET\n"
+	    "C: MAIL FROM:<> SIZE=20\nC: RCPT TO:<u@b.example>\nC: DATA\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 451 4.3.2 later\nO: 0 deferred message 451 4.3.2 later @127.0.0.1:24\n", 0);
+}
+
+static void t_trouble_before_a_mail_speaks_of_the_site(void **state)
+{
+	(void)state;
+	play("> job one\nE: connect\n> failed Connection refused\n"
+	    "O: 0 deferred site 0 4.4.1 Connecting to 127.0.0.1:24 failed: Connection refused\nE: close\n", 0);
+	play("> job one\nE: connect\n> connected\nS: 554 5.3.2 closed\nO: 0 deferred site 554 5.3.2 closed @127.0.0.1:24\nC: QUIT\nE: close\n", 0);
+	play("> job one\nE: connect\n> connected\nS: 250 hm\n"
+	    "O: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the greeting\nE: close\n", 0);
+	play("> job one\n" BEGIN "S: 500 5.5.1 LHLO?\nO: 0 deferred site 500 5.5.1 LHLO? @127.0.0.1:24\nC: QUIT\nE: close\n", 0);
+	play("> job one\n" BEGIN "S: 354 hm\nO: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to LHLO\nE: close\n", 0);
+}
+
+static void t_421_ends_it_at_any_time(void **state)
+{
+	(void)state;
+	static const char *const before[] = { "> job one\nE: connect\n> connected\n", "> job one\n" BEGIN, ONE, ONE "S: 250 ok\n", ONE "S: 250 ok\nS: 250 ok\n",
+		ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n", ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\n" };
+	char dialogue[2048];
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
+		snprintf(dialogue, sizeof(dialogue), "%sS: 421 4.3.2 bye\nO: 0 deferred site 421 4.3.2 bye @127.0.0.1:24\nE: close\n", before[i]);
+		play(dialogue, 0);
+	}
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 ok\nO: 0 delivered recipient 250 2.0.0 ok @127.0.0.1:24\n"
+	    "S: 421 bye\nC: QUIT\nE: close\n", 0);
+}
+
+static void t_a_peer_that_leaves_defers(void **state)
+{
+	(void)state;
+	static const struct { const char *before, *awaiting; } at[] = {
+		{ "> job one\nE: connect\n> connected\n", "the greeting" }, { "> job one\n" BEGIN "S: 250-half\n", "the reply to LHLO" },
+		{ ONE, "the reply to MAIL" }, { ONE "S: 250 ok\n", "the reply to RCPT" }, { ONE "S: 250 ok\nS: 250 ok\n", "the reply to DATA" },
+		{ ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> body x~\nC: x\nE: want\n", "the message to be taken" },
+		{ ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\n", "the reply to the end of data" LOST }
+	};
+	char dialogue[2048];
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
+		snprintf(dialogue, sizeof(dialogue), "%s> left\nO: 0 deferred site 0 4.4.2 127.0.0.1:24 closed the connection, awaiting %s\nE: close\n",
+		    at[i].before, at[i].awaiting);
+		play(dialogue, 0);
+	}
+}
+
+static void t_lost_after_the_dot_only_the_unanswered_are_in_doubt(void **state)
+{
+	(void)state;
+	play(THREE "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 kept\n> left\n"
+	    "O: 0 delivered recipient 250 2.0.0 kept @127.0.0.1:24\n"
+	    "O: 1 deferred site 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to the end of data" LOST "\n"
+	    "O: 2 deferred site 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to the end of data" LOST "\nE: close\n", 0);
+}
+
+static void t_each_wait_has_its_end(void **state)
+{
+	(void)state;
+	static const struct { const char *before, *awaiting; long ms; } at[] = {
+		{ "> job one\nE: connect\n> connected\n", "the greeting", 120000 }, { "> job one\n" BEGIN, "the reply to LHLO", 300000 },
+		{ ONE, "the reply to MAIL", 300000 }, { ONE "S: 250 ok\n", "the reply to RCPT", 300000 },
+		{ ONE "S: 250 ok\nS: 250 ok\n", "the reply to DATA", 120000 },
+		{ ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> slow\n> body x~\nC: x\n", "the message to be taken", 180000 },
+		{ ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\n", "the reply to the end of data" LOST, 600000 }
+	};
+	char dialogue[2048];
+
+	play("> job one\nE: connect\n> wait 29999\n> wait 1\n"
+	    "O: 0 deferred site 0 4.4.1 Connecting to 127.0.0.1:24 failed: Connection timed out\nE: close\n", 0);
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
+		snprintf(dialogue, sizeof(dialogue), "%s> wait %ld\n> wait 1\nO: 0 deferred site 0 4.4.2 127.0.0.1:24 took too long, awaiting %s\nE: close\n",
+		    at[i].before, at[i].ms - 1, at[i].awaiting);
+		play(dialogue, 0);
+	}
+}
+
+static void t_bytes_extend_no_wait(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_init(&p, false);
+	happen(&p, "job one");
+	happen(&p, "connected");
+	server_says(&p, SPAN("220 "));
+	for (int i = 0; i < 119; i++) {
+		server_says(&p, SPAN("x"));
+		pass(&p, 1000);
+		assert_false(p.closed);
+	}
+	pass(&p, 1000);
+	assert_true(p.closed);
+	play_fini(&p);
+}
+
+static void t_we_who_took_too_long_blame_nobody(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> wait 180000\n"
+	    "O: 0 deferred message 0 4.3.0 The attempt was ended before the message was sent\nE: close\n", 0);
+}
+
+static void t_a_cancelled_job_is_put_off(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> body x~\nC: x\nE: want\n> cancel\n"
+	    "O: 0 deferred message 0 4.3.0 The attempt was ended before the message was sent\nE: close\n", 0);
+	play("> job one\nE: connect\n> cancel\nO: 0 deferred message 0 4.3.0 The attempt was ended before the message was sent\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\n> cancel\nS: 250 kept\n"
+	    "O: 0 delivered recipient 250 2.0.0 kept @127.0.0.1:24\n", 0);
+}
+
+static void t_dots_are_stuffed_across_pieces(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> body .~x~\nC: ..\nC: x\nE: want\n> body .~\nC: ..\nE: want\n> body ..~..~a.~\nC: ...\nC: ...\nC: a.\nE: want\n"
+	    "> end .~\nC: ..\nC: .\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end \nC: .\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end no end\nC: no end\nC: .\n", 0);
+}
+
+static void t_the_body_waits_for_a_slow_peer(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> slow\n> body x~\nC: x\n> taken\nE: want\n> body y~\nC: y\nE: want\n", 0);
+}
+
+static void t_what_is_offered_is_used(void **state)
+{
+	(void)state;
+	play("> job dsn\n" FULL "C: MAIL FROM:<s@a.example> SIZE=20 RET=HDRS ENVID=QQ314+20x\n"
+	    "C: RCPT TO:<u@b.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;u@c.example\nC: RCPT TO:<v@b.example> NOTIFY=NEVER\nC: DATA\n", 0);
+	play("> job dsn\n" BEGIN "S: 250-hi\nS: 250 PIPELINING\nC: MAIL FROM:<s@a.example>\nC: RCPT TO:<u@b.example>\nC: RCPT TO:<v@b.example>\nC: DATA\n", 0);
+	play("> job 8bit\n" FULL "C: MAIL FROM:<> SIZE=20 BODY=8BITMIME\nC: RCPT TO:<u@b.example>\nC: DATA\n", 0);
+	play("> job utf8\n" BEGIN "S: 250-hi\nS: 250-8bitmime\nS: 250 SMTPUTF8\nC: MAIL FROM:<> BODY=8BITMIME SMTPUTF8\nS: 250 ok\nC: RCPT TO:<\xc3\xbc@b.example>\n", 0);
+}
+
+static void t_what_is_needed_and_not_offered_fails(void **state)
+{
+	(void)state;
+	play("> job 8bit\n" PLAIN "O: 0 failed message 0 5.6.3 The message has 8-bit bytes, which the server does not take\n> wait 5000\nC: QUIT\nE: close\n", 0);
+	play("> job utf8\n" FULL "O: 0 failed message 0 5.6.7 The message needs SMTPUTF8, which the server does not offer\n"
+	    "> job null\nC: MAIL FROM:<> SIZE=20\nC: RCPT TO:<u@b.example>\nC: DATA\n", 0);
+	play("> job big\n" FULL "O: 0 failed message 0 5.3.4 The message is larger than the server takes\n", 0);
+	play("> job evil\n" FULL "O: 0 failed message 0 5.1.3 An address of the envelope can't be said in a command\n", 0);
+}
+
+#define KEPT "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 ok\nO: 0 delivered recipient 250 2.0.0 ok @127.0.0.1:24\n"
+#define NULL_MAIL "C: MAIL FROM:<> SIZE=20\nC: RCPT TO:<u@b.example>\nC: DATA\n"
+
+static void t_a_connection_is_used_again(void **state)
+{
+	(void)state;
+	play(ONE KEPT "> wait 4999\n> job null\n" NULL_MAIL KEPT "> job null\n" NULL_MAIL KEPT "C: QUIT\nE: close\n", 0);
+	play(ONE KEPT "> last\nC: QUIT\nE: close\n", 0);
+	play(ONE "> last\n" KEPT "C: QUIT\nE: close\n", 0);
+	play(ONE KEPT "> left\nE: close\n", 0);
+}
+
+static void t_a_connection_that_died_idle_costs_no_attempt(void **state)
+{
+	(void)state;
+	play(ONE KEPT "> job null\n" NULL_MAIL "> left\n" FULL NULL_MAIL KEPT, 0);
+	play(ONE KEPT "> job null\n" NULL_MAIL "S: 421 4.4.2 idle too long\n" FULL NULL_MAIL KEPT, 0);
+	play(ONE KEPT "> job null\n" NULL_MAIL "S: 250 ok\n> left\n"
+	    "O: 0 deferred site 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to RCPT\nE: close\n", 0);
+	play(ONE KEPT "> job null\n" NULL_MAIL "> left\nE: connect\n> failed Connection refused\n"
+	    "O: 0 deferred site 0 4.4.1 Connecting to 127.0.0.1:24 failed: Connection refused\nE: close\n", 0);
+}
+
+static void t_lies_deliver_nothing(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 250 ok\nO: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to DATA\nE: close\n", 0);
+	play(ONE "S: 354 ok\nO: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 354 ok\nO: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to RCPT\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\nS: 250 kept\n"
+	    "O: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the message to be taken\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 354 again\n"
+	    "O: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to the end of data" LOST "\nE: close\n", 0);
+	play(ONE KEPT "S: 250 and more\nC: QUIT\nE: close\n", 0);
+	play(ONE "S: HTTP/1.1 400 Bad Request\nO: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL\nE: close\n", 0);
+	play(ONE "S: 250-a\nS: 550 b\nO: 0 deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL\nE: close\n", 0);
+}
+
+static void t_a_refusal_within_the_message_ends_it(void **state)
+{
+	(void)state;
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> body x~\nC: x\nE: want\nS: 552 5.3.4 too big\n"
+	    "O: 0 failed message 552 5.3.4 too big @127.0.0.1:24\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> body x~\nC: x\nE: want\nS: 451 4.3.0 no\n"
+	    "O: 0 deferred message 451 4.3.0 no @127.0.0.1:24\nE: close\n", 0);
+}
+
+static void t_words_of_many_lines_become_one(void **state)
+{
+	(void)state;
+	play(ONE "S: 550-5.7.1 one\nS: 550 5.7.1 two\nO: 0 failed message 550 5.7.1 one two @127.0.0.1:24\n", 0);
+}
+
+static void flood(struct span line, unsigned times)
+{
+	struct play p;
+	unsigned n_outcomes = 0;
+
+	play_init(&p, false);
+	happen(&p, "job one");
+	happen(&p, "connected");
+	for (unsigned i = 0; i < times && !p.closed; i++)
+		server_says(&p, line);
+	assert_true(p.closed);
+	assert_int_equal(p.job.n_open, 0);
+	for (size_t i = 0; i + 2 < p.log.len; i++)
+		n_outcomes += memcmp(p.log.at + i, "O: ", 3) == 0;
+	assert_int_equal(n_outcomes, 1);
+	play_fini(&p);
+}
+
+static void t_nonsense_is_bounded(void **state)
+{
+	(void)state;
+	flood(SPAN("220-more\r\n"), 70000);
+	flood(SPAN("2"), 70000);
+	flood(SPAN("220 xxxxxxxxxxxxxxxx"), 70000);
+	flood(span_of("\0\0\0\0", 4), 70000);
+	flood(SPAN("\r\n"), 70000);
+}
+
+static void t_a_nul_in_words_is_no_end(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_init(&p, true);
+	happen(&p, "job one");
+	happen(&p, "connected");
+	server_says(&p, span_of("554 a\0b\r\n", 9));
+	buf_add_char(&p.log, '\0');
+	assert_non_null(strstr(p.log.at, "O: 0 deferred site 554 5.0.0 a?b @127.0.0.1:24\n"));
+	play_fini(&p);
+}
+
+static void t_a_thousand_recipients_leave_in_one_write(void **state)
+{
+	struct play p;
+	struct job_rcpt *rcpts = calloc(JOB_RCPTS_MAX, sizeof(*rcpts));
+	char address[255], orcpt[501];
+
+	(void)state;
+	memset(address, 'a', 254);
+	memset(orcpt, 'b', 500);
+	play_init(&p, false);
+	give_job(&p, "one");
+	for (unsigned i = 0; i < JOB_RCPTS_MAX; i++)
+		rcpts[i] = (struct job_rcpt){ .n = i, .address = { address, 254 }, .orcpt = { orcpt, 500 }, .notify = 14 };
+	p.job.rcpts = rcpts;
+	p.job.n_rcpts = p.job.n_open = JOB_RCPTS_MAX;
+	feed(&p, (struct client_event){ .type = CLIENT_JOB, .job = &p.job });
+	happen(&p, "connected");
+	server_says(&p, SPAN("220 hi\r\n250-hi\r\n250-DSN\r\n250 PIPELINING\r\n"));
+	assert_int_equal(p.n_sends, 1);		/* LHLO and all else: here the server said it ahead */
+	play_fini(&p);
+	free(rcpts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_mail_is_delivered), cmocka_unit_test(t_nothing_is_sent_ahead_without_pipelining),
+		cmocka_unit_test(t_each_recipient_has_its_own_reply), cmocka_unit_test(t_too_many_recipients_are_put_off),
+		cmocka_unit_test(t_all_recipients_refused_ends_without_a_message), cmocka_unit_test(t_mail_refused_speaks_of_the_message),
+		cmocka_unit_test(t_data_refused_speaks_of_the_message), cmocka_unit_test(t_trouble_before_a_mail_speaks_of_the_site),
+		cmocka_unit_test(t_421_ends_it_at_any_time), cmocka_unit_test(t_a_peer_that_leaves_defers),
+		cmocka_unit_test(t_lost_after_the_dot_only_the_unanswered_are_in_doubt), cmocka_unit_test(t_each_wait_has_its_end),
+		cmocka_unit_test(t_bytes_extend_no_wait), cmocka_unit_test(t_we_who_took_too_long_blame_nobody),
+		cmocka_unit_test(t_a_cancelled_job_is_put_off), cmocka_unit_test(t_dots_are_stuffed_across_pieces),
+		cmocka_unit_test(t_the_body_waits_for_a_slow_peer), cmocka_unit_test(t_what_is_offered_is_used),
+		cmocka_unit_test(t_what_is_needed_and_not_offered_fails), cmocka_unit_test(t_a_connection_is_used_again),
+		cmocka_unit_test(t_a_connection_that_died_idle_costs_no_attempt), cmocka_unit_test(t_lies_deliver_nothing),
+		cmocka_unit_test(t_a_refusal_within_the_message_ends_it), cmocka_unit_test(t_words_of_many_lines_become_one),
+		cmocka_unit_test(t_nonsense_is_bounded), cmocka_unit_test(t_a_nul_in_words_is_no_end),
+		cmocka_unit_test(t_a_thousand_recipients_leave_in_one_write)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
