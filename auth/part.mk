@@ -7,3 +7,7 @@ libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/directory.c auth/director
 pkglibexec_PROGRAMS += libexec/auth
 libexec_auth_SOURCES = auth/main.c
 libexec_auth_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS)
+
+check_PROGRAMS += tests/unit/t_directory
+tests_unit_t_directory_SOURCES = tests/unit/t_directory.c
+tests_unit_t_directory_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(UNIT_LIBS)

@@ -506,14 +506,3 @@ void maildir_batch(struct list *drops, int64_t wall_ms)
 	}
 	mem_free(b.scratch);
 }
-
-void drop_abandon(struct drop *d)
-{
-	struct list alone;
-
-	d->is_refused = true;
-	list_init(&alone);
-	list_add_last(&alone, &d->list);
-	maildir_batch(&alone, 0);
-	list_remove(&d->list);
-}

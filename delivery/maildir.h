@@ -58,7 +58,4 @@ void drop_init(struct drop *d);
 /* Does for each of a batch (a list of struct drop) what its bytes allow: writes them; finishes those that are last or refused. */
 void maildir_batch(struct list *drops, int64_t wall_ms);
 
-/* Ends one that will not go on: its file is removed. */
-void drop_abandon(struct drop *d);
-
 #endif

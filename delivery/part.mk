@@ -14,3 +14,11 @@ libexec_delivery_LDADD = libdelivery.a $(MAIL_LIBS) $(STREAM_LIBS)
 check_PROGRAMS += tests/unit/t_client
 tests_unit_t_client_SOURCES = tests/unit/t_client.c delivery/client.c
 tests_unit_t_client_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_path
+tests_unit_t_path_SOURCES = tests/unit/t_path.c
+tests_unit_t_path_LDADD = libdelivery.a $(LOOP_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_maildir
+tests_unit_t_maildir_SOURCES = tests/unit/t_maildir.c
+tests_unit_t_maildir_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_maildir_LDADD = libdelivery.a $(LOOP_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,254 @@
+/* auth/directory and auth/table: who has an address, and where its mail goes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "auth/directory.h"
+
+#define ROW(address, flags) address "\thash scram\t" flags "\n"
+
+static const char USERS[] = "# users\n" ROW("Anna@example.org", "-") ROW("bert@example.org", "-") ROW("off@example.org", "disabled")
+	ROW("root@example.org", "-") ROW("\320\260nna@example.org", "-") ROW("eve@other.test", "-") ROW("store@other.test", "-")
+	ROW("\"a b\"@example.org", "-");
+static const char ALIASES[] =
+	"team: anna, bert, Anna+list, fred@foreign.test\n"
+	"nested: team, eve@other.test\n"
+	"loop: pool\npool: loop\n"
+	"anna: anna, bert\n"
+	"gone: nobody\n"
+	"half: nobody, bert\n"
+	"list: :include:/etc/list\n"
+	"nolist: :include:/etc/missing\n"
+	"d1: d2\nd2: d3\nd3: d4\nd4: d5\nd5: d6\nd6: d7\nd7: d8\nd8: d9\nd9: d10\nd10: d11\nd11: bert\n";
+
+struct fixture {
+	struct directory *d;
+	struct settings *s;
+	struct list tables;
+	struct buf problems;
+};
+
+static void add_table(struct fixture *f, enum wire_table_kind kind, const char *name, const char *path, struct span bytes)
+{
+	struct table *t = table_new(kind, span_of_text(name), span_of_text(path), &f->problems);
+
+	for (; bytes.len > 0; bytes = span_from(bytes, 7))	/* in pieces */
+		table_feed(t, span_first(bytes, 7));
+	table_finish(t);
+	list_add_last(&f->tables, &t->list);
+}
+
+static void add_tables(struct fixture *f, const char *users, const char *aliases)
+{
+	add_table(f, TABLE_USERS, "", "/state/users", span_of_text(users));
+	add_table(f, TABLE_ALIASES, "example.org", "/etc/aliases", span_of_text(aliases));
+	add_table(f, TABLE_INCLUDE, "example.org", "/etc/list", SPAN("anna\nbert, x@foreign.test\n"));
+	add_table(f, TABLE_USERS_FILE, "list", "/etc/people", SPAN("# people\nlisted@file.test\n"));
+	add_table(f, TABLE_ALIAS_STATE, "", "/state/aliases", SPAN("info@other.test: eve@other.test\n"));
+	directory_take_tables(f->d, &f->tables, &f->problems);
+}
+
+static struct set_domain *add_domain(struct settings *s, const char *name, const char *deliver)
+{
+	struct set_domain *dom = settings_add_section(s, "domain", name, 1);
+
+	dom->deliver = deliver;
+	dom->subaddress = "+-";
+	return dom;
+}
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	f = (struct fixture){ .d = directory_new(), .s = settings_new() };
+	list_init(&f.tables);
+	buf_init(&f.problems, TABLE_PROBLEMS_MAX);
+	settings_add_section(f.s, "deliver", "maildir", 1);
+	settings_add_section(f.s, "deliver", "imap", 1);
+	settings_add_section(f.s, "users", "asked", 1);
+	((struct set_users *)settings_add_section(f.s, "users", "list", 1))->file = "/etc/people";
+	f.s->top.admin = "root@example.org";
+	add_domain(f.s, "example.org", "maildir");
+	add_domain(f.s, "other.test", "imap")->archive = "store@other.test";
+	add_domain(f.s, "all.test", "maildir")->catch_all = "bert@example.org";
+	add_domain(f.s, "lost.test", "maildir")->catch_all = "nobody@lost.test";
+	add_domain(f.s, "file.test", "imap")->users = "list";
+	add_domain(f.s, "ask.test", "imap")->users = "asked";
+	directory_set(f.d, f.s);
+	add_tables(&f, USERS, ALIASES);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	directory_free(&f->d);
+	settings_free(&f->s);
+	buf_fini(&f->problems);
+	return 0;
+}
+
+static void t_rcpt_is_answered(void **state)
+{
+	static const struct {
+		const char *address;
+		enum wire_address result;
+	} cases[] = {
+		{ "anna@example.org", ADDRESS_OK }, { "BERT@example.org", ADDRESS_OK }, { "bert+x@example.org", ADDRESS_OK },
+		{ "bert-x@example.org", ADDRESS_OK }, { "bert+../../x@example.org", ADDRESS_OK }, { "\"a b\"@example.org", ADDRESS_OK },
+		{ "nobody@example.org", ADDRESS_UNKNOWN }, { "+x@example.org", ADDRESS_UNKNOWN }, { "off@example.org", ADDRESS_DISABLED },
+		{ "who@foreign.test", ADDRESS_FOREIGN }, { "x@[192.0.2.1]", ADDRESS_FOREIGN }, { "postmaster", ADDRESS_OK },
+		{ "PostMaster@example.org", ADDRESS_OK }, { "abuse@other.test", ADDRESS_OK }, { "postmaster@ask.test", ADDRESS_OK },
+		{ "team@example.org", ADDRESS_OK }, { "team+x@example.org", ADDRESS_OK }, { "loop@example.org", ADDRESS_LOOP },
+		{ "pool@example.org", ADDRESS_LOOP }, { "gone@example.org", ADDRESS_UNKNOWN }, { "half@example.org", ADDRESS_OK },
+		{ "list@example.org", ADDRESS_OK }, { "nolist@example.org", ADDRESS_TEMPORARY }, { "d1@example.org", ADDRESS_LOOP },
+		{ "d2@example.org", ADDRESS_OK }, { "what@all.test", ADDRESS_OK }, { "what@lost.test", ADDRESS_UNKNOWN },
+		{ "listed@file.test", ADDRESS_OK }, { "other@file.test", ADDRESS_UNKNOWN }, { "who@ask.test", ADDRESS_TEMPORARY },
+		{ "info@other.test", ADDRESS_OK }, { "eve@example.org", ADDRESS_UNKNOWN }, { "\316\261nna@example.org", ADDRESS_UNKNOWN },
+		{ "\320\260nna@example.org", ADDRESS_OK },
+	};
+	struct fixture *f = *state;
+
+	for (unsigned round = 0; round < 2; round++)
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			enum wire_address got = directory_ask(f->d, span_of_text(cases[i].address));
+
+			if (got != cases[i].result)
+				fail_msg("%s: %d, not %d", cases[i].address, got, cases[i].result);
+		}
+}
+
+static void rows_text(const struct directory_answer *a, char *out, size_t room)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < a->n_rows; i++)
+		len += (size_t)snprintf(out + len, room - len, "%s%d%s %.*s %.*s", i ? "; " : "", a->rows[i].deliver == WIRE_FOREIGN ? -1 : a->rows[i].deliver,
+		    a->rows[i].kind == TARGET_ARCHIVE ? "a" : "", SPAN_ARG(a->rows[i].mailbox), SPAN_ARG(a->rows[i].address));
+}
+
+static void t_an_address_is_expanded(void **state)
+{
+	static const struct {
+		const char *address, *rows;
+	} cases[] = {
+		{ "ANNA+Tag@example.org", "0 Anna@example.org anna@example.org; 0 bert@example.org bert@example.org" },
+		{ "bert+Tag@example.org", "0 bert@example.org bert+Tag@example.org" },
+		{ "who@foreign.test", "-1 who@foreign.test who@foreign.test" },
+		{ "team@example.org", "0 Anna@example.org anna@example.org; 0 bert@example.org bert@example.org; -1 fred@foreign.test fred@foreign.test" },
+		{ "eve@other.test", "1 eve@other.test eve@other.test; 1a store@other.test store@other.test" },
+		{ "store@other.test", "1 store@other.test store@other.test" },
+		{ "what@all.test", "0 bert@example.org bert@example.org" },
+		{ "postmaster", "0 root@example.org root@example.org" },
+		{ "half@example.org", "0 bert@example.org bert@example.org" },
+		{ "list@example.org", "0 Anna@example.org anna@example.org; 0 bert@example.org bert@example.org; -1 x@foreign.test x@foreign.test" },
+		{ "loop@example.org", "" },
+	};
+	struct fixture *f = *state;
+	struct directory_answer a;
+	char got[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		directory_expand(f->d, span_of_text(cases[i].address), &a);
+		rows_text(&a, got, sizeof(got));
+		assert_string_equal(got, cases[i].rows);
+		assert_int_equal(a.result == ADDRESS_OK, cases[i].rows[0] != '\0');
+	}
+}
+
+static void t_problems_are_named(void **state)
+{
+	static const char *const lines[] = {
+		"loop@example.org: An alias leads back to itself\n", "half@example.org: One of its targets is nobody's address\n",
+		"nolist@example.org: A list that it includes can't be read\n", "gone@example.org: It leads to nobody\n"
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(buf_add_char(&f->problems, '\0'), PR_OK);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_non_null(strstr(f->problems.at, lines[i]));
+}
+
+static void t_a_wrong_line_does_not_count_and_the_others_do(void **state)
+{
+	struct fixture *f = *state;
+
+	buf_clear(&f->problems);
+	add_tables(f, ROW("carl@example.org", "-") "no row\n" ROW("x@y@", "-") ROW("carl@example.org", "-") ROW("dora@example.org", "odd"), "");
+	assert_int_equal(directory_ask(f->d, SPAN("carl@example.org")), ADDRESS_OK);
+	assert_int_equal(directory_ask(f->d, SPAN("dora@example.org")), ADDRESS_UNKNOWN);
+	assert_int_equal(directory_ask(f->d, SPAN("anna@example.org")), ADDRESS_UNKNOWN);
+	assert_int_equal(buf_add_char(&f->problems, '\0'), PR_OK);
+	assert_non_null(strstr(f->problems.at, "/state/users:2: "));
+	assert_non_null(strstr(f->problems.at, "/state/users:3: not an address"));
+	assert_non_null(strstr(f->problems.at, "/state/users:4: a user who is there already"));
+	assert_non_null(strstr(f->problems.at, "/state/users:5: a flag that is not known"));
+}
+
+static void t_a_broken_table_leaves_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+
+	add_table(f, TABLE_USERS, "", "/state/users", SPAN("carl@example.org\tx\0y\t-\n"));
+	directory_take_tables(f->d, &f->tables, &f->problems);
+	assert_int_equal(directory_ask(f->d, SPAN("anna@example.org")), ADDRESS_OK);
+	assert_int_equal(directory_ask(f->d, SPAN("carl@example.org")), ADDRESS_UNKNOWN);
+}
+
+static void t_ten_thousand_targets_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_answer a;
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	for (unsigned n = DIRECTORY_TARGETS_MAX; n <= DIRECTORY_TARGETS_MAX + 1; n++) {
+		buf_clear(&text);
+		assert_int_equal(buf_add_text(&text, "big: u0@foreign.test"), PR_OK);
+		for (unsigned i = 1; i < n; i++)
+			assert_int_equal(buf_printf(&text, ",\n u%u@foreign.test", i), PR_OK);
+		assert_int_equal(buf_add(&text, SPAN("\n\0")), PR_OK);
+		add_tables(f, USERS, text.at);
+		directory_expand(f->d, SPAN("big@example.org"), &a);
+		assert_int_equal(a.result, n == DIRECTORY_TARGETS_MAX ? ADDRESS_OK : ADDRESS_TEMPORARY);
+		assert_int_equal(a.n_rows, n == DIRECTORY_TARGETS_MAX ? n : 0);
+	}
+	buf_fini(&text);
+}
+
+static void t_hundreds_of_thousands_are_found(void **state)
+{
+	struct fixture *f = *state;
+	struct table *t = table_new(TABLE_USERS, SPAN_NONE, SPAN("/state/users"), &f->problems);
+	char line[128];
+
+	for (unsigned i = 0; i < 200000; i++)
+		table_feed(t, span_of(line, (size_t)snprintf(line, sizeof(line), "user%u@example.org\thash scram\t-\n", i)));
+	table_finish(t);
+	list_add_last(&f->tables, &t->list);
+	directory_take_tables(f->d, &f->tables, &f->problems);
+	assert_int_equal(directory_n_users(f->d), 200000);
+	assert_int_equal(directory_ask(f->d, SPAN("USER199999@example.org")), ADDRESS_OK);
+	assert_int_equal(directory_ask(f->d, SPAN("user200000@example.org")), ADDRESS_UNKNOWN);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(t_rcpt_is_answered), TEST(t_an_address_is_expanded), TEST(t_problems_are_named),
+		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
+		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
