@@ -9,6 +9,7 @@
  * authserv-id. What is kept back is copied only where the input ends
  * meanwhile. */
 enum state {
+	MESSAGE_START,
 	LINE_START,		/* behind a CRLF, or at the beginning */
 	LINE_START_CR,		/* and a CR: the empty line, if LF follows */
 	IN_NAME,		/* kept back */
@@ -31,7 +32,7 @@ void header_init(struct header *h, const struct header_rules *rules)
 {
 	memset(h, 0, offsetof(struct header, hold));
 	h->rules = rules;
-	h->state = LINE_START;
+	h->state = MESSAGE_START;
 	h->before = IN_FIELD;
 }
 
@@ -67,21 +68,35 @@ static enum state drop_field(struct header *h)
 	return IN_DROPPED;
 }
 
-/* The name is whole, its colon was seen. */
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static void count_field(struct header *h, enum header_name name)
+{
+	const struct header_rules *rules = h->rules;
+
+	h->name = name;
+	h->count[name]++;
+	h->n_fields++;
+	if (rules->max_fields && h->n_fields > rules->max_fields)
+		h->faults |= HEADER_TOO_MANY;
+	h->telling = rules->on_field && (rules->tell & HEADER_SET(name));
+}
+
+/* The name is whole: its colon was seen, or so many blanks that nothing more is waited for. */
 static enum state begin_value(struct header *h, struct span name)
 {
 	const struct header_rules *rules = h->rules;
 
-	h->name = name_of(span_trim(name));
-	h->count[h->name]++;
-	h->n_fields++;
-	if (rules->max_fields && h->n_fields > rules->max_fields)
-		h->faults |= HEADER_TOO_MANY;
-	h->telling = rules->on_field && (rules->tell & HEADER_SET(h->name));
+	count_field(h, name_of(span_trim(name)));
 	if (rules->remove & HEADER_SET(h->name))
 		return drop_field(h);
 	if (h->name != HEADER_AUTHENTICATION_RESULTS || !rules->own_id.len)
 		return IN_FIELD;
+	if (name.len + 1 == sizeof(h->hold))
+		return drop_field(h);
 	h->id_len = 0;
 	h->depth = 0;
 	h->escaped = h->quoted = false;
@@ -95,7 +110,7 @@ static enum state not_a_field(struct header *h)
 	return IN_FIELD;
 }
 
-/* One more byte of a name; field: all from its first byte to this one. */
+/* One more byte of a name; field: all from its first byte to this one. Blanks may stand between name and colon alone (RFC 5322 4.5). */
 static enum state step_name(struct header *h, struct span field)
 {
 	char c = field.at[field.len - 1];
@@ -103,21 +118,16 @@ static enum state step_name(struct header *h, struct span field)
 
 	if (c == ':')
 		return name.len ? begin_value(h, name) : not_a_field(h);
-	if (c == '\n' || (unsigned char)c < 0x20) {
-		if (c == '\t')
-			return IN_NAME;
-		return c == '\r' ? IN_NAME : not_a_field(h);
-	}
-	/* Longer than all that matter, with room for blanks before the colon: it passes, its colon is not waited for. */
-	if (span_trim(name).len > NAME_LONGEST || field.len == sizeof(h->hold)) {
-		h->name = HEADER_OTHER;
-		h->count[HEADER_OTHER]++;
-		h->n_fields++;
-		if (h->rules->max_fields && h->n_fields > h->rules->max_fields)
-			h->faults |= HEADER_TOO_MANY;
-		return IN_FIELD;
-	}
-	return IN_NAME;
+	if (c == '\t' || c == ' ' || c == '\r')
+		return field.len < sizeof(h->hold) ? IN_NAME : begin_value(h, name);
+	if ((unsigned char)c < 0x20 || (name.len && is_blank(name.at[name.len - 1])))
+		return not_a_field(h);
+	if (field.len <= NAME_LONGEST)
+		return IN_NAME;
+	/* Longer than all that matter: it passes, its colon is looked for on the way. */
+	h->colon_due = true;
+	h->name = HEADER_OTHER;
+	return IN_FIELD;
 }
 
 /* authserv-id = value (RFC 8601 2.2), a token or a quoted string (RFC 2045 5.1). */
@@ -175,6 +185,7 @@ static enum state step_id(struct header *h, struct span field)
 {
 	char c = field.at[field.len - 1];
 
+	keep_value(h, span_of(&c, 1));
 	if (field.len == sizeof(h->hold))
 		return drop_field(h);
 	if (h->depth)
@@ -209,13 +220,21 @@ static struct span between(const char *from, const char *to)
 	return span_of(from, (size_t)(to - from));
 }
 
+/* A blank at the beginning would go on in the field that is put in front: the message has no header. */
+static struct span step_message_start(struct header *h, const struct passage *p)
+{
+	h->state = LINE_START;
+	h->ended = is_blank(*p->at);
+	return h->ended ? SPAN("\r\n") : SPAN_NONE;
+}
+
 /* At a line's first byte: does the field go on or end? True when it was kept back to its end, undecided: it goes. */
 static bool step_line_start(struct header *h, struct passage *p)
 {
 	bool undecided = h->before == IN_ID;
 	char c = *p->at;
 
-	if (c == ' ' || c == '\t') {
+	if (is_blank(c)) {
 		h->state = h->before;
 		return false;
 	}
@@ -250,13 +269,28 @@ static void end_line(struct header *h)
 	h->state = LINE_START;
 }
 
+/* What of a piece belongs to the value: of a field with a long name, what is behind the colon that comes yet. */
+static struct span value_in(struct header *h, struct span s, bool line_ends)
+{
+	if (!h->colon_due)
+		return s;
+	h->colon_due = !line_ends;
+	if (span_find(s, ':') < s.len) {
+		h->colon_due = false;
+		count_field(h, HEADER_OTHER);
+	} else if (line_ends) {
+		h->faults |= HEADER_NOT_FIELDS;
+	}
+	return span_from(s, span_find(s, ':') + 1);
+}
+
 /* The rest of a line that passes or goes. */
 static void skip_line(struct header *h, struct passage *p)
 {
 	const char *lf = memchr(p->at, '\n', (size_t)(p->end - p->at));
 	const char *to = lf ? lf + 1 : p->end;
 
-	keep_value(h, between(p->at, to));
+	keep_value(h, value_in(h, between(p->at, to), lf));
 	p->at = to;
 	if (h->state == IN_DROPPED)
 		p->pass = to;
@@ -306,6 +340,8 @@ static struct span step(struct header *h, struct passage *p)
 	struct span out = SPAN_NONE;
 
 	switch ((enum state)h->state) {
+	case MESSAGE_START:
+		return step_message_start(h, p);
 	case LINE_START:
 		return step_line_start(h, p) ? forget_kept(h, p) : out;
 	case LINE_START_CR:

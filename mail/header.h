@@ -1,8 +1,10 @@
 /* The header of a message, looked at as it passes in pieces of any size: what
  * is in it, and what must be taken out. Linear time, no recursion, no
  * allocation. It ends at the first empty line; a line that is no field ends
- * nothing, so that no one hides behind it. Lines end in CRLF (what lines.h
- * gives); a bare CR or LF is a byte like others. */
+ * nothing, so that no one hides behind it. But a message whose first line
+ * begins with a blank has no header: an empty line is put before it, else it
+ * would go on in the field that we put in front. Lines end in CRLF (what
+ * lines.h gives); a bare CR or LF is a byte like others. */
 #ifndef MAIL_HEADER_H
 #define MAIL_HEADER_H
 
@@ -53,7 +55,7 @@ struct header {
 	unsigned char state, before;
 	enum header_name name;
 	unsigned depth;
-	bool telling, escaped, quoted;
+	bool telling, escaped, quoted, colon_due;
 	size_t hold_len, value_len, id_len;
 	char hold[HEADER_HOLD_MAX];
 	char value[HEADER_VALUE_MAX];

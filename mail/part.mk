@@ -10,3 +10,7 @@ libmail_a_SOURCES = \
 check_PROGRAMS += tests/unit/t_lines
 tests_unit_t_lines_SOURCES = tests/unit/t_lines.c
 tests_unit_t_lines_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_header
+tests_unit_t_header_SOURCES = tests/unit/t_header.c
+tests_unit_t_header_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
