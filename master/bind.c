@@ -7,11 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-bool bind_is_served(const struct set_listen *l)
-{
-	return l->auth != LISTEN_AUTH_REQUIRED;
-}
-
 static bool make_address(const char *text, int64_t port, struct bound *b)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&b->address;
@@ -121,11 +116,8 @@ enum pr_err bind_open(const struct settings *s, const struct bindings *old, stru
 {
 	out->n = 0;
 	for (unsigned i = 0; i < s->n_listen; i++) {
-		enum pr_err err;
+		enum pr_err err = add_listener(out, old, s, i, words);
 
-		if (!bind_is_served(&s->listen[i]))
-			continue;
-		err = add_listener(out, old, s, i, words);
 		if (err == PR_OK)
 			continue;
 		bind_close(out, old);

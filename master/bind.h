@@ -32,7 +32,4 @@ enum pr_err bind_open(const struct settings *s, const struct bindings *old, stru
 /* Closes what `b` has and `kept` (may be NULL) has not. */
 void bind_close(struct bindings *b, const struct bindings *kept);
 
-/* Is this listener served? (submission waits for logins) */
-bool bind_is_served(const struct set_listen *l);
-
 #endif

@@ -173,8 +173,11 @@ static void tell_listeners(struct child *c)
 	const struct bindings *bound = &s->bound;
 
 	/* An old generation takes no connection any more, and its listeners may have other numbers. */
-	for (unsigned i = 0; i < bound->n && c->unit->generation == s->generation; i++)
-		channel_put_fd(c->channel, WIRE_listener, &(struct wire_listener){ .index = bound->at[i].listen }, bound->at[i].fd);
+	if (c->unit->generation != s->generation)
+		return;
+	for (unsigned i = 0; i < bound->n; i++)
+		if (server_group(&s->settings->listen[bound->at[i].listen]) == c->unit->group)
+			channel_put_fd(c->channel, WIRE_listener, &(struct wire_listener){ .index = bound->at[i].listen }, bound->at[i].fd);
 }
 
 /* Two generations live at most, one after the other: each has half of the columns. */

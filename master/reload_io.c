@@ -10,19 +10,39 @@
 #include "master/server_io.h"
 #include "master/tables.h"
 
-#define RELAYS_MAX 4
-#define SMTPDS_MAX 8
+#define RELAYS_MAX  4
+#define MXS_MAX     8
+#define SUBMISSIONS 2
 
+enum unit_group server_group(const struct set_listen *l)
+{
+	return l->auth == LISTEN_AUTH_REQUIRED ? GROUP_SUBMISSION : GROUP_MX;
+}
+
+static bool has_listener(const struct settings *s, enum unit_group group)
+{
+	for (unsigned i = 0; i < s->n_listen; i++)
+		if (server_group(&s->listen[i]) == group)
+			return true;
+	return false;
+}
+
+static unsigned workers(int64_t wanted, unsigned usual)
+{
+	return wanted == 0 ? usual : (unsigned)wanted;
+}
+
+/* Who would have nothing to listen on is not started. */
 struct plan server_plan(const struct settings *s)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned n = cores < 1 ? 1 : (unsigned)cores;
-	struct plan plan = { .smtpd = (unsigned)s->workers.mx, .relay = (unsigned)s->workers.relay };
+	struct plan plan = { .relay = workers(s->workers.relay, n < RELAYS_MAX ? n : RELAYS_MAX) };
 
-	if (plan.smtpd == 0)
-		plan.smtpd = n < SMTPDS_MAX ? n : SMTPDS_MAX;
-	if (plan.relay == 0)
-		plan.relay = n < RELAYS_MAX ? n : RELAYS_MAX;
+	if (has_listener(s, GROUP_MX))
+		plan.mx = workers(s->workers.mx, n < MXS_MAX ? n : MXS_MAX);
+	if (has_listener(s, GROUP_SUBMISSION))
+		plan.submission = workers(s->workers.submission, SUBMISSIONS);
 	return plan;
 }
 

@@ -38,20 +38,6 @@ static void tell_loaded(struct server *s)
 	report_event(&s->report, &ev);
 }
 
-static void tell_unserved(struct server *s)
-{
-	for (unsigned i = 0; i < s->settings->n_listen; i++) {
-		struct event ev;
-
-		if (bind_is_served(&s->settings->listen[i]))
-			continue;
-		event_begin(&ev, EV_CONFIG_LOADED, loop_now(s->loop).wall_ms, NULL);
-		event_text(&ev, EF_LISTENER, span_of_text(s->settings->listen[i].title));
-		event_text(&ev, EF_REASON, SPAN("is not opened: logins are not served yet"));
-		report_event(&s->report, &ev);
-	}
-}
-
 static void apply_settings(struct child *c)
 {
 	child_tell_settings(c, c->server->settings);
@@ -88,13 +74,9 @@ static void do_effect(struct server *s, const struct effect *e)
 			kill(c->pid, SIGKILL);
 		break;
 	case DO_FORGET: child_forget(e->unit); break;
-	case DO_TELL_READY:
-		tell_unserved(s);
-		tell_ready(s);
-		break;
+	case DO_TELL_READY: tell_ready(s); break;
 	case DO_TELL_SERVES:
 		tell_loaded(s);
-		tell_unserved(s);
 		answer_reloads(s, EX_OK, SPAN_NONE);
 		notify_ready();
 		break;

@@ -100,6 +100,8 @@ void server_rotate_tickets(struct server *s);
 /* Those of the files, read once for all who are told in one event. */
 struct certificates *server_certificates(struct server *s);
 struct plan server_plan(const struct settings *s);
+/* Whose listener is it? */
+enum unit_group server_group(const struct set_listen *l);
 
 /* ---- answer_io.c ---- */
 void answers_init(struct server *s);

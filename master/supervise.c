@@ -94,7 +94,7 @@ int64_t supervise_due(const struct supervise *s)
 	return due;
 }
 
-static void add_unit(struct supervise *s, enum wire_role role, unsigned instance, int64_t now)
+static struct unit *add_unit(struct supervise *s, enum wire_role role, unsigned instance, int64_t now)
 {
 	struct unit *u = mem_new(sizeof(*u));
 
@@ -104,6 +104,7 @@ static void add_unit(struct supervise *s, enum wire_role role, unsigned instance
 	u->state = UNIT_WAITING;
 	u->due_at = now;
 	list_add_last(&s->units, &u->list);
+	return u;
 }
 
 static void add_generation(struct supervise *s, const struct plan *plan, int64_t now)
@@ -111,8 +112,8 @@ static void add_generation(struct supervise *s, const struct plan *plan, int64_t
 	add_unit(s, ROLE_LOCAL, 0, now);
 	for (unsigned i = 0; i < plan->relay; i++)
 		add_unit(s, ROLE_RELAY, i, now);
-	for (unsigned i = 0; i < plan->smtpd; i++)
-		add_unit(s, ROLE_SMTPD, i, now);
+	for (unsigned i = 0; i < plan->mx + plan->submission; i++)
+		add_unit(s, ROLE_SMTPD, i, now)->group = i < plan->mx ? GROUP_MX : GROUP_SUBMISSION;
 }
 
 /* ---- work: what follows from the state of all -------------------------------- */

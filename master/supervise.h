@@ -32,10 +32,14 @@ enum unit_state {
 	UNIT_DRAINING
 };
 
+/* smtpd alone has two: strangers and users never meet in one process. */
+enum unit_group { GROUP_MX, GROUP_SUBMISSION };
+
 struct unit {
 	struct list list;
 	enum wire_role role;
-	uint16_t instance;
+	enum unit_group group;
+	uint16_t instance;	/* one row of numbers for both groups */
 	uint32_t generation;
 	enum unit_state state;
 	int64_t due_at;		/* WAITING: to be started; alive: to be killed, or INT64_MAX */
@@ -48,7 +52,7 @@ struct unit {
 };
 
 struct plan {
-	unsigned smtpd, relay;	/* how many; of all others one */
+	unsigned mx, submission, relay;	/* how many; of all others one */
 };
 
 struct drain_times {

@@ -1,9 +1,9 @@
 """The master: what runs, what comes back, what a reload keeps, who may ask."""
-import contextlib, glob, json, os, re, signal, socket, struct, subprocess, time
+import contextlib, glob, json, os, re, signal, smtplib, socket, struct, subprocess, time
 
 import pytest
 
-from conftest import BUILD, PATIENCE, SANITIZED, USER, until
+from conftest import BUILD, PATIENCE, SANITIZED, USER, free_port, until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 ROLES = [("smtpd", "smtpd"), ("auth", "auth"), ("spool", "spool"), ("delivery", "relay"), ("delivery", "local"), ("events", "events")]
@@ -66,6 +66,37 @@ def test_children_have_only_the_descriptors_they_need(running):
                 if role == "auth":
                     allowed = allowed or what.startswith(f"{running.state}/users") or what.startswith(f"{running.state}/aliases")
                 assert allowed, f"{role} has {number} -> {what}"
+
+
+def listening(pid):
+    """The TCP ports of which a process holds the listening socket."""
+    sockets = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            sockets.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+    ports = set()
+    with open(f"/proc/{pid}/net/tcp") as f:
+        for row in (line.split() for line in f):
+            if row[3] == "0A" and f"socket:[{row[9]}]" in sockets:
+                ports.add(int(row[1].split(":")[1], 16))
+    return ports
+
+
+def test_strangers_and_users_are_served_by_processes_apart(server):
+    port, implicit = free_port(), free_port()
+    server.extra = f"""listen submission {{ address = "127.0.0.1" port = {port} tls = required auth = required }}
+listen submissions {{ address = "127.0.0.1" port = {implicit} tls = implicit auth = required }}
+workers {{ mx = 2 submission = 2 }}"""
+    server.start()
+    settled(server)
+    held = sorted(sorted(listening(pid)) for pid in server.children("smtpd"))
+    assert held == sorted([[server.port]] * 2 + [sorted((port, implicit))] * 2)
+    with smtplib.SMTP("127.0.0.1", port, "client.example.net", timeout=PATIENCE) as client:
+        client.ehlo()
+        assert client.mail("alice@example.test")[0] == 530
+    server.extra = ""
+    server.reload()
+    until(lambda: sorted(sorted(listening(pid)) for pid in server.children("smtpd")) == [[server.port]] * 2)
 
 
 def test_status_tells_who_runs(running):
@@ -161,7 +192,6 @@ def test_what_needs_a_restart_says_so(running):
 
 
 def test_a_new_listener_counts_after_a_reload_and_an_old_one_stays(running):
-    from conftest import free_port
     port = free_port()
     running.extra = f'listen second {{ address = "127.0.0.1" port = {port} }}'
     running.reload()
@@ -217,7 +247,6 @@ def test_a_port_in_use_is_said_in_one_line(server):
 
 def test_a_second_server_says_who_has_the_state(running):
     config = running.text()
-    from conftest import free_port
     running.config = config.replace(f"port = {running.port}", f"port = {free_port()}").replace('/run"', '/run2"')
     os.makedirs(f"{running.folder}/run2", exist_ok=True)
     done = failed_start(running)

@@ -22,7 +22,7 @@ struct world {
 	bool gets_ready;	/* who is told to begin serves at once */
 };
 
-static const struct plan small = { .smtpd = 2, .relay = 1 };
+static const struct plan small = { .mx = 2, .relay = 1 };
 static const struct drain_times times = { .idle_ms = 30000, .deadline_ms = 600000 };
 
 static void word(struct world *w, const char *what, const struct unit *u)
@@ -143,6 +143,24 @@ static void t_ready_is_told_once(void **state)
 	pass(&w, 100);
 	assert_int_equal(w.readies, 1);
 	assert_int_equal(find(&w, ROLE_SPOOL, 0, 1)->state, UNIT_READY);
+	world_fini(&w);
+}
+
+static void t_strangers_and_users_have_workers_apart(void **state)
+{
+	static const struct plan both = { .mx = 2, .submission = 2, .relay = 1 };
+	struct world w = { .gets_ready = true, .now = 1000 };
+
+	(void)state;
+	supervise_init(&w.core);
+	supervise_start(&w.core, &both, 1, w.now);
+	perform(&w);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(find(&w, ROLE_SMTPD, i, 1)->group, i < 2 ? GROUP_MX : GROUP_SUBMISSION);
+	die(&w, find(&w, ROLE_SMTPD, 3, 1));
+	pass(&w, 100);
+	assert_int_equal(find(&w, ROLE_SMTPD, 3, 1)->state, UNIT_READY);
+	assert_int_equal(find(&w, ROLE_SMTPD, 3, 1)->group, GROUP_SUBMISSION);
 	world_fini(&w);
 }
 
@@ -549,6 +567,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_start_wires_all_before_they_begin),
 		cmocka_unit_test(t_ready_is_told_once),
+		cmocka_unit_test(t_strangers_and_users_have_workers_apart),
 		cmocka_unit_test(t_waits_double_and_a_long_life_forgives),
 		cmocka_unit_test(t_a_hundred_deaths_of_each_end_nothing),
 		cmocka_unit_test(t_who_comes_back_is_wired_to_all_who_live),
