@@ -69,10 +69,9 @@ def test_a_full_mail_disk_defers_and_delivers_later(folder, small):
     server.extra = "retry { after = {200ms} }"
     small(f"{folder}/mail", "1m")
     server.start()
-    with open(f"{folder}/mail/filler", "wb") as f, contextlib.suppress(OSError):
-        while True:
-            f.write(b"f" * 4096)
-            f.flush()
+    with open(f"{folder}/mail/filler", "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while f.write(b"f" * 4096):
+            pass
     server.send(body="patience")
     until(lambda: "status=deferred" in server.log())
     os.unlink(f"{folder}/mail/filler")
