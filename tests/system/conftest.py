@@ -185,8 +185,11 @@ listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen}
         assert len(got) == count
         return [email.message_from_bytes(m) for m in got]
 
-    def wait_empty(self):
-        until(lambda: not self.run("queue", "list", "--json").stdout)
+    def wait_empty(self, seconds=PATIENCE):
+        try:
+            until(lambda: not self.run("queue", "list", "--json").stdout, seconds)
+        except AssertionError:
+            raise AssertionError("the queue does not run empty:\n" + self.run("queue", "list", "--json", check=False).stdout[:4000]) from None
 
 
 @pytest.fixture
