@@ -30,6 +30,7 @@ struct directory {
 	struct directory_row *rows;
 	size_t n_rows, rows_room;
 	struct names seen;
+	struct arena texts;	/* addresses of rows that are put together */
 	uint32_t walk;
 };
 
@@ -50,6 +51,7 @@ struct directory *directory_new(void)
 	struct directory *d = mem_new(sizeof(*d));
 
 	arena_init(&d->arena, 4096);
+	arena_init(&d->texts, 1024);
 	map_init(&d->domains);
 	list_init(&d->tables);
 	names_init(&d->seen);
@@ -70,6 +72,7 @@ void directory_free(struct directory **d)
 	drop_tables(&(*d)->tables);
 	map_fini(&(*d)->domains);
 	arena_fini(&(*d)->arena);
+	arena_fini(&(*d)->texts);
 	names_fini(&(*d)->seen);
 	mem_free((*d)->rows);
 	mem_free(*d);
@@ -310,6 +313,30 @@ static void add_row(struct walk *w, uint16_t deliver, struct span mailbox, struc
 	d->rows[d->n_rows++] = (struct directory_row){ .deliver = deliver, .kind = (uint8_t)w->kind, .mailbox = mailbox, .address = address };
 }
 
+/* The user as user add wrote him, with the subaddress as it came. */
+static struct span with_subaddress(struct directory *d, struct span mailbox, struct span address)
+{
+	struct span mailbox_local, local, domain;
+	char *text;
+
+	address_split(mailbox, &mailbox_local, &domain);
+	address_split(address, &local, &domain);
+	if (local.len <= mailbox_local.len)
+		return mailbox;
+	if (memcmp(local.at, mailbox_local.at, mailbox_local.len) == 0)
+		return address;
+	text = arena_text(&d->texts, address);
+	memcpy(text, mailbox_local.at, mailbox_local.len);
+	return span_of(text, address.len);
+}
+
+static void add_user(struct walk *w, const struct found *found, struct span address)
+{
+	struct span mailbox = names_text(&found->table->names, found->place);
+
+	add_row(w, found->domain->deliver, mailbox, with_subaddress(w->d, mailbox, address));
+}
+
 static void walk_list(struct walk *w, const struct table *t, uint32_t list, unsigned depth)
 {
 	uint32_t at = table_targets(list);
@@ -338,7 +365,7 @@ static void walk_back(struct walk *w, struct found *found, struct span address)
 	struct span name = names_text(&found->table->names, found->place);
 
 	if (find_user(name, found) && found->kind == FOUND_USER)
-		add_row(w, found->domain->deliver, names_text(&found->table->names, found->place), address);
+		add_user(w, found, address);
 	else
 		stop(w, ADDRESS_LOOP, "An alias leads back to itself");
 }
@@ -381,7 +408,7 @@ static void walk_address(struct walk *w, struct span address, bool with_others, 
 		found.domain->seen = w->d->walk;
 	switch (found.kind) {
 	case FOUND_USER:
-		add_row(w, found.domain->deliver, names_text(&found.table->names, found.place), address);
+		add_user(w, &found, address);
 		break;
 	case FOUND_ALIAS:
 		walk_alias(w, &found, address, depth);
@@ -421,6 +448,7 @@ static void walk_archives(struct directory *d)
 static void walk_begin(struct directory *d)
 {
 	names_clear(&d->seen);
+	arena_reset(&d->texts);
 	d->n_rows = 0;
 	d->walk++;
 }

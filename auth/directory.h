@@ -40,7 +40,7 @@ struct directory_row {
 	uint16_t deliver;	/* index in settings.deliver, or WIRE_FOREIGN */
 	uint8_t kind;		/* enum wire_target */
 	struct span mailbox;	/* as user add wrote it; of a foreign one the address */
-	struct span address;	/* with its subaddress */
+	struct span address;	/* the same with the subaddress as it came */
 };
 
 struct directory_answer {

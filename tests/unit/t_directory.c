@@ -140,16 +140,17 @@ static void t_an_address_is_expanded(void **state)
 	static const struct {
 		const char *address, *rows;
 	} cases[] = {
-		{ "ANNA+Tag@example.org", "0 Anna@example.org anna@example.org; 0 bert@example.org bert@example.org" },
+		{ "ANNA+Tag@example.org", "0 Anna@example.org Anna@example.org; 0 bert@example.org bert@example.org" },
 		{ "bert+Tag@example.org", "0 bert@example.org bert+Tag@example.org" },
+		{ "BERT+Tag@example.org", "0 bert@example.org bert+Tag@example.org" },
 		{ "who@foreign.test", "-1 who@foreign.test who@foreign.test" },
-		{ "team@example.org", "0 Anna@example.org anna@example.org; 0 bert@example.org bert@example.org; -1 fred@foreign.test fred@foreign.test" },
+		{ "team@example.org", "0 Anna@example.org Anna@example.org; 0 bert@example.org bert@example.org; -1 fred@foreign.test fred@foreign.test" },
 		{ "eve@other.test", "1 eve@other.test eve@other.test; 1a store@other.test store@other.test" },
 		{ "store@other.test", "1 store@other.test store@other.test" },
 		{ "what@all.test", "0 bert@example.org bert@example.org" },
 		{ "postmaster", "0 root@example.org root@example.org" },
 		{ "half@example.org", "0 bert@example.org bert@example.org" },
-		{ "list@example.org", "0 Anna@example.org anna@example.org; 0 bert@example.org bert@example.org; -1 x@foreign.test x@foreign.test" },
+		{ "list@example.org", "0 Anna@example.org Anna@example.org; 0 bert@example.org bert@example.org; -1 x@foreign.test x@foreign.test" },
 		{ "loop@example.org", "" },
 	};
 	struct fixture *f = *state;
