@@ -60,10 +60,15 @@ static void skip_entry(struct reading *r)
 
 static bool ends_word(char c, char also)
 {
-	return is_blank(c) || c == '\n' || c == ',' || c == '#' || c == also;
+	return is_blank(c) || c == '\n' || c == ',' || c == also;
 }
 
-/* A word with its quotes; `"a b"@example.org` is one. NULL, or what is wrong with it. */
+static bool is_line_end(struct span s)
+{
+	return s.len == 0 || s.at[0] == '\n' || (s.len > 1 && s.at[0] == '\r' && s.at[1] == '\n');
+}
+
+/* A word with its quotes; `"a b"@example.org` is one. A # within it is no comment. NULL, or what is wrong with it. */
 static const char *read_word(struct reading *r, char also)
 {
 	bool in_quotes = false;
@@ -72,17 +77,19 @@ static const char *read_word(struct reading *r, char also)
 	for (; r->rest.len; r->rest = span_from(r->rest, 1)) {
 		char c = r->rest.at[0];
 
-		if (c == '\n' || (!in_quotes && ends_word(c, also)))
+		if (is_line_end(r->rest) || (!in_quotes && ends_word(c, also)))
 			break;
 		if (c == '"') {
 			in_quotes = !in_quotes;
 			continue;
 		}
-		if (c == '\\' && r->rest.len > 1 && r->rest.at[1] != '\n') {
+		if (c == '\\') {
 			r->rest = span_from(r->rest, 1);
+			if (is_line_end(r->rest))
+				return "a backslash at a line's end";
 			c = r->rest.at[0];
 		}
-		if (((unsigned char)c < 0x20 && c != '\r') || c == 0x7f)
+		if ((unsigned char)c < 0x20 || c == 0x7f)
 			return "a control character";
 		if (r->len == sizeof(r->word))
 			return "a word that is too long";

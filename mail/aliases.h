@@ -5,6 +5,8 @@
  *		target on a line that goes on
  *	"quoted name": user@example.net, :include:/etc/postrider/list
  *
+ * A # begins a comment where a line or a word begins.
+ *
  * A target is an address, a local name, or `:include:` and a path. Pipes
  * (`|command`), files (`/path`) and other `:words:` are refused with their
  * line. A list file that is included holds targets alone, with commas or a

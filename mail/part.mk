@@ -14,3 +14,15 @@ tests_unit_t_lines_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_header
 tests_unit_t_header_SOURCES = tests/unit/t_header.c
 tests_unit_t_header_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_received
+tests_unit_t_received_SOURCES = tests/unit/t_received.c
+tests_unit_t_received_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_aliases
+tests_unit_t_aliases_SOURCES = tests/unit/t_aliases.c
+tests_unit_t_aliases_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_users_row
+tests_unit_t_users_row_SOURCES = tests/unit/t_users_row.c
+tests_unit_t_users_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

@@ -11,11 +11,13 @@ static bool flags_parse(struct span flags, struct users_row *out)
 	out->is_disabled = false;
 	if (span_eq(flags, SPAN("-")))
 		return true;
-	do {
-		if (!span_eq(span_cut(&flags, ','), SPAN("disabled")))
+	for (struct span word; flags.len > 0; out->is_disabled = true) {
+		bool ends_in_comma = span_find(flags, ',') + 1 == flags.len;
+
+		word = span_cut(&flags, ',');
+		if (ends_in_comma || !span_eq(word, SPAN("disabled")))
 			return false;
-		out->is_disabled = true;
-	} while (flags.len > 0);
+	}
 	return true;
 }
 
@@ -44,6 +46,8 @@ enum pr_err users_row_parse(struct span line, struct users_row *out, const char 
 enum pr_err users_row_add(const struct users_row *row, struct buf *out)
 {
 	if (!field_is_plain(row->address) || row->address.at[0] == '#' || !field_is_plain(row->password))
+		return PR_BAD;
+	if (row->address.len + row->password.len + sizeof("\t\tdisabled") > USERS_ROW_MAX)
 		return PR_BAD;
 	return buf_printf(out, "%.*s\t%.*s\t%s\n", SPAN_ARG(row->address), SPAN_ARG(row->password), row->is_disabled ? "disabled" : "-");
 }

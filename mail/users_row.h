@@ -28,7 +28,8 @@ struct users_row {
  * The spans point into line. Fields are not empty; what an address or a password is, their own readers know. */
 enum pr_err users_row_parse(struct span line, struct users_row *out, const char **why) MUST_USE;
 
-/* Appends the line with its end. PR_BAD when a field holds a tab or a line's end, or is empty; PR_FULL at out's ceiling. */
+/* Appends the line with its end. PR_BAD when a field is empty, holds a tab, NUL or a line's end, begins as a comment does,
+ * or when the row would be too long; PR_FULL at out's ceiling. */
 enum pr_err users_row_add(const struct users_row *row, struct buf *out) MUST_USE;
 
 #endif
