@@ -11,3 +11,8 @@ libexec_auth_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS)
 check_PROGRAMS += tests/unit/t_directory
 tests_unit_t_directory_SOURCES = tests/unit/t_directory.c
 tests_unit_t_directory_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_users
+tests_fuzz_f_users_SOURCES = tests/fuzz/f_users.c
+tests_fuzz_f_users_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_users_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -22,3 +22,8 @@ check_PROGRAMS += tests/unit/t_maildir
 tests_unit_t_maildir_SOURCES = tests/unit/t_maildir.c
 tests_unit_t_maildir_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_maildir_LDADD = libdelivery.a $(LOOP_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_path
+tests_fuzz_f_path_SOURCES = tests/fuzz/f_path.c
+tests_fuzz_f_path_LDADD = libdelivery.a $(BASE_LIBS)
+tests_fuzz_f_path_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
