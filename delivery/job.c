@@ -76,7 +76,7 @@ static struct job *job_find(const struct jobs *j, uint32_t number)
 	for (struct list *node = j->all.prev; node != &j->all; node = node->prev) {
 		struct job *job = LIST_OWNER(node, struct job, list);
 
-		if (job->number == number && job->step != JOB_TOLD)
+		if (job->number == number && job->step != JOB_TOLD && !job->is_orphan)
 			return job;
 	}
 	return NULL;
@@ -199,6 +199,7 @@ static void hear_ack(struct jobs *j, const struct wire_job_ack *m)
 
 		if (job->step != JOB_TOLD || job->number != m->job || !id_eq(&job->id, &m->id))
 			continue;
+		j->n_orphans -= job->is_orphan;
 		job_end_of_life(j, job);
 		break;
 	}
@@ -206,8 +207,12 @@ static void hear_ack(struct jobs *j, const struct wire_job_ack *m)
 		j->on->on_idle(j->owner);
 }
 
+static void drop_orphans(struct jobs *j);
+
 enum pr_err jobs_hear(struct jobs *j, enum wire_verb verb, const union wire_msg *msg)
 {
+	if (j->n_orphans > 0)
+		drop_orphans(j);
 	switch (verb) {
 	case WIRE_job_begin:
 		return hear_begin(j, &msg->job_begin);
@@ -246,11 +251,26 @@ static void say_done(struct jobs *j, const struct job *job)
 	j->on->say(j->owner, WIRE_job_done, &msg);
 }
 
+static bool is_untold(const struct job *job, const struct job_rcpt *rcpt)
+{
+	return job->is_orphan && (!rcpt->is_settled || rcpt->outcome.fate == FATE_DEFERRED);
+}
+
+static bool has_words(const struct job *job)
+{
+	for (unsigned i = 0; i < job->n_rcpts; i++)
+		if (!is_untold(job, &job->rcpts[i]))
+			return true;
+	return false;
+}
+
 static void say_again(struct jobs *j, const struct job *job)
 {
 	for (unsigned i = 0; i < job->n_rcpts; i++) {
 		struct wire_job_held held = { .id = job->id, .n = job->rcpts[i].n };
 
+		if (is_untold(job, &job->rcpts[i]))
+			continue;
 		if (job->rcpts[i].is_settled)
 			say_outcome(j, job, &job->rcpts[i]);
 		else
@@ -260,10 +280,24 @@ static void say_again(struct jobs *j, const struct job *job)
 		say_done(j, job);
 }
 
+/* Whoever settled it may still look at it: so it goes with the next word of spool. */
+static void drop_orphans(struct jobs *j)
+{
+	LIST_EACH_SAFE(node, &j->all) {
+		struct job *job = LIST_OWNER(node, struct job, list);
+
+		if (!job->is_orphan || job->step != JOB_TOLD || has_words(job))
+			continue;
+		j->n_orphans--;
+		job_end_of_life(j, job);
+	}
+}
+
 void jobs_spool_came(struct jobs *j)
 {
 	struct wire_told told = { 0 };
 
+	drop_orphans(j);
 	LIST_EACH(node, &j->all)
 		say_again(j, LIST_OWNER(node, struct job, list));
 	j->on->say(j->owner, WIRE_told, &told);
@@ -273,8 +307,11 @@ static void job_lost_spool(struct jobs *j, struct job *job)
 {
 	if (job->step == JOB_COMING)
 		job_end_of_life(j, job);
-	else if (job->step == JOB_RUNNING && !job->has_ended)
+	else if (job->step == JOB_RUNNING && !job->has_ended && !job->is_orphan) {
+		job->is_orphan = true;
+		j->n_orphans++;
 		j->on->on_cancel(j->owner, job);
+	}
 }
 
 void jobs_spool_left(struct jobs *j)
@@ -329,13 +366,15 @@ void job_settle(struct jobs *j, struct job *job, unsigned i, const struct job_ou
 	rcpt->outcome.enhanced = arena_span(&job->arena, outcome->enhanced);
 	rcpt->outcome.words = arena_span(&job->arena, outcome->words);
 	rcpt->outcome.host = arena_span(&job->arena, outcome->host);
-	say_outcome(j, job, rcpt);
+	if (!is_untold(job, rcpt))
+		say_outcome(j, job, rcpt);
 	if (--job->n_open > 0)
 		return;
 	drop_parts(j, job);
 	job->step = JOB_TOLD;
 	job->work = NULL;
-	say_done(j, job);
+	if (has_words(job))
+		say_done(j, job);
 }
 
 void job_settle_all(struct jobs *j, struct job *job, const struct job_outcome *outcome)

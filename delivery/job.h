@@ -65,6 +65,7 @@ struct job {
 	/* its own */
 	unsigned rcpts_room;
 	uint64_t came;		/* bytes of parts */
+	bool is_orphan;		/* its spool left before the message was whole: what did not happen is not told */
 	struct arena arena;
 };
 
@@ -82,7 +83,7 @@ struct jobs {
 	const struct jobs_handlers *on;
 	void *owner;
 	struct list all, spare;
-	size_t n;
+	size_t n, n_orphans;
 };
 
 void jobs_init(struct jobs *j, const struct jobs_handlers *on, void *owner);
@@ -92,7 +93,7 @@ void jobs_fini(struct jobs *j);
 enum pr_err jobs_hear(struct jobs *j, enum wire_verb verb, const union wire_msg *msg) MUST_USE;
 /* A spool is there: it is told all that is held or not acknowledged. */
 void jobs_spool_came(struct jobs *j);
-/* It went: jobs whose message is not whole are cancelled. */
+/* It went: jobs whose message is not whole are cancelled, and but for what was done by then they never were. */
 void jobs_spool_left(struct jobs *j);
 /* Ends all that is under way. */
 void jobs_cancel_all(struct jobs *j);
