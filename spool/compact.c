@@ -114,7 +114,9 @@ bool compact_begin(struct journal *j, bool even_living)
 	c->step = COMPACT_SURVEY;
 	c->next = c->under_way = 0;
 	c->failed = c->cleared = false;
-	c->target = (struct survey_target){ s->file, s->number, s->size, s->mark };
+	c->target = (struct survey_target){ .file = s->file, .number = s->number, .size = s->size, .mark = s->mark };
+	if (s->torn)
+		c->target.synced = s->synced;
 	j->keeper.target = &c->target;
 	j->keeper.survey = &c->survey;
 	keeper_start(j, KEEPER_COMPACT, JOB_SURVEY, s);
@@ -412,12 +414,16 @@ static bool is_moving(const struct journal *j, const struct msg_id *id)
 	return false;
 }
 
-static void look_at(struct journal *j, const struct table_entry *e)
+static void look_at(struct journal *j, const struct survey_entry *entry)
 {
+	const struct table_entry *e = &entry->entry;
 	const struct record *r = &e->record;
 	bool queued;
 	struct place now;
 
+	/* Its request goes on elsewhere, with its group. */
+	if (entry->tail && j->compact.victim->torn)
+		return;
 	if (r->type == RECORD_DONE) {
 		if (done_counts(j, r))
 			copy_again(j, e, (struct place){ r->about, 0 });
@@ -465,7 +471,7 @@ static void walk(struct journal *j)
 		return;
 	}
 	while (c->next < c->survey.n && !c->failed && c->under_way < UNDER_WAY_MAX && bytes_moving(c) < MOVING_MAX && !c->reading)
-		look_at(j, &c->survey.entries[c->next++].entry);
+		look_at(j, &c->survey.entries[c->next++]);
 	if (c->reading || (c->next < c->survey.n && !c->failed) || c->under_way)
 		return;
 	/* What was left out was left out because of DONEs and moves that may still wait for their sync. */

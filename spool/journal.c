@@ -631,8 +631,11 @@ static void note_in_table(struct journal *j, const struct journal_request *r, co
 static void fill_done(const struct journal *j, const struct journal_request *r, struct record *rec)
 {
 	struct place message = moved_to(j, r->about);
-	const struct special *s = special_find(j, r->about);
+	const struct special *s = special_find(j, message);
 
+	/* Its move may be in this very batch. */
+	if (!s)
+		s = special_find(j, r->about);
 	/* Without an offset it names no message of this run's account: one that was refused, or a DONE that is copied. */
 	rec->about = message.segment;
 	rec->origin.segment = s ? s->oldest : r->about.segment;
@@ -915,7 +918,7 @@ static void writer_failed(struct journal *j, int error)
 {
 	struct journal_request *r = batch_clear(j), **last = &r;
 
-	j->current->doubled = true;
+	j->current->doubled = j->current->torn = true;
 	current_end(j, SEG_FAILED);
 	for (; *last; last = &(*last)->next)
 		j->n_prompt += (*last)->urgency;
@@ -1184,7 +1187,8 @@ struct recovery *journal_recovery(struct journal *j)
 	for (unsigned i = 0; i < j->n_used; i++) {
 		const struct segment *s = j->used[i];
 
-		r->segments[r->n_segments++].target = (struct survey_target){ s->file, s->number, s->size, s->mark };
+		r->segments[r->n_segments++].target =
+		    (struct survey_target){ .file = s->file, .number = s->number, .size = s->size, .mark = s->mark };
 	}
 	j->recovery = r;
 	j->recovered = false;

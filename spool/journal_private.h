@@ -23,6 +23,7 @@ struct segment {
 	unsigned pins;
 	bool doubled;			/* a later copy of one of its messages exists */
 	bool stuck;			/* can't be emptied in this run */
+	bool torn;			/* what lies behind `synced` was refused, or is written again elsewhere */
 };
 
 /* A message that holds chunks, or of which there may be more than one copy: few. */

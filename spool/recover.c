@@ -130,7 +130,8 @@ static void scan_walk(struct scan *s)
 {
 	uint64_t at = SEGMENT_PAGE;
 
-	s->batch = s->batch_end = s->synced = SEGMENT_PAGE;
+	s->batch = s->batch_end = SEGMENT_PAGE;
+	s->synced = s->target->synced > SEGMENT_PAGE ? s->target->synced : SEGMENT_PAGE;
 	while (at + SEGMENT_UNIT <= s->bytes.len) {
 		/* The rest of a batch's last page is empty. */
 		if (at == s->batch_end)
@@ -447,7 +448,8 @@ out:
 	return all;
 }
 
-static void take_message(struct recovery *r, const struct disk_source *src, struct recovery_segment *s, const struct survey_entry *e)
+/* False when it is no message: an interrupted write. */
+static bool take_message(struct recovery *r, const struct disk_source *src, struct recovery_segment *s, const struct survey_entry *e)
 {
 	const struct table_entry *t = &e->entry;
 	struct span pieces = SPAN_NONE;
@@ -462,7 +464,7 @@ static void take_message(struct recovery *r, const struct disk_source *src, stru
 		s->doubled = true;
 		if (!e->tail)
 			damage(r, &d);
-		return;
+		return !e->tail;
 	}
 	k = know(r, &t->record.id);
 	before = k->place.segment ? segment_of(r, k->place.segment) : NULL;
@@ -477,6 +479,7 @@ static void take_message(struct recovery *r, const struct disk_source *src, stru
 	k->base = arena_span(&r->memory, t->state);
 	k->pieces = pieces;
 	k->n_pieces = t->n_pieces;
+	return true;
 }
 
 static void take_state(struct recovery *r, const struct table_entry *t)
@@ -496,7 +499,26 @@ static void take_state(struct recovery *r, const struct table_entry *t)
 	*at = l;
 }
 
-static void take_survey(struct recovery *r, const struct disk_source *src, struct recovery_segment *s, const struct survey *survey)
+static void take_done(struct recovery *r, const struct table_entry *t)
+{
+	struct known *k = know(r, &t->record.id);
+
+	k->done = true;
+	k->done_about = t->record.about;
+}
+
+/* The segment that a DONE names may be gone while an older one still holds a copy of the message: then it counts for that one. */
+static void find_outlived_copies(struct recovery *r)
+{
+	for (uint32_t i = 0; i < r->n_buckets; i++) {
+		for (const struct known *k = r->buckets[i]; k; k = k->next) {
+			if (k->done && k->place.segment && k->place.segment != k->done_about)
+				segment_of(r, k->place.segment)->doubled = true;
+		}
+	}
+}
+
+static void take_survey(struct recovery *r, const struct disk_source *src, struct recovery_segment *s, struct survey *survey)
 {
 	s->sealed = survey->sealed;
 	s->end = survey->end;
@@ -504,14 +526,14 @@ static void take_survey(struct recovery *r, const struct disk_source *src, struc
 	for (unsigned i = 0; i < survey->n_damages; i++)
 		damage(r, &survey->damages[i]);
 	for (unsigned i = 0; i < survey->n; i++) {
-		const struct table_entry *t = &survey->entries[i].entry;
+		struct table_entry *t = &survey->entries[i].entry;
 
-		if (t->record.type == RECORD_MESSAGE)
-			take_message(r, src, s, &survey->entries[i]);
+		if (t->record.type == RECORD_MESSAGE && !take_message(r, src, s, &survey->entries[i]))
+			t->record.type = RECORD_NONE;
 		else if (t->record.type == RECORD_STATE)
 			take_state(r, t);
 		else if (t->record.type == RECORD_DONE)
-			know(r, &t->record.id)->done = true;
+			take_done(r, t);
 	}
 }
 
@@ -549,6 +571,43 @@ static int settle(const struct disk_source *src, const struct survey *survey, co
 	return src->write(src->arg, s->target.file, survey->synced, survey->bytes + survey->synced, end - survey->synced);
 }
 
+/* What was found is said in a table: the next start need not read it all again, nor doubt what it finds. */
+static void seal_found(const struct disk_source *src, const struct survey *survey, struct recovery_segment *s)
+{
+	struct buf entries;
+	uint32_t n = 0;
+	uint64_t room;
+	char *bytes;
+
+	buf_init(&entries, s->target.size);
+	for (unsigned i = 0; i < survey->n; i++) {
+		struct table_entry e = survey->entries[i].entry;
+
+		if (e.record.type == RECORD_NONE)
+			continue;
+		e.has_state = e.state.len <= TABLE_STATE_MAX;
+		table_add(&entries, &e);
+		n++;
+	}
+	room = table_room(entries.len);
+	if (survey->end + room <= s->target.size) {
+		uint64_t at = s->target.size - room;
+
+		bytes = mem_new(room);
+		table_put(bytes, s->target.mark, (struct place){ s->target.number, (uint32_t)(at / SEGMENT_UNIT) }, buf_span(&entries), n);
+		s->sealed = !src->write(src->arg, s->target.file, at, bytes, room);
+		mem_free(bytes);
+	}
+	buf_fini(&entries);
+}
+
+static void damage_of_all(struct recovery *r, const struct recovery_segment *s)
+{
+	struct journal_damage d = { .place = { s->target.number, 0 }, .file = s->target.file, .len = s->target.size };
+
+	damage(r, &d);
+}
+
 void recovery_run(struct recovery *r, const struct disk_source *src)
 {
 	for (unsigned i = 0; i < r->n_segments; i++) {
@@ -558,14 +617,14 @@ void recovery_run(struct recovery *r, const struct disk_source *src)
 		s->error = survey_segment(src, &s->target, &survey);
 		if (!s->error && !survey.sealed)
 			s->error = settle(src, &survey, s);
-		if (s->error) {
-			struct journal_damage d = { .place = { s->target.number, 0 }, .file = s->target.file, .len = s->target.size };
-
-			damage(r, &d);
-		}
+		if (s->error)
+			damage_of_all(r, s);
 		take_survey(r, src, s, &survey);
+		if (!s->error && !s->sealed && !survey.n_damages)
+			seal_found(src, &survey, s);
 		survey_fini(&survey);
 	}
+	find_outlived_copies(r);
 	forget_settled_damages(r);
 }
 

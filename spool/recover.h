@@ -35,6 +35,7 @@ struct survey {
 struct survey_target {
 	uint32_t file, number, size;
 	uint64_t mark;
+	uint32_t synced;		/* known to be synced up to here; 0: what its batches tell */
 };
 /* An errno when it can't be read at all. */
 int survey_segment(const struct disk_source *src, const struct survey_target *t, struct survey *out);
@@ -54,6 +55,7 @@ struct known {
 	struct span pieces;		/* struct journal_piece, n_pieces of them */
 	unsigned n_pieces;
 	bool done;
+	uint32_t done_about;		/* the segment that its DONE names */
 };
 struct late {
 	struct late *next;
@@ -76,7 +78,6 @@ struct recovery {
 	struct arena memory;
 	struct journal_damage *damages;
 	unsigned n_damages;
-	uint32_t torn;			/* records that an interrupted write left */
 	uint32_t walked_bucket;		/* how far recovery_next has come */
 	struct known *walked;
 };

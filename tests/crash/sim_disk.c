@@ -150,6 +150,22 @@ static int sim_read(void *arg, uint32_t file, uint64_t at, void *into, size_t le
 	return 0;
 }
 
+static int kept_read(void *arg, uint32_t file, uint64_t at, void *into, size_t len)
+{
+	struct sim_disk *d = arg;
+	struct sim_file *f = &d->files[file];
+
+	if (file >= SIM_FILES || !f->exists || at + len > f->size)
+		return EIO;
+	memcpy(into, f->kept + at, len);
+	return 0;
+}
+
+void sim_kept_source(struct sim_disk *d, struct disk_source *src)
+{
+	*src = (struct disk_source){ kept_read, NULL, d };
+}
+
 static int sim_rewrite(void *arg, uint32_t file, uint64_t at, const void *bytes, size_t len)
 {
 	struct sim_disk *d = arg;

@@ -39,6 +39,8 @@ void sim_kill(struct sim_disk *d);
 /* The power fails. */
 void sim_cut(struct sim_disk *d);
 void sim_source(struct sim_disk *d, struct disk_source *src);
+/* What the platters hold, as if all that was not synced were lost. */
+void sim_kept_source(struct sim_disk *d, struct disk_source *src);
 void sim_free(struct sim_disk *d);
 
 #endif

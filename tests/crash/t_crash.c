@@ -19,7 +19,8 @@
 #include "tests/crash/sim_disk.h"
 
 #define MESSAGES 400		/* in one history */
-#define SLOTS    4		/* of a message's state */
+#define SLOTS    8		/* of a message's state */
+#define BOUNCES  4		/* of them, each is written by one bounce's group alone */
 #define CHUNKS   6
 #define STEPS    260		/* between two cuts */
 #define SEGMENT  (64u << 10)
@@ -40,8 +41,9 @@ struct model {
 	struct span spans[CHUNKS + 1];
 	uint32_t asked[SLOTS], acked[SLOTS], value[SLOTS];
 	unsigned n_waiting;		/* chunks under way */
-	struct model *parent;		/* of a bounce: in one group with slot = value of parent */
-	uint32_t parent_slot, parent_value;
+	unsigned n_bounces;
+	struct model *parent;		/* of a bounce: in one group with a slot of parent */
+	unsigned parent_slot;
 	bool parent_finish, group_open;
 	char state_text[SLOTS * 5];
 	char brief[8], envelope[64];
@@ -250,12 +252,12 @@ static void on_state(struct journal_request *r, enum pr_err err)
 	ask_free(a);
 }
 
-static void ask_state(struct model *m)
+static void ask_state(struct model *m, unsigned slot)
 {
 	struct ask *a = ask_new(m, on_state);
 
 	a->what = ASK_STATE;
-	a->slot = dice(SLOTS);
+	a->slot = slot;
 	a->value = ++m->asked[a->slot];
 	m->value[a->slot] = a->value;
 	a->text[0] = (char)a->slot;
@@ -293,13 +295,12 @@ static void ask_bounce(struct model *parent)
 	m->group_open = true;
 	journal_group_begin(w->journal);
 	offer(m);
-	m->parent_finish = dice(2);
+	m->parent_finish = parent->n_bounces == BOUNCES || dice(2);
 	if (m->parent_finish) {
 		ask_finish(parent);
 	} else {
-		ask_state(parent);
-		m->parent_slot = w->asks.before->slot;
-		m->parent_value = w->asks.before->value;
+		m->parent_slot = SLOTS - BOUNCES + parent->n_bounces++;
+		ask_state(parent, m->parent_slot);
 	}
 	journal_group_end(w->journal);
 }
@@ -376,9 +377,9 @@ static void owner_damaged(void *arg, const struct journal_damage *d)
 	(void)arg;
 	if (w->flipped && (!d->has_id || id_eq(&d->id, &w->flipped_id)))
 		w->flip_named = true;
-	else if (!w->disk.fail_one_in && !(d->has_id && model_of(&d->id) && model_of(&d->id)->stand == GONE))
-		fail_history("damage where there is none: file %u, segment %u at %u len %u, message %d stand %d", d->file, d->place.segment, d->place.at, d->len,
-		    d->has_id && model_of(&d->id) ? (int)(model_of(&d->id) - w->models) : -1, d->has_id && model_of(&d->id) ? (int)model_of(&d->id)->stand : -1);
+	else
+		fail_history("damage where there is none: file %u, segment %u at %u, %u bytes, message %d", d->file, d->place.segment, d->place.at,
+		    d->len, d->has_id && model_of(&d->id) ? (int)(model_of(&d->id) - w->models) : -1);
 }
 
 static const struct journal_owner OWNER = { owner_found, owner_recovered, owner_damaged, owner_find, owner_state, owner_moved, NULL, NULL };
@@ -486,7 +487,7 @@ static void check_group(const struct model *m)
 
 	if (!p || !m->group_open)
 		return;
-	there = m->parent_finish ? !p->found : !p->found || p->value[m->parent_slot] >= m->parent_value;
+	there = m->parent_finish ? !p->found : !p->found || p->value[m->parent_slot];
 	if (p->found && there != m->found)
 		fail_history("half of the group of %u and %u", (unsigned)(m - w->models), (unsigned)(p - w->models));
 	if (!p->found && m->parent_finish && !m->found && p->maybe_gone && !is_the_flipped(p) && !is_the_flipped(m))
@@ -517,6 +518,8 @@ static void check_all(void)
 			check_found(m);
 		else if (m->stand == STORED && !is_the_flipped(m))
 			fail_history("message %u was acknowledged and is lost", i);
+		else if (m->stand == STORED && !w->flip_named)
+			fail_history("message %u is damaged and nobody was told", i);
 		check_group(m);
 	}
 	for (unsigned i = 0; i < w->n; i++)
@@ -604,7 +607,7 @@ static void one_request(void)
 	if (!m)
 		return;
 	if (what < 6)
-		ask_state(m);
+		ask_state(m, dice(SLOTS - BOUNCES));
 	else if (what < 9)
 		ask_finish(m);
 	else if (w->n + 2 < MESSAGES)
@@ -670,15 +673,15 @@ static void run_out(void)
 		fail_history("requests were never answered");
 }
 
-/* Above it nobody can tell a bit that fell over from a torn write. */
+/* As the platters tell it: above it nobody can tell a bit that fell over from a torn write. */
 static bool is_below_a_sync(uint32_t file, uint64_t mark, struct place place)
 {
-	struct survey_target t = { file, place.segment, SEGMENT, mark };
+	struct survey_target t = { .file = file, .number = place.segment, .size = SEGMENT, .mark = mark };
 	struct disk_source src;
 	struct survey survey;
 	bool below;
 
-	sim_source(&w->disk, &src);
+	sim_kept_source(&w->disk, &src);
 	if (survey_segment(&src, &t, &survey))
 		return false;
 	below = (uint64_t)place.at * SEGMENT_UNIT < survey.synced;
@@ -758,8 +761,10 @@ static unsigned run_history(uint64_t seed, unsigned cut_at, char *failure, size_
 
 /* ---- tests --------------------------------------------------------------------------------- */
 
+#define CUTS 120u		/* of one seed: nearly all of the writes that a history makes before its first crash */
+
 static uint64_t first_seed = 1;
-static double seconds = 20;
+static unsigned long histories = 12000;
 
 static double clock_seconds(void)
 {
@@ -771,35 +776,37 @@ static double clock_seconds(void)
 
 static void t_no_cut_loses_or_doubles_what_was_acknowledged(void **state)
 {
-	double until = clock_seconds() + seconds;
 	char failure[256];
-	unsigned long n = 0;
-	uint64_t seed = first_seed;
 
 	(void)state;
-	for (; clock_seconds() < until; seed++) {
-		for (unsigned cut = 1; cut < 120 && (cut == 1 || clock_seconds() < until); cut++, n++) {
-			run_history(seed, cut, failure, sizeof(failure));
-			if (failure[0])
-				fail_msg("t_crash --seed %llu --cut %u: %s", (unsigned long long)seed, cut, failure);
-		}
+	for (unsigned long n = 0; n < histories; n++) {
+		uint64_t seed = first_seed + n / CUTS;
+		unsigned cut = 1 + (unsigned)(n % CUTS);
+
+		run_history(seed, cut, failure, sizeof(failure));
+		if (failure[0])
+			fail_msg("t_crash --seed %llu --cut %u: %s", (unsigned long long)seed, cut, failure);
 	}
-	print_message("# %lu histories of %llu seeds\n", n, (unsigned long long)(seed - first_seed));
-	assert_true(n > 1000);
 }
 
+/* A history must fail with the fault, and hold without it. */
 static void planted(enum journal_fault fault)
 {
-	char failure[256];
+	char failure[256], without[256];
 	uint64_t seed = first_seed;
-	unsigned n = 0;
+	unsigned n = 0, cut = 1;
 
-	journal_fault = fault;
-	for (failure[0] = 0; !failure[0] && n < 20000; n++)
-		run_history(seed++, 1 + n % 120, failure, sizeof(failure));
-	journal_fault = FAULT_NONE;
-	print_message("# caught after %u histories: %s\n", n, failure);
+	for (failure[0] = 0; !failure[0] && n < 20000; n++) {
+		seed = first_seed + n;
+		cut = 1 + n % CUTS;
+		journal_fault = fault;
+		run_history(seed, cut, failure, sizeof(failure));
+		journal_fault = FAULT_NONE;
+	}
+	run_history(seed, cut, without, sizeof(without));
+	print_message("# t_crash --seed %llu --cut %u --fault %d: %s\n", (unsigned long long)seed, cut, (int)fault, failure);
 	assert_true(failure[0] != 0);
+	assert_string_equal(without, "");
 }
 
 static void t_the_sync_taken_out_is_caught(void **state)
@@ -832,6 +839,27 @@ static void t_a_checksum_not_checked_is_caught(void **state)
 	planted(FAULT_NO_SUM);
 }
 
+static int hunt(double seconds)
+{
+	double until = clock_seconds() + seconds;
+	unsigned long n = 0, failed = 0;
+	uint64_t seed = first_seed;
+	char failure[256];
+
+	for (; clock_seconds() < until; seed++) {
+		for (unsigned cut = 1; cut <= CUTS; cut++, n++) {
+			run_history(seed, cut, failure, sizeof(failure));
+			if (!failure[0])
+				continue;
+			printf("t_crash --seed %llu --cut %u: %s\n", (unsigned long long)seed, cut, failure);
+			fflush(stdout);
+			failed++;
+		}
+	}
+	printf("%lu histories of %llu seeds, %lu failed\n", n, (unsigned long long)(seed - first_seed), failed);
+	return failed != 0;
+}
+
 static int replay(uint64_t seed, unsigned cut, unsigned fault)
 {
 	char failure[256];
@@ -854,6 +882,7 @@ int main(int argc, char **argv)
 	};
 	uint64_t seed = 0;
 	unsigned cut = 1, fault = 0;
+	double seconds = 0;
 
 	for (int i = 1; i + 1 < argc; i += 2) {
 		unsigned long long n = strtoull(argv[i + 1], NULL, 10);
@@ -869,6 +898,8 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--from"))
 			first_seed = n;
 	}
+	if (seconds > 0)
+		return hunt(seconds);
 	if (seed)
 		return replay(seed, cut, fault);
 	return cmocka_run_group_tests(tests, NULL, NULL);
