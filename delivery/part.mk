@@ -30,3 +30,8 @@ FUZZERS += tests/fuzz/f_path
 tests_fuzz_f_path_SOURCES = tests/fuzz/f_path.c
 tests_fuzz_f_path_LDADD = libdelivery.a $(BASE_LIBS)
 tests_fuzz_f_path_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZERS += tests/fuzz/f_client
+tests_fuzz_f_client_SOURCES = tests/fuzz/f_client.c delivery/client.c
+tests_fuzz_f_client_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_client_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/client/delivered tests/fuzz/seeds/client/refused tests/fuzz/seeds/client/again tests/fuzz/seeds/client/plain
