@@ -261,11 +261,22 @@ static struct job_outcome outcome_of_reply(struct client *c, enum wire_scope sco
 		.host = span_of_text(c->options->host) };
 }
 
+/* What the server calls permanent is tried again here: its enhanced code must not say otherwise. */
+static struct job_outcome deferral_of_reply(struct client *c, enum wire_scope scope)
+{
+	struct job_outcome said = outcome_of_reply(c, scope);
+
+	said.fate = FATE_DEFERRED;
+	if (c->reader.enhanced[0] == '\0')
+		said.enhanced = SPAN("4.0.0");
+	c->reader.enhanced[0] = '4';
+	return said;
+}
+
 /* The server speaks for all mail that may come, not for this one. */
 static void site_refuses(struct client *c, const struct client_step *after)
 {
-	c->verdict = outcome_of_reply(c, SCOPE_SITE);
-	c->verdict.fate = FATE_DEFERRED;
+	c->verdict = deferral_of_reply(c, SCOPE_SITE);
 	settle_then(c, after);
 }
 
@@ -608,11 +619,7 @@ static enum progress answer_rcpt(struct client *c, struct client_effect *effect)
 	step_to(c, &ENVELOPE, c->awaits == SAY_DATA ? CLIENT_DATA_MS : CLIENT_COMMAND_MS);
 	if (is_good(c))
 		return STEP_AGAIN;
-	refused = outcome_of_reply(c, SCOPE_RECIPIENT);
-	if (is_too_many(&c->reader)) {
-		refused.fate = FATE_DEFERRED;
-		refused.enhanced = SPAN("4.5.3");
-	}
+	refused = is_too_many(&c->reader) ? deferral_of_reply(c, SCOPE_RECIPIENT) : outcome_of_reply(c, SCOPE_RECIPIENT);
 	(void)tell(c, effect, rcpt, &refused);
 	if (!c->job)
 		leave_mail(c);

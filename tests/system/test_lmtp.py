@@ -154,7 +154,7 @@ def test_the_subaddress_is_kept(server, dovecot):
     dovecot.start()
     to_lmtp(server, f"unix:{dovecot.socket}")
     server.send(to="anna+lists@imap.test")
-    assert b"Delivered-To: <anna+lists@imap.test>" in dovecot.wait_mails("anna")[0]
+    assert b"Delivered-To: anna+lists@imap.test\r\n" in dovecot.wait_mails("anna")[0]
 
 
 @needs_dovecot
@@ -163,10 +163,11 @@ def test_who_is_refused_is_bounced_and_the_others_have_it(server, dovecot):
     to_lmtp(server, f"unix:{dovecot.socket}")
     server.send(to=["anna@imap.test", "ghost@imap.test", "full@imap.test", "ben@imap.test"], sender="alice@example.test", body="x" * 500)
     assert len(dovecot.wait_mails("anna")) == len(dovecot.wait_mails("ben")) == 1
-    bounces = "".join(str(m) for m in server.wait_mails(1))
-    assert "Final-Recipient: rfc822; ghost@imap.test" in bounces and "Status: 5.1.1" in bounces
-    assert "Final-Recipient: rfc822; full@imap.test" in bounces and "Status: 5.2.2" in bounces
-    assert "anna@imap.test\nAction" not in bounces
+    told = {}
+    for part in server.wait_mails(1)[0].walk():
+        if part["Final-Recipient"]:
+            told[part["Final-Recipient"].split(";")[1].strip()] = part["Status"]
+    assert told == {"ghost@imap.test": "5.1.1", "full@imap.test": "5.2.2"}
     server.wait_empty()
     assert not dovecot.mails("full")
 
@@ -256,7 +257,7 @@ class Sink:
             if not self.say(connection, command, {"LHLO": "250-sink\r\n250 PIPELINING\r\n", "DATA": "354 go\r\n", "QUIT": "221 bye\r\n"}.get(command, "250 ok\r\n")):
                 return
             rcpts = 0 if command == "MAIL" else rcpts + (command == "RCPT")
-            if command == "DATA" and self.replies.get("DATA", "354").startswith("354"):
+            if command == "DATA" and "DATA" not in self.replies:
                 self.take(connection, lines, rcpts)
                 if not all([self.say(connection, "dot", "250 2.0.0 kept\r\n") for _ in range(rcpts)]):
                     return
@@ -281,21 +282,14 @@ def sink(folder):
 
 
 @pytest.mark.parametrize("stage", ["greeting", "LHLO", "MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize("trouble", [None, "421 4.3.2 bye\r\n", "\0\0\0\r\n", "250-\r\n" * 1000])
+@pytest.mark.parametrize("trouble", [None, "421 4.3.2 bye\r\n", "\0\0\0\r\n", "250-\r\n" * 1000], ids=["leaves", "421", "nul", "flood"])
 def test_trouble_at_each_stage_puts_the_mail_off(server, sink, stage, trouble):
-    troubles = [trouble, trouble]
-    usual = {"greeting": "220 sink\r\n", "LHLO": "250-sink\r\n250 PIPELINING\r\n"}.get(stage, "250 ok\r\n")
-    if stage == "DATA":
-        sink.replies["DATA"] = trouble or "421 4.3.2 bye\r\n"
-        to_lmtp(server, f"unix:{sink.path}")
-        server.send(to="anna@imap.test")
-        until(lambda: "status=deferred" in server.log())
-        del sink.replies["DATA"]
-    else:
-        sink.replies[stage] = lambda: troubles.pop() if troubles else usual
-        to_lmtp(server, f"unix:{sink.path}")
-        server.send(to="anna@imap.test")
-        until(lambda: "status=deferred" in server.log())
+    sink.replies[stage] = trouble
+    to_lmtp(server, f"unix:{sink.path}")
+    server.send(to="anna@imap.test")
+    until(lambda: "status=deferred" in server.log())
+    assert not sink.mails
+    del sink.replies[stage]
     until(lambda: sink.mails)
     server.wait_empty()
     assert len(sink.mails) == 1
@@ -315,7 +309,7 @@ def test_a_greeting_of_554_puts_the_site_off_and_bounces_nothing(server, sink):
     sink.replies["greeting"] = "554 5.3.2 no service\r\n"
     to_lmtp(server, f"unix:{sink.path}")
     server.send(to="anna@imap.test", sender="alice@example.test")
-    until(lambda: "554 5.3.2 no service" in server.log())
+    until(lambda: "dsn=4.3.2, status=deferred (no service)" in server.log())
     del sink.replies["greeting"]
     until(lambda: sink.mails)
     server.wait_empty()
