@@ -91,6 +91,18 @@ static void tell_loaded(struct auth *a, uint32_t serial)
 	process_event(a->process, &ev);
 }
 
+static void tell_changed(struct auth *a)
+{
+	const struct wire_addresses_changed changed = { 0 };
+
+	LIST_EACH(node, &a->peers) {
+		struct channel *ch = LIST_OWNER(node, struct peer, list)->channel;
+
+		if (channel_peer(ch) == ROLE_SMTPD)
+			channel_put(ch, WIRE_addresses_changed, &changed);
+	}
+}
+
 static void on_table(struct auth *a, const struct wire_table *told, int fd)
 {
 	struct table *t = table_file_read_take(fd, told->kind, told->name, told->path, &a->problems);
@@ -111,6 +123,7 @@ static void on_master_verb(void *owner, enum wire_verb verb, const union wire_ms
 	if (verb != WIRE_tables_done)
 		return;
 	directory_take_tables(a->directory, &a->coming, &a->problems);
+	tell_changed(a);
 	tell_loaded(a, msg->tables_done.serial);
 	buf_clear(&a->problems);
 }
@@ -120,6 +133,7 @@ static void on_settings(void *owner, const struct settings *s)
 	struct auth *a = owner;
 
 	directory_set(a->directory, s);
+	tell_changed(a);
 }
 
 static void on_begin(void *owner)

@@ -31,6 +31,19 @@ static struct recipient *recipient(struct transaction *tx, const struct command_
 	return to;
 }
 
+static void ask(struct session *s, struct effects *fx)
+{
+	struct span address = s->tx->asked->address;
+	enum wire_address answer = ADDRESS_TEMPORARY;
+
+	if (s->house->auth_is_up && !known_find(&s->house->known, address, &answer)) {
+		effects_add(fx, FX_ASK_ADDRESS)->text = address;
+		return;
+	}
+	s->is_answered = true;
+	s->answer = answer;
+}
+
 enum progress cmd_rcpt(struct session *s, struct span args, struct effects *fx)
 {
 	const struct command_rules rules = { .extended = s->is_extended, .smtputf8 = s->tx && s->tx->flags & MAIL_SMTPUTF8 };
@@ -47,12 +60,7 @@ enum progress cmd_rcpt(struct session *s, struct span args, struct effects *fx)
 	if (!transaction_charge(s->tx))
 		return session_say(s, fx, 452, "4.3.1", "Short of memory, try again later");
 	session_step_to(s, &STEP_ADDRESS, AUTH_WAIT_MS);
-	if (s->house->auth_is_up) {
-		effects_add(fx, FX_ASK_ADDRESS)->text = s->tx->asked->address;
-		return STEP_AGAIN;
-	}
-	s->is_answered = true;
-	s->answer = ADDRESS_TEMPORARY;
+	ask(s, fx);
 	return STEP_AGAIN;
 }
 

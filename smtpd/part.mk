@@ -1,7 +1,7 @@
 # smtpd: what is built here, and the tests of it.
 noinst_LIBRARIES += libsmtpd.a
 libsmtpd_a_SOURCES = smtpd/client.c smtpd/client.h smtpd/cmd_bdat.c smtpd/cmd_data.c smtpd/cmd_helo.c smtpd/cmd_mail.c \
-	smtpd/cmd_rcpt.c smtpd/cmd_simple.c smtpd/cmd_starttls.c smtpd/dialogue.c smtpd/effects.c smtpd/effects.h smtpd/greet.c \
+	smtpd/cmd_rcpt.c smtpd/cmd_simple.c smtpd/cmd_starttls.c smtpd/dialogue.c smtpd/effects.c smtpd/effects.h smtpd/greet.c smtpd/known.c smtpd/known.h \
 	smtpd/limits.c smtpd/limits.h smtpd/pool.c smtpd/pool.h smtpd/proxy.c smtpd/proxy.h smtpd/session.c smtpd/session.h \
 	smtpd/session_private.h smtpd/tally.c smtpd/tally.h smtpd/transaction.c smtpd/transaction.h
 
@@ -13,7 +13,9 @@ libexec_smtpd_LDADD = libsmtpd.a $(MAIL_LIBS) $(STREAM_LIBS)
 
 SMTPD_CORE_LIBS = libsmtpd.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
 
-check_PROGRAMS += tests/unit/t_limits tests/unit/t_proxy tests/unit/t_transcript
+check_PROGRAMS += tests/unit/t_known tests/unit/t_limits tests/unit/t_proxy tests/unit/t_transcript
+tests_unit_t_known_SOURCES = tests/unit/t_known.c
+tests_unit_t_known_LDADD = $(SMTPD_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_limits_SOURCES = tests/unit/t_limits.c
 tests_unit_t_limits_LDADD = $(SMTPD_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_proxy_SOURCES = tests/unit/t_proxy.c

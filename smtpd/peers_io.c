@@ -14,6 +14,8 @@ static void on_auth(void *owner, struct channel *ch, enum wire_verb verb, const 
 
 	(void)ch;
 	(void)fd;
+	if (verb == WIRE_addresses_changed)
+		known_forget(&d->house.known);
 	if (verb != WIRE_address_told)
 		return;
 	c = pending_close(&d->at_auth, msg->address_told.ask);
@@ -32,6 +34,7 @@ static void on_auth_gone(void *owner, struct channel *ch)
 		return;
 	d->auth = d->auth_next = NULL;
 	d->house.auth_is_up = false;
+	known_forget(&d->house.known);
 	pending_fini(&d->at_auth);
 	pending_init(&d->at_auth, SESSIONS_MAX);
 	session_io_each(d, SE_AUTH_GONE, 0);

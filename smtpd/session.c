@@ -31,6 +31,7 @@ void house_fini(struct house *h)
 {
 	BUG_ON(!list_is_empty(&h->gathering));
 	pool_fini(&h->pool);
+	known_forget(&h->known);
 }
 
 struct session *house_largest(const struct house *h)
@@ -257,6 +258,13 @@ static void answer(struct session *s, const struct step *step, uint32_t number)
 	s->answer = number;
 }
 
+static void address_told(struct session *s, uint32_t number)
+{
+	answer(s, &STEP_ADDRESS, number);
+	if (s->step == &STEP_ADDRESS)
+		known_note(&s->house->known, s->tx->asked->address, (enum wire_address)number);
+}
+
 static void tls_is_up(struct session *s, const struct session_tls *tls)
 {
 	s->tls_version = tls->version;
@@ -283,7 +291,7 @@ static void absorb(struct session *s, const struct session_event *ev, struct eff
 	case SE_TLS_FAILED: cmd_starttls_failed(s, fx, ev->bytes); return;
 	case SE_PEER_LEFT: peer_left(s, fx, ev->number == 1); return;
 	case SE_TICK: s->early_bytes |= ev->number > 0; return;
-	case SE_ADDRESS: answer(s, &STEP_ADDRESS, ev->number); return;
+	case SE_ADDRESS: address_told(s, ev->number); return;
 	case SE_WINDOW: transaction_window(s, ev->number); return;
 	case SE_STORED: transaction_stored(s, ev->number, fx); return;
 	case SE_HAVE: answer(s, &STEP_HAVE, ev->number); return;

@@ -17,6 +17,7 @@
 #include "base/span.h"
 #include "smtpd/client.h"
 #include "smtpd/effects.h"
+#include "smtpd/known.h"
 #include "smtpd/limits.h"
 #include "smtpd/pool.h"
 #include "wire/settings.h"
@@ -30,6 +31,7 @@ struct house {
 	const struct settings *settings;
 	struct tally *tally;
 	struct pool pool;
+	struct known known;
 	struct list gathering;	/* transactions whose body is still here: who goes on as a part when memory is short */
 	bool spool_is_up, auth_is_up, has_tls;
 	bool draining;
