@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "auth/directory.h"
-#include "auth/table_file.h"
+#include "auth/table_io.h"
 #include "base/mem.h"
 
 struct auth {
@@ -105,7 +105,7 @@ static void tell_changed(struct auth *a)
 
 static void on_table(struct auth *a, const struct wire_table *told, int fd)
 {
-	struct table *t = table_file_read_take(fd, told->kind, told->name, told->path, &a->problems);
+	struct table *t = table_io_read_take(fd, told->kind, told->name, told->path, &a->problems);
 
 	list_add_last(&a->coming, &t->list);
 }

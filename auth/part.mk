@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libauth.a
 libauth_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/directory.c auth/directory.h auth/names.c auth/names.h \
-	auth/table.c auth/table.h auth/table_file.c auth/table_file.h
+	auth/table.c auth/table.h auth/table_io.c auth/table_io.h
 
 pkglibexec_PROGRAMS += libexec/auth
 libexec_auth_SOURCES = auth/main.c

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "delivery/guard.h"
-#include "delivery/maildir.h"
+#include "delivery/maildir_io.h"
 #include "delivery/path.h"
 #include "delivery/spool_io.h"
 #include "mail/address.h"

@@ -4,7 +4,7 @@ libdelivery_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libdelivery_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libdelivery_a_SOURCES = delivery/client.c delivery/client.h delivery/client_io.c delivery/client_io.h \
 	delivery/guard.c delivery/guard.h delivery/job.c delivery/job.h delivery/local_io.c delivery/local_io.h \
-	delivery/maildir.c delivery/maildir.h delivery/path.c delivery/path.h \
+	delivery/maildir_io.c delivery/maildir_io.h delivery/path.c delivery/path.h \
 	delivery/relay.c delivery/relay.h delivery/spool_io.c delivery/spool_io.h
 
 pkglibexec_PROGRAMS += libexec/delivery

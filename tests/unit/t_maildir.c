@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "delivery/maildir.h"
+#include "delivery/maildir_io.h"
 
 #define NOW_MS 1795000000000
 
@@ -26,10 +26,10 @@ static int setup(void **state)
 {
 	static struct fixture f;
 
-	(void)snprintf(f.root, sizeof(f.root), "%s/t_maildir.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	(void)snprintf(f.root, sizeof(f.root), "%s/t_maildir.%d", getenv("TMPDIR") ? getenv("TMPDIR") : P_tmpdir, (int)getpid());
 	f.n = 0;
 	*state = &f;
-	return mkdtemp(f.root) ? 0 : -1;
+	return mkdir(f.root, 0700);
 }
 
 static int teardown(void **state)

@@ -1,4 +1,4 @@
-#include "delivery/maildir.h"
+#include "delivery/maildir_io.h"
 
 #include <dirent.h>
 #include <errno.h>

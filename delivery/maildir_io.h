@@ -8,13 +8,12 @@
  *
  * No link is followed below the prefix. These calls block: they run in a
  * thread of the pool, and touch nothing but what they are given. */
-#ifndef DELIVERY_MAILDIR_H
-#define DELIVERY_MAILDIR_H
+#ifndef DELIVERY_MAILDIR_IO_H
+#define DELIVERY_MAILDIR_IO_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/id.h"
 #include "base/list.h"

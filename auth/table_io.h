@@ -1,11 +1,11 @@
 /* A table from a descriptor: read to its end in pieces, so that a file of any
  * size costs no more memory than what is kept of it. */
-#ifndef AUTH_TABLE_FILE_H
-#define AUTH_TABLE_FILE_H
+#ifndef AUTH_TABLE_IO_H
+#define AUTH_TABLE_IO_H
 
 #include "auth/table.h"
 
 /* Takes fd. Never NULL; broken when it can't be read. Owned by the caller. */
-struct table *table_file_read_take(int fd, enum wire_table_kind kind, struct span name, struct span path, struct buf *problems);
+struct table *table_io_read_take(int fd, enum wire_table_kind kind, struct span name, struct span path, struct buf *problems);
 
 #endif
