@@ -222,7 +222,8 @@ class Sink:
         self.socket.bind(self.path)
         os.chmod(self.path, 0o666)
         self.socket.listen(50)
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -271,6 +272,10 @@ class Sink:
             text.append(line[1:] if line.startswith(b".") else line)
 
     def close(self):
+        """The thread that waits in accept ends first."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
         self.socket.close()
 
 
