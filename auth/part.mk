@@ -16,3 +16,7 @@ FUZZERS += tests/fuzz/f_users
 tests_fuzz_f_users_SOURCES = tests/fuzz/f_users.c
 tests_fuzz_f_users_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS)
 tests_fuzz_f_users_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+check_PROGRAMS += tests/unit/t_table
+tests_unit_t_table_SOURCES = tests/unit/t_table.c
+tests_unit_t_table_LDADD = libauth.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
