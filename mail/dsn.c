@@ -6,6 +6,7 @@
 
 #define WORDS_MAX   800	/* bytes of what a server said that are repeated: the line stays below 998 */
 #define DECODED_MAX 512
+#define TYPE_MAX    64	/* bytes of the type of an original recipient: those of the registry have six */
 
 struct action {
 	const char *name, *status, *subject, *intro;
@@ -23,9 +24,20 @@ static const struct action actions[] = {
 };
 #define N_ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
-/* Nothing that could begin a line; what is not ASCII only where it may stand. */
+static struct span cut_words(struct span s)
+{
+	if (s.len <= WORDS_MAX)
+		return s;
+	s.len = WORDS_MAX;
+	while (s.len > WORDS_MAX - 4 && ((unsigned char)s.at[s.len] & 0xc0) == 0x80)
+		s.len--;
+	return s;
+}
+
+/* Nothing that could begin a line or make it too long; what is not ASCII only where it may stand. */
 static void add_safe(struct buf *out, struct span s, bool utf8)
 {
+	s = cut_words(s);
 	utf8 = utf8 && text_is_utf8(s);
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.at[i];
@@ -37,22 +49,12 @@ static void add_safe(struct buf *out, struct span s, bool utf8)
 	}
 }
 
-static struct span cut_words(struct span s)
-{
-	if (s.len <= WORDS_MAX)
-		return s;
-	s.len = WORDS_MAX;
-	while (s.len > WORDS_MAX - 4 && ((unsigned char)s.at[s.len] & 0xc0) == 0x80)
-		s.len--;
-	return s;
-}
-
 static void add_field(struct buf *out, const char *name, struct span value, bool utf8)
 {
 	if (!value.len)
 		return;
 	buf_add_text(out, name);
-	add_safe(out, cut_words(value), utf8);
+	add_safe(out, value, utf8);
 	buf_add(out, SPAN("\r\n"));
 }
 
@@ -82,6 +84,12 @@ static enum dsn_action gravest(const struct dsn *d)
 	return worst;
 }
 
+/* RFC 6522 3: report-type is the subtype of the second part. */
+static const char *status_type(const struct dsn *d)
+{
+	return d->smtputf8 ? "global-delivery-status" : "delivery-status";
+}
+
 static void add_header(struct buf *out, const struct dsn *d)
 {
 	buf_add(out, SPAN("From: Mail Delivery System <MAILER-DAEMON@"));
@@ -90,13 +98,16 @@ static void add_header(struct buf *out, const struct dsn *d)
 	add_safe(out, d->to, d->smtputf8);
 	buf_add(out, SPAN(">\r\nSubject: "));
 	buf_add_text(out, actions[gravest(d)].subject);
-	add_date_field(out, "\r\nDate: ", d->wall_ms);
-	buf_add(out, SPAN("Message-ID: <"));
+	buf_add(out, SPAN("\r\nDate: "));
+	date_add(out, d->wall_ms);
+	buf_add(out, SPAN("\r\nMessage-ID: <"));
 	add_safe(out, d->id, false);
 	buf_add_char(out, '@');
 	add_safe(out, d->hostname, false);
 	buf_add(out, SPAN(">\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-	    "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_"));
+	    "Content-Type: multipart/report; report-type="));
+	buf_add_text(out, status_type(d));
+	buf_add(out, SPAN(";\r\n\tboundary=\"=_"));
 	add_safe(out, d->id, false);
 	buf_add(out, SPAN("\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\nThis is a report of mail delivery in MIME format.\r\n"));
 }
@@ -111,7 +122,7 @@ static void add_said(struct buf *out, const struct dsn_rcpt *r)
 		return;
 	buf_add(out, SPAN("    "));
 	if (r->host.len) {
-		add_safe(out, cut_words(r->host), true);
+		add_safe(out, r->host, true);
 		buf_add(out, SPAN(" said:\r\n    "));
 	}
 	if (r->code)
@@ -193,18 +204,38 @@ static void add_orcpt(struct buf *out, const struct dsn *d, const struct dsn_rcp
 		err = xtext_decode(address, &decoded);
 	if (!err) {
 		buf_add(out, SPAN("Original-Recipient: "));
-		add_safe(out, type, false);
+		add_safe(out, span_first(type, TYPE_MAX), false);
 		add_field(out, ";", buf_span(&decoded), d->smtputf8);
 	}
 	buf_fini(&decoded);
 }
 
+/* RFC 3463 2: class "." subject "." detail, subject and detail of at most three digits. */
 static bool is_status(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if (!text_is_digit(s.at[i]) && s.at[i] != '.')
-			return false;
-	return s.len >= 5 && s.len <= 9;
+	struct span class = span_cut(&s, '.'), subject = span_cut(&s, '.');
+	unsigned long long n;
+
+	return class.len == 1 && class.at[0] >= '2' && class.at[0] <= '5' && class.at[0] != '3' && subject.len <= 3 && s.len <= 3 &&
+	    span_to_u64(subject, 999, &n) && span_to_u64(s, 999, &n);
+}
+
+/* RFC 3464 2.3.4: success is said with 2, delay with 4; a failure may be one that lasted too long. */
+static bool status_fits(enum dsn_action action, char class)
+{
+	if (action == DSN_FAILED)
+		return class == '4' || class == '5';
+	return class == actions[action].status[0];
+}
+
+static void add_status_field(struct buf *out, const struct dsn_rcpt *r)
+{
+	char class = (char)('0' + r->code / 100 % 10);
+
+	if (is_status(r->enhanced) && status_fits(r->action, r->enhanced.at[0]))
+		add_field(out, "Status: ", r->enhanced, false);
+	else
+		buf_printf(out, "Status: %c.0.0\r\n", r->code && status_fits(r->action, class) ? class : actions[r->action].status[0]);
 }
 
 static void add_diagnostic(struct buf *out, const struct dsn *d, const struct dsn_rcpt *r)
@@ -219,19 +250,36 @@ static void add_diagnostic(struct buf *out, const struct dsn *d, const struct ds
 		buf_add(out, r->enhanced);
 		buf_add_char(out, ' ');
 	}
-	add_safe(out, cut_words(r->words), d->smtputf8);
+	add_safe(out, r->words, d->smtputf8);
 	buf_add(out, SPAN("\r\n"));
+}
+
+/* RFC 6533 3: an address in UTF-8 is of type utf-8, and spelled in ASCII where SMTPUTF8 is not in use. */
+static void add_final(struct buf *out, const struct dsn *d, const struct dsn_rcpt *r)
+{
+	struct buf spelled;
+
+	if (text_is_ascii(r->address)) {
+		add_field(out, "Final-Recipient: rfc822;", r->address, false);
+		return;
+	}
+	buf_init(&spelled, WORDS_MAX);
+	if (d->smtputf8)
+		add_field(out, "Final-Recipient: utf-8;", r->address, true);
+	else if (xtext_add_utf8(&spelled, r->address) == PR_OK)
+		add_field(out, "Final-Recipient: utf-8;", buf_span(&spelled), false);
+	else
+		add_field(out, "Final-Recipient: rfc822;", r->address, false);
+	buf_fini(&spelled);
 }
 
 static void add_rcpt_status(struct buf *out, const struct dsn *d, const struct dsn_rcpt *r)
 {
-	bool is_utf8 = d->smtputf8 && !text_is_ascii(r->address);
-
 	buf_add(out, SPAN("\r\n"));
 	add_orcpt(out, d, r);
-	add_field(out, is_utf8 ? "Final-Recipient: utf-8;" : "Final-Recipient: rfc822;", r->address, d->smtputf8);
+	add_final(out, d, r);
 	buf_printf(out, "Action: %s\r\n", actions[r->action].name);
-	add_field(out, "Status: ", is_status(r->enhanced) ? r->enhanced : span_of_text(actions[r->action].status), false);
+	add_status_field(out, r);
 	if (r->code && r->host.len)
 		add_field(out, "Remote-MTA: dns; ", r->host, false);
 	add_diagnostic(out, d, r);
@@ -242,8 +290,9 @@ static void add_rcpt_status(struct buf *out, const struct dsn *d, const struct d
 
 static void add_status(struct buf *out, const struct dsn *d)
 {
-	add_boundary(out, d, d->smtputf8 ? "\r\nContent-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-					 : "\r\nContent-Type: message/delivery-status\r\n\r\n");
+	add_boundary(out, d, "\r\nContent-Type: message/");
+	buf_add_text(out, status_type(d));
+	buf_add_text(out, d->smtputf8 ? "\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" : "\r\n\r\n");
 	add_field(out, "Reporting-MTA: dns; ", d->hostname, false);
 	add_envid(out, d);
 	add_date_field(out, "Arrival-Date: ", d->arrival_ms);
@@ -257,7 +306,7 @@ static struct span quoted_header(const struct dsn *d)
 {
 	struct span s = d->header;
 
-	if (s.len >= 4 && span_ends_nocase(s, SPAN("\r\n\r\n")))
+	if (span_ends_nocase(s, SPAN("\r\n\r\n")) || span_eq(s, SPAN("\r\n")))
 		s.len -= 2;
 	if (s.len <= DSN_HEADER_MAX)
 		return s;

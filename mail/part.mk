@@ -26,3 +26,8 @@ tests_unit_t_aliases_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_users_row
 tests_unit_t_users_row_SOURCES = tests/unit/t_users_row.c
 tests_unit_t_users_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+# For the readers in tests/system.
+noinst_PROGRAMS += tests/unit/show_words
+tests_unit_show_words_SOURCES = tests/unit/show_words.c
+tests_unit_show_words_LDADD = $(MAIL_LIBS) $(BASE_LIBS)

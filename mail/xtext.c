@@ -76,6 +76,34 @@ bool xtext_is_printable(struct span text)
 	return true;
 }
 
+/* The character at the front of valid UTF-8, which is moved over it. */
+static unsigned long next_character(struct span *text)
+{
+	unsigned char first = (unsigned char)text->at[0];
+	size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	unsigned long c = len == 1 ? first : first & (0x7fU >> len);
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)text->at[i] & 0x3f);
+	*text = span_from(*text, len);
+	return c;
+}
+
+enum pr_err xtext_add_utf8(struct buf *out, struct span address)
+{
+	if (!text_is_utf8(address))
+		return PR_BAD;
+	while (address.len) {
+		unsigned long c = next_character(&address);
+
+		if (c < 0x80 && c != '\\' && is_xchar((char)c))
+			buf_add_char(out, (char)c);
+		else
+			buf_printf(out, "\\x{%02lX}", c);
+	}
+	return out->overflowed ? PR_FULL : PR_OK;
+}
+
 static void add_utf8(struct buf *out, unsigned long c)
 {
 	char bytes[4];
