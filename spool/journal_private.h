@@ -1,4 +1,4 @@
-/* What journal.c and compact.c share; nobody else includes it. */
+/* What the journal's files share; nobody else includes it. */
 #ifndef SPOOL_JOURNAL_PRIVATE_H
 #define SPOOL_JOURNAL_PRIVATE_H
 
@@ -48,6 +48,24 @@ struct moved {
 enum keeper_task { KEEPER_IDLE, KEEPER_MAKE, KEEPER_OPEN, KEEPER_REMOVE, KEEPER_COMPACT };
 enum compact_step { COMPACT_NONE, COMPACT_SURVEY, COMPACT_WALK, COMPACT_BARRIER, COMPACT_FREE };
 
+/* A message that compaction moves. */
+struct moving {
+	struct moving *next;
+	struct journal_request request, chunk;
+	struct journal *journal;
+	struct msg_id id;
+	struct place from;
+	char *record, *piece;		/* as read: head and payload */
+	size_t record_len, piece_len;
+	struct record head;
+	struct message_view view;
+	struct journal_piece *pieces;
+	unsigned next_piece;
+	bool waits;			/* for its chunk to be written */
+	struct span content, chunk_bytes;
+	char *texts;			/* copies of brief and state */
+};
+
 struct compaction {
 	enum compact_step step;
 	struct segment *victim;
@@ -96,6 +114,7 @@ struct journal {
 	unsigned n_iov, room_iov;
 	uint32_t batch_end;
 	unsigned batch_n;
+	bool batch_has_group;
 	struct buf table;
 	uint32_t table_n;
 	char *table_bytes;
@@ -117,21 +136,65 @@ struct journal {
 	struct journal_stats stats;
 };
 
+/* segments.c */
 struct segment *segment_find(const struct journal *j, uint32_t number);
+void segment_add_used(struct journal *j, struct segment *s);
 void segment_forget(struct journal *j, struct segment *s);	/* out of used */
 void segment_add_spare(struct journal *j, struct segment *s);
+void segment_add_spare_last(struct journal *j, struct segment *s);	/* the others are tried before it */
+struct segment *segment_take_spare(struct journal *j);
+void segments_unstick(struct journal *j);
 unsigned journal_available(const struct journal *j);
-void journal_put(struct journal *j, struct journal_request *r, enum record_type type, bool prompt, bool ours);
+
+/* census.c */
 struct special *special_find(const struct journal *j, struct place place);
 void special_add(struct journal *j, struct place place, uint32_t oldest, const struct journal_piece *pieces, unsigned n);
 void special_remove(struct journal *j, struct special *s);
+void chunk_left(struct journal *j, uint32_t segment, uint32_t n, uint64_t bytes);
 void message_left(struct journal *j, struct place place);	/* one message less in its segment */
+void message_settled(struct journal *j, struct place place);	/* its chunks too */
 struct place moved_to(const struct journal *j, struct place place);
 void moved_add(struct journal *j, struct place from, struct place to);
 void moved_remove(struct journal *j, struct place from);
-void chunk_left(struct journal *j, uint32_t segment, uint32_t n, uint64_t bytes);
+
+/* journal.c: the requests that wait */
+void journal_put(struct journal *j, struct journal_request *r, enum record_type type, bool prompt, bool ours);
+struct journal_request *request_take(struct journal *j);	/* the first */
+
+/* admit.c */
+uint64_t request_content_len(const struct journal_request *r);
+uint64_t request_payload_len(const struct journal_request *r);
+uint64_t request_entry_len(const struct journal_request *r);	/* in the table */
+bool request_is_new_mail(const struct journal_request *r);
+bool journal_is_short(const struct journal *j, bool fits_current);
+bool journal_current_has_room(const struct journal *j);
+enum pr_err request_judge(const struct journal *j);	/* may the first be written, and all that must go with it? */
+void request_refuse(struct journal *j, enum pr_err err);	/* the first, with its group */
+
+/* batch.c */
+bool batch_takes_first(const struct journal *j);	/* does it fit behind the batch as it is? */
+void batch_add(struct journal *j, const void *at, size_t len);
+void batch_write(struct journal *j);
+struct journal_request *batch_clear(struct journal *j);
+void batch_ack(struct journal *j, struct journal_request *r);
+
+/* writer.c */
+void writer_start(struct journal *j, uint64_t at, uint64_t len, bool sync);
+void writer_step(struct journal *j);
+void writer_done(struct journal *j);
+void writer_failed_again(struct journal *j, int error);
+
+/* keeper.c */
 void keeper_start(struct journal *j, enum keeper_task task, enum journal_work work, struct segment *s);
 void keeper_write(struct journal *j, enum keeper_task task, struct segment *s, uint64_t at, void *bytes, size_t len);
+void keeper_step(struct journal *j);
+void keeper_done(struct journal *j);
+
+/* move.c */
+void move_begin(struct journal *j, const struct msg_id *id, struct place from);
+void move_was_read(struct journal *j, struct moving *m, int error);
+void move_go_on(struct journal *j, struct moving *m);	/* with what is read next, or queues it */
+void move_free(struct moving *m);
 
 /* compact.c */
 bool compact_begin(struct journal *j, bool even_living);	/* false: no segment is worth it */

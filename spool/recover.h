@@ -1,5 +1,5 @@
-/* From segments back to truth. What reads is a disk_source: files in the
- * spool, a simulated disk in tests. Knows no journal: it may run in a thread. */
+/* From segments back to truth: all that was found, message by message. Knows
+ * no journal: it may run in a thread. */
 #ifndef SPOOL_RECOVER_H
 #define SPOOL_RECOVER_H
 
@@ -8,40 +8,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "spool/segment.h"
-
-struct disk_source {
-	int (*read)(void *arg, uint32_t file, uint64_t at, void *into, size_t len);	/* 0, or an errno; EIO for fewer bytes */
-	/* Writes and syncs. */
-	int (*write)(void *arg, uint32_t file, uint64_t at, const void *bytes, size_t len);
-	void *arg;
-};
-
-/* One segment, looked through: by its table where it has one, else record by record. */
-struct survey_entry {
-	struct table_entry entry;
-	bool tail;			/* no sync is known to cover it */
-};
-struct survey {
-	struct survey_entry *entries;
-	struct journal_damage *damages;
-	unsigned n, n_damages, room, room_damages;
-	bool sealed;
-	uint32_t end;			/* bytes used */
-	uint32_t synced;
-	struct arena texts;
-	char *bytes;			/* what the spans of the entries point into */
-};
-struct survey_target {
-	uint32_t file, number, size;
-	uint64_t mark;
-	uint32_t synced;		/* known to be synced up to here; 0: what its batches tell */
-};
-/* An errno when it can't be read at all. */
-int survey_segment(const struct disk_source *src, const struct survey_target *t, struct survey *out);
-/* Record by record; bytes: the whole segment, or what there is of it. They must stay as long as the survey. */
-void survey_scan(struct span bytes, const struct survey_target *t, struct survey *out);
-void survey_fini(struct survey *s);
+#include "spool/survey.h"
 
 /* A message that is queued. */
 struct known {
