@@ -9,6 +9,7 @@
 struct auth {
 	struct process *process;
 	struct directory *directory;
+	const struct settings *settings;	/* those of the directory */
 	struct list coming;	/* tables told since the last tables_done */
 	struct buf problems;
 	struct list peers;
@@ -29,6 +30,11 @@ static void answer_address(struct auth *a, struct channel *ch, const struct wire
 	channel_put(ch, WIRE_address_told, &told);
 }
 
+static struct span deliver_name(const struct auth *a, uint16_t deliver)
+{
+	return deliver == DIRECTORY_FOREIGN ? SPAN_NONE : span_of_text(a->settings->deliver[deliver].title);
+}
+
 static void answer_expand(struct auth *a, struct channel *ch, const struct wire_expand_ask *ask)
 {
 	struct directory_answer answer;
@@ -37,7 +43,7 @@ static void answer_expand(struct auth *a, struct channel *ch, const struct wire_
 	directory_expand(a->directory, ask->address, &answer);
 	for (size_t i = 0; i < answer.n_rows; i++) {
 		const struct directory_row *row = &answer.rows[i];
-		struct wire_expand_to to = { .ask = ask->ask, .deliver = row->deliver, .kind = row->kind, .mailbox = row->mailbox, .address = row->address };
+		struct wire_expand_to to = { .ask = ask->ask, .deliver = deliver_name(a, row->deliver), .kind = row->kind, .mailbox = row->mailbox, .address = row->address };
 
 		channel_put(ch, WIRE_expand_to, &to);
 	}
@@ -133,6 +139,7 @@ static void on_settings(void *owner, const struct settings *s)
 	struct auth *a = owner;
 
 	directory_set(a->directory, s);
+	a->settings = s;
 	tell_changed(a);
 }
 

@@ -417,7 +417,7 @@ static void walk_address(struct walk *w, struct span address, bool with_others, 
 		walk_address(w, found.other, false, depth + 1);
 		break;
 	case FOUND_FOREIGN:
-		add_row(w, WIRE_FOREIGN, address, address);
+		add_row(w, DIRECTORY_FOREIGN, address, address);
 		break;
 	case FOUND_LATER:
 		stop(w, ADDRESS_TEMPORARY, "Its server can't be asked now");

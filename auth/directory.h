@@ -36,8 +36,10 @@ void directory_take_tables(struct directory *d, struct list *tables, struct buf 
 /* For RCPT: address is canonical, or "postmaster". Some microseconds. */
 enum wire_address directory_ask(struct directory *d, struct span address);
 
+#define DIRECTORY_FOREIGN 0xffff	/* a deliver: none of ours, it leaves by route */
+
 struct directory_row {
-	uint16_t deliver;	/* index in settings.deliver, or WIRE_FOREIGN */
+	uint16_t deliver;	/* index in the settings of directory_set, or DIRECTORY_FOREIGN */
 	uint8_t kind;		/* enum wire_target */
 	struct span mailbox;	/* as user add wrote it; of a foreign one the address */
 	struct span address;	/* the same with the subaddress as it came */

@@ -202,13 +202,13 @@ static void show_target(const struct wire_expand_to *to, bool as_json)
 
 	if (!as_json) {
 		say_add(stdout, to->address.len ? to->address : to->mailbox);
-		(void)puts(to->kind == TARGET_ARCHIVE ? "\tarchive" : to->deliver == WIRE_FOREIGN ? "\tforeign" : "");
+		(void)puts(to->kind == TARGET_ARCHIVE ? "\tarchive" : to->deliver.len == 0 ? "\tforeign" : "");
 		return;
 	}
 	o = json_object();
 	json_object_set_new(o, "to", json_of_span(to->address));
 	json_object_set_new(o, "mailbox", json_of_span(to->mailbox));
-	json_object_set_new(o, "foreign", json_boolean(to->deliver == WIRE_FOREIGN));
+	json_object_set_new(o, "foreign", json_boolean(to->deliver.len == 0));
 	json_object_set_new(o, "archive", json_boolean(to->kind == TARGET_ARCHIVE));
 	json_print_line(o);
 }

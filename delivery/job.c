@@ -76,7 +76,7 @@ static struct job *job_find(const struct jobs *j, uint32_t number)
 	for (struct list *node = j->all.prev; node != &j->all; node = node->prev) {
 		struct job *job = LIST_OWNER(node, struct job, list);
 
-		if (job->number == number && job->step != JOB_TOLD && !job->is_orphan)
+		if (job->number == number && job->step != JOB_TOLD && !job->is_inherited)
 			return job;
 	}
 	return NULL;
@@ -94,7 +94,7 @@ static enum pr_err hear_begin(struct jobs *j, const struct wire_job_begin *m)
 	job->number = m->job;
 	job->id = m->id;
 	job->flags = m->flags;
-	job->deliver = m->deliver;
+	job->deliver = arena_span(&job->arena, m->deliver);
 	job->attempt = m->attempt;
 	job->size = m->size;
 	job->sender = arena_span(&job->arena, m->sender);
@@ -239,7 +239,7 @@ static void say_outcome(struct jobs *j, const struct job *job, const struct job_
 {
 	const struct job_outcome *o = &rcpt->outcome;
 	struct wire_outcome msg = { .id = job->id, .n = rcpt->n, .result = (uint8_t)o->fate, .scope = (uint8_t)o->scope, .code = o->code,
-		.enhanced = o->enhanced, .words = o->words, .host = o->host };
+		.enhanced = o->enhanced, .words = o->words, .host = o->host, .job = job->number };
 
 	j->on->say(j->owner, WIRE_outcome, &msg);
 }
@@ -267,7 +267,7 @@ static bool has_words(const struct job *job)
 static void say_again(struct jobs *j, const struct job *job)
 {
 	for (unsigned i = 0; i < job->n_rcpts; i++) {
-		struct wire_job_held held = { .id = job->id, .n = job->rcpts[i].n };
+		struct wire_job_held held = { .id = job->id, .n = job->rcpts[i].n, .job = job->number };
 
 		if (is_untold(job, &job->rcpts[i]))
 			continue;
@@ -305,6 +305,7 @@ void jobs_spool_came(struct jobs *j)
 
 static void job_lost_spool(struct jobs *j, struct job *job)
 {
+	job->is_inherited = true;
 	if (job->step == JOB_COMING)
 		job_end_of_life(j, job);
 	else if (job->step == JOB_RUNNING && !job->has_ended && !job->is_orphan) {

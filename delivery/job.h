@@ -52,8 +52,9 @@ struct job {
 	uint32_t number;
 	struct msg_id id;
 	uint32_t flags;		/* enum wire_mail */
-	uint16_t deliver;
+	struct span deliver;	/* the name of a section */
 	uint32_t attempt;
+	bool is_inherited;	/* an earlier spool gave it: the numbers of a new one have nothing to do with it */
 	uint64_t size;
 	struct span sender, envid, quarantine;
 	struct job_rcpt *rcpts;

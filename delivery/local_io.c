@@ -126,7 +126,8 @@ static void on_start(void *owner, struct job *job)
 	static const struct job_outcome no_path = { .fate = FATE_DEFERRED, .scope = SCOPE_MESSAGE, .code = 451, .enhanced = { "4.3.5", 5 },
 		.words = { "No Maildir is configured for it", 31 }, .host = { "local", 5 } };
 	struct local *l = owner;
-	const char *template = l->settings && job->deliver < l->settings->n_deliver ? l->settings->deliver[job->deliver].path : NULL;
+	const struct set_deliver *set = l->settings ? settings_deliver(l->settings, job->deliver) : NULL;
+	const char *template = set ? set->path : NULL;
 
 	job->work = template ? letter_new(l, job, template) : NULL;
 	if (job->work)

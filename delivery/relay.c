@@ -4,28 +4,43 @@
 #include "delivery/client_io.h"
 #include "delivery/spool_io.h"
 
+/* A deliver section; site is NULL where it is no LMTP server we can reach. */
+struct way {
+	char *name;
+	struct client_site *site;
+};
+
 struct relay {
 	struct process *process;
 	struct spool_io *io;
-	struct client_site **sites;	/* by index of settings.deliver; NULL where it is no LMTP server we can reach */
-	unsigned n_sites;
+	struct way *ways;
+	unsigned n_ways;
 };
 
 static void on_settings(void *owner, const struct settings *s)
 {
 	struct relay *r = owner;
 
-	if (r->sites)
+	if (r->ways)
 		return;		/* new settings come with a new generation */
-	r->sites = mem_new((s->n_deliver + 1) * sizeof(struct client_site *));
-	r->n_sites = s->n_deliver;
+	r->ways = mem_new((s->n_deliver + 1) * sizeof(struct way));
+	r->n_ways = s->n_deliver;
 	for (unsigned i = 0; i < s->n_deliver; i++) {
 		struct client_site_options options = { .address = s->deliver[i].lmtp, .helo = s->top.hostname,
 			.max_mails = (unsigned)s->outbound.per_connection };
 
+		r->ways[i].name = mem_text(span_of_text(s->deliver[i].title));
 		if (options.address)
-			r->sites[i] = client_site_new(r->process, spool_io_jobs(r->io), &options);
+			r->ways[i].site = client_site_new(r->process, spool_io_jobs(r->io), &options);
 	}
+}
+
+static struct client_site *site_of(const struct relay *r, struct span deliver)
+{
+	for (unsigned i = 0; i < r->n_ways; i++)
+		if (span_eq(span_of_text(r->ways[i].name), deliver))
+			return r->ways[i].site;
+	return NULL;
 }
 
 static void on_start(void *owner, struct job *job)
@@ -33,7 +48,7 @@ static void on_start(void *owner, struct job *job)
 	static const struct job_outcome no_way = { .fate = FATE_DEFERRED, .scope = SCOPE_SITE, .enhanced = { "4.3.5", 5 },
 		.words = { "The configuration names no LMTP server for it by its address", 60 }, .host = { "", 0 } };
 	struct relay *r = owner;
-	struct client_site *site = job->deliver < r->n_sites ? r->sites[job->deliver] : NULL;
+	struct client_site *site = site_of(r, job->deliver);
 
 	if (!site) {
 		job_settle_all(spool_io_jobs(r->io), job, &no_way);
@@ -59,9 +74,9 @@ static void on_drain(void *owner)
 {
 	struct relay *r = owner;
 
-	for (unsigned i = 0; i < r->n_sites; i++)
-		if (r->sites[i])
-			client_site_drain(r->sites[i]);
+	for (unsigned i = 0; i < r->n_ways; i++)
+		if (r->ways[i].site)
+			client_site_drain(r->ways[i].site);
 }
 
 static void on_status(void *owner, struct buf *words)
@@ -69,8 +84,8 @@ static void on_status(void *owner, struct buf *words)
 	struct relay *r = owner;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < r->n_sites; i++)
-		n += r->sites[i] ? client_site_connections(r->sites[i]) : 0;
+	for (unsigned i = 0; i < r->n_ways; i++)
+		n += r->ways[i].site ? client_site_connections(r->ways[i].site) : 0;
 	(void)buf_printf(words, "connections=%u ", n);
 }
 
@@ -83,8 +98,10 @@ int relay_run(struct process *process)
 	struct relay r = { .process = process };
 	int status = spool_io_run(process, &handlers, &r, &r.io);
 
-	for (unsigned i = 0; i < r.n_sites; i++)
-		client_site_free(&r.sites[i]);
-	mem_free(r.sites);
+	for (unsigned i = 0; i < r.n_ways; i++) {
+		client_site_free(&r.ways[i].site);
+		mem_free(r.ways[i].name);
+	}
+	mem_free(r.ways);
 	return status;
 }

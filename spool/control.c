@@ -11,6 +11,7 @@
 
 #define SLICE        2000	/* messages looked at in a turn */
 #define COMMANDS_MAX 64		/* at once; more are refused */
+#define NAMES_MAX    10		/* of messages that a part of an id may mean, told to choose from */
 
 struct command {
 	struct list list;
@@ -22,8 +23,11 @@ struct command {
 	struct filter filter;
 	uint32_t cursor, rcpt;		/* the next message; the next recipient of `id` */
 	struct msg_id id;		/* in hand; zeros: none */
+	struct msg_id meant[NAMES_MAX];	/* by a part of an id */
+	uint32_t n_meant;
 	struct disk_reader *reader;
 	struct span piece;
+	bool chosen;			/* it is known which one message is meant */
 	bool asked, reading, head_sent, ended;	/* asked, reading: the disk owes an answer */
 };
 
@@ -146,8 +150,8 @@ static void view_rcpt(const struct spool *sp, const struct rcpt *r, const struct
 	    words_find(sp->books.words, r->words).words }, .notify = r->flags & RCPT_NOTIFY };
 	if (r->state == RCPT_WAITING && schedule_site_kind(sp->books.schedule, r->site) != SITE_NO_WAY)
 		v->next_ms = schedule_due_mono(sp->books.schedule, r) - now.mono_ms + now.wall_ms;
-	if (schedule_site_kind(sp->books.schedule, r->site) == SITE_NO_WAY && v->facts.reason.len == 0)
-		v->facts.reason = SPAN("no way out yet");
+	if (schedule_site_kind(sp->books.schedule, r->site) == SITE_NO_WAY && r->state < RCPT_HELD)
+		v->facts.reason = spool_no_way(sp, r->site);
 }
 
 static uint32_t n_views(const struct mail *m, const struct originals *o)
@@ -184,7 +188,7 @@ static bool is_meant(const struct command *k, struct mail *m, const struct origi
 
 static bool needs_disk(const struct command *k)
 {
-	return only_reads(k->action) || filter_needs(&k->filter, FILTER_FROM) || filter_needs(&k->filter, FILTER_TO);
+	return only_reads(k->action) || k->action == QUEUE_BOUNCE || filter_needs(&k->filter, FILTER_FROM) || filter_needs(&k->filter, FILTER_TO);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -237,41 +241,19 @@ static void event_about(struct spool *sp, enum event_code code, const struct msg
 	process_event(sp->process, &ev);
 }
 
-static void on_erased(void *arg, enum pr_err err)
-{
-	(void)arg;
-	(void)err;	/* a disk that fails says so by itself */
-}
-
-static void on_finished_to_erase(struct note *n, enum pr_err err)
-{
-	struct place *place = n->arg;
-
-	if (err == PR_OK)
-		disk_erase(n->spool->disk, &n->id, *place, on_erased, NULL);
-	mem_free(place);
-}
-
 static void act_delete(struct command *k, struct mail *m)
 {
 	struct spool *sp = k->control->spool;
-	struct note *n;
-	struct place *place;
 
 	event_about(sp, EV_QUEUE_DELETED, &m->id);
+	if (k->action == QUEUE_ERASE)
+		m->marks |= MARK_ERASE;
 	if (m->n_flying > 0 || m->marks & MARK_BUSY) {
 		m->marks |= MARK_DOOMED;
 		jobs_cancel(sp->jobs, m);
 		return;
 	}
-	n = note_new(sp, &m->id);
-	if (k->action == QUEUE_ERASE) {
-		place = mem_new(sizeof(*place));
-		*place = m->place;
-		n->arg = place;
-		n->done = on_finished_to_erase;
-	}
-	mail_finish(sp, m, n);
+	mail_finish(sp, m, NULL);
 }
 
 static void bounce_one(struct command *k, struct mail *m, uint32_t n, struct buf *rows)
@@ -285,9 +267,11 @@ static void bounce_one(struct command *k, struct mail *m, uint32_t n, struct buf
 	(void)state_add(rows, &row);
 }
 
-static bool may_change(const struct rcpt *r)
+static bool would_change(const struct command *k, const struct rcpt *r)
 {
-	return !rcpt_is_settled(r) && r->state != RCPT_FLYING;
+	if (rcpt_is_settled(r) || r->state == RCPT_FLYING)
+		return false;
+	return k->action == QUEUE_BOUNCE || (r->state == RCPT_HELD) == (k->action == QUEUE_RELEASE);
 }
 
 static uint8_t row_type_of(uint8_t action)
@@ -309,25 +293,52 @@ static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct bu
 	    .words = k->action == QUEUE_HOLD ? (k->argument[0] ? span_of_text(k->argument) : SPAN("held by hand")) : SPAN_NONE });
 }
 
-/* Retry, hold, release and bounce are about recipients: those that the filter means. */
-static void act_change(struct command *k, struct mail *m, const struct originals *o)
+/* Of a message that was never expanded each recipient of the envelope fails, under the address that its sender knows. */
+static void bounce_unexpanded(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
+{
+	struct spool *sp = k->control->spool;
+
+	if (m->marks & MARK_BUSY)
+		return;
+	m->marks &= (uint16_t)~MARK_HELD;
+	for (uint32_t i = 0; i < o->env.n_rcpts; i++)
+		(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_TARGET, .n = i, .origin = i, .notify = o->at[i].notify });
+	BUG_ON(state_apply(&sp->books, m, buf_span(rows), false, spool_now(sp)) != PR_OK);
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		bounce_one(k, m, i, rows);
+}
+
+static void rows_for(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
+{
+	struct spool *sp = k->control->spool;
+	struct view v;
+
+	if (m->marks & MARK_UNEXPANDED) {
+		if (k->action == QUEUE_BOUNCE)
+			bounce_unexpanded(k, m, o, rows);
+		else if (k->action == QUEUE_RETRY ? !(m->marks & MARK_HELD) : !(m->marks & MARK_HELD) == (k->action == QUEUE_HOLD))
+			(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = STATE_ALL });
+		return;
+	}
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		view_at(sp, m, o, i, &v);
+		if (would_change(k, mail_rcpt(m, i)) && filter_recipient_matches(&k->filter, &v.facts))
+			act_on_rcpt(k, m, i, rows);
+	}
+}
+
+/* Retry, hold, release and bounce are about recipients: those that the filter means. False: there was nothing to change. */
+static bool act_change(struct command *k, struct mail *m, const struct originals *o)
 {
 	struct spool *sp = k->control->spool;
 	struct note *n = note_new(sp, &m->id);
-	struct view v;
 
 	schedule_leave(sp->books.schedule, m);
-	if (m->marks & MARK_UNEXPANDED && k->action != QUEUE_BOUNCE)
-		(void)state_add(&n->bytes, &(struct state_row){ .type = row_type_of(k->action), .n = STATE_ALL });
-	for (uint32_t i = 0; i < m->n_rcpts; i++) {
-		view_at(sp, m, o, i, &v);
-		if (may_change(mail_rcpt(m, i)) && filter_recipient_matches(&k->filter, &v.facts))
-			act_on_rcpt(k, m, i, &n->bytes);
-	}
+	rows_for(k, m, o, &n->bytes);
 	if (n->bytes.len == 0) {
 		note_drop(n);
 		schedule_enter(sp->books.schedule, m);
-		return;
+		return false;
 	}
 	if (k->action == QUEUE_HOLD || k->action == QUEUE_RELEASE)
 		event_about(sp, k->action == QUEUE_HOLD ? EV_QUEUE_HELD : EV_QUEUE_RELEASED, &m->id);
@@ -335,6 +346,7 @@ static void act_change(struct command *k, struct mail *m, const struct originals
 		BUG_ON(state_apply(&sp->books, m, buf_span(&n->bytes), false, spool_now(sp)) != PR_OK);
 	note_state(n, m, true);
 	mail_start(sp, m);
+	return true;
 }
 
 /* ---- a message in hand -------------------------------------------------------------------------- */
@@ -374,7 +386,7 @@ static void visit(struct command *k, struct mail *m, const struct originals *o)
 	} else if (k->action == QUEUE_DELETE || k->action == QUEUE_ERASE) {
 		act_delete(k, m);
 	} else {
-		act_change(k, m, o);
+		k->count -= !act_change(k, m, o);
 	}
 	message_leave(k);
 }
@@ -470,6 +482,11 @@ static struct mail *next_mail(struct command *k)
 
 	if (!id_is_zero(&k->id))
 		return queue_find(q, &k->id);
+	if (k->chosen) {
+		if (k->cursor++ > 0)
+			return NULL;
+		return queue_find(q, &k->meant[0]);
+	}
 	if (filter_is_one_id(&k->filter, &id)) {
 		if (k->cursor++ > 0)
 			return NULL;
@@ -478,11 +495,66 @@ static struct mail *next_mail(struct command *k)
 	return queue_walk(q, &k->cursor);
 }
 
+/* ---- which one ---------------------------------------------------------------------------------------- */
+
+/* What is shown whole is one message: a part of an id must not stand for two. */
+static bool must_choose(const struct command *k)
+{
+	struct msg_id id;
+
+	return (k->action == QUEUE_SHOW || k->action == QUEUE_CAT) && !k->chosen && !filter_is_one_id(&k->filter, &id);
+}
+
+static void tell_names(struct command *k)
+{
+	char id[ID_TEXT_LEN + 1];
+	struct buf words;
+
+	buf_init(&words, 1024);
+	(void)buf_printf(&words, "this stands for %u messages:", k->n_meant);
+	for (uint32_t i = 0; i < k->n_meant && i < NAMES_MAX; i++) {
+		id_to_text(&k->meant[i], id);
+		(void)buf_printf(&words, " %s", id);
+	}
+	if (k->n_meant > NAMES_MAX)
+		(void)buf_add_text(&words, " and more");
+	put_done(k->channel, k->ask, 0, EX_DATAERR, buf_span(&words));
+	buf_fini(&words);
+	k->ended = true;
+}
+
+static void choose(struct command *k)
+{
+	struct spool *sp = k->control->spool;
+	struct instant now = spool_now(sp);
+	struct mail *m = NULL;
+
+	for (unsigned i = 0; i < SLICE && (m = queue_walk(sp->books.queue, &k->cursor)); i++) {
+		struct filter_message facts = { m->id, m->born_mono - now.mono_ms + now.wall_ms, m->size, SPAN_NONE };
+
+		if (!filter_message_matches(&k->filter, &facts, now.wall_ms))
+			continue;
+		if (k->n_meant < NAMES_MAX)
+			k->meant[k->n_meant] = m->id;
+		k->n_meant++;
+	}
+	if (m)
+		return;
+	k->chosen = true;
+	k->cursor = 0;
+	if (k->n_meant > 1)
+		tell_names(k);
+}
+
 /* True when it could go on at once. */
 static bool command_step(struct command *k)
 {
 	struct mail *m;
 
+	if (must_choose(k)) {
+		choose(k);
+		return !k->ended;
+	}
 	for (unsigned i = 0; i < SLICE && !is_waiting(k); i++) {
 		bool in_hand = !id_is_zero(&k->id);
 

@@ -43,6 +43,8 @@ struct expansion {
 	struct arena arena;
 	struct map seen;		/* targets, to send to each once */
 	struct disk_reader *reader;
+	int64_t began;			/* the attempt */
+	struct span why;		/* it can't be told now */
 	uint32_t next_origin, n_asked, n_targets;
 	bool temporary, asked;		/* asked: the disk, for the envelope */
 };
@@ -131,6 +133,7 @@ static struct expansion *expansion_new(struct expander *x, const struct msg_id *
 	}
 	e->expander = x;
 	e->id = *id;
+	e->began = spool_now(x->spool).mono_ms;
 	map_init(&e->seen);
 	list_add_last(&x->active, &e->list);
 	x->n_active++;
@@ -201,7 +204,7 @@ static struct mail *mail_of(const struct expansion *e)
 	return queue_find(e->expander->spool->books.queue, &e->id);
 }
 
-static void on_rows_written(struct note *n, enum pr_err err)
+static void on_rows_written(struct note *n)
 {
 	struct spool *sp = n->spool;
 	struct mail *m = queue_find(sp->books.queue, &n->id);
@@ -213,13 +216,17 @@ static void on_rows_written(struct note *n, enum pr_err err)
 		settle(sp, m);
 		return;
 	}
-	if (err != PR_OK) {
-		row_add(&sp->expander->later, &n->id);
-		deadline_set(sp->loop, &sp->expander->again, spool_now(sp).mono_ms + AGAIN_MS);
-		return;
-	}
 	BUG_ON(state_apply(&sp->books, m, buf_span(&n->bytes), false, spool_now(sp)) != PR_OK);
+	if (m->marks & MARK_HELD) {		/* meanwhile */
+		m->marks &= (uint16_t)~MARK_HELD;
+		mail_set_aside(sp, m, SPAN("held by hand"));
+	}
 	mail_start(sp, m);
+}
+
+static bool may_expand(const struct mail *m)
+{
+	return m->marks & MARK_UNEXPANDED && !(m->marks & (MARK_DOOMED | MARK_HELD | MARK_BUSY));
 }
 
 static void expansion_write(struct expansion *e, struct mail *m)
@@ -228,6 +235,7 @@ static void expansion_write(struct expansion *e, struct mail *m)
 
 	(void)buf_add(&n->bytes, buf_span(&e->rows));
 	n->done = on_rows_written;
+	n->expands = true;
 	m->marks |= MARK_BUSY;
 	note_state(n, m, true);
 }
@@ -251,13 +259,19 @@ static void expansion_damaged(struct expansion *e, struct mail *m)
 	mail_set_aside(sp, m, SPAN("its envelope can't be read from the disk"));
 }
 
+static void expansion_fail(struct expansion *e, const char *enhanced, struct span why);
+
 static void expansion_settle(struct expansion *e)
 {
 	struct mail *m = mail_of(e);
 
 	if (e->n_asked > 0 || e->rest.len > 0)
 		return;
-	if (!m || m->marks & (MARK_DOOMED | MARK_HELD | MARK_BUSY)) {
+	if (!m || !may_expand(m)) {
+		expansion_free(e);
+	} else if (e->temporary && e->began >= schedule_deadline(e->expander->spool->books.schedule, m)) {
+		expansion_fail(e, "5.4.7", e->why);
+		expansion_write(e, m);
 		expansion_free(e);
 	} else if (e->temporary) {
 		expansion_put_off(e);
@@ -270,19 +284,20 @@ static void expansion_settle(struct expansion *e)
 /* ---- answers --------------------------------------------------------------------------------- */
 
 /* One address, one copy, whichever of its names it came by. */
-static bool is_new_target(struct expansion *e, uint16_t deliver, struct span mailbox)
+static bool is_new_target(struct expansion *e, uint32_t site, struct span mailbox)
 {
+	size_t len = mailbox.len + sizeof(site);
 	struct target_key *k;
 	char *key;
 
-	key = arena_new(&e->arena, mailbox.len + 2);
-	memcpy(key, &deliver, 2);
-	memcpy(key + 2, mailbox.at, mailbox.len);
-	text_lower_in_place(key + 2, mailbox.len);
-	if (map_find(&e->seen, span_of(key, mailbox.len + 2)))
+	key = arena_new(&e->arena, len);
+	memcpy(key, &site, sizeof(site));
+	memcpy(key + sizeof(site), mailbox.at, mailbox.len);
+	text_lower_in_place(key + sizeof(site), mailbox.len);
+	if (map_find(&e->seen, span_of(key, len)))
 		return false;
 	k = arena_new(&e->arena, sizeof(*k));
-	map_put(&e->seen, &k->node, span_of(key, mailbox.len + 2));
+	map_put(&e->seen, &k->node, span_of(key, len));
 	return true;
 }
 
@@ -345,17 +360,17 @@ static void on_expand_to(struct expander *x, const struct wire_expand_to *to)
 	struct question *q = pending_find(&x->pending, to->ask);
 	uint32_t site;
 
-	if (!q || !spool_site_of(x->spool, to->deliver, &site) || to->mailbox.len == 0)
+	if (!q || to->mailbox.len == 0)
 		return;
+	site = schedule_site(x->spool->books.schedule, to->deliver, SITE_NO_WAY, 1);
 	if (q->expansion->n_targets >= ENVELOPE_MAX_TARGETS + q->expansion->env.n_rcpts || q->expansion->rows.overflowed)
 		return;		/* on_expand_done says so */
-	if (!is_new_target(q->expansion, to->deliver, to->mailbox)) {
+	if (!is_new_target(q->expansion, site, to->mailbox)) {
 		q->n_targets++;
 		return;
 	}
-	add_target(q, to->kind == TARGET_ARCHIVE ? TARGET_ARCHIVE : TARGET_MEMBER, schedule_site_name(x->spool->books.schedule, site),
-	    to->mailbox, to->address.len ? to->address : to->mailbox);
-	if (to->deliver == WIRE_FOREIGN)
+	add_target(q, to->kind == TARGET_ARCHIVE ? TARGET_ARCHIVE : TARGET_MEMBER, to->deliver, to->mailbox, to->address.len ? to->address : to->mailbox);
+	if (site == SITE_FOREIGN)
 		add_hold_by_route(q->expansion, q->expansion->n_targets - 1, to->mailbox);
 }
 
@@ -374,9 +389,10 @@ static void question_answered(struct question *q, uint8_t result, struct span wh
 {
 	struct expansion *e = q->expansion;
 
-	if (result == ADDRESS_TEMPORARY)
+	if (result == ADDRESS_TEMPORARY) {
 		e->temporary = true;
-	else if (result == ADDRESS_LOOP)
+		e->why = arena_span(&e->arena, why.len ? why : SPAN("It can't be told where this address leads"));
+	} else if (result == ADDRESS_LOOP)
 		add_failure(q, "5.4.6", why.len ? why : SPAN("The alias leads to itself"));
 	else if (result == ADDRESS_DISABLED)
 		add_failure(q, "5.2.1", why.len ? why : SPAN("The mailbox is disabled"));
@@ -386,8 +402,8 @@ static void question_answered(struct question *q, uint8_t result, struct span wh
 		event_expanded(q);
 }
 
-/* More than may be journalled: none of it is sent, and the sender hears of it. */
-static void expansion_too_many(struct expansion *e)
+/* None of it is sent, and the sender hears why. */
+static void expansion_fail(struct expansion *e, const char *enhanced, struct span why)
 {
 	struct span rows = e->env.rcpts;
 	struct envelope_rcpt r;
@@ -397,7 +413,7 @@ static void expansion_too_many(struct expansion *e)
 	for (e->n_targets = 0; envelope_next(&rows, &r) && !e->rows.overflowed; q.origin++) {
 		q.address = r.address;
 		q.notify = r.notify;
-		add_failure(&q, "5.3.5", SPAN("Its aliases lead to too many addresses"));
+		add_failure(&q, enhanced, why);
 	}
 }
 
@@ -420,7 +436,7 @@ static void on_expand_done(struct expander *x, const struct wire_expand_done *do
 	list_add_first(&x->free_questions, &q->list);
 	e->n_asked--;
 	if (is_too_many(e) && e->rest.len == 0 && e->n_asked == 0)
-		expansion_too_many(e);
+		expansion_fail(e, "5.3.5", SPAN("Its aliases lead to too many addresses"));	/* more than may be journalled */
 	ask_more(e);
 	pump(x);
 }
@@ -542,7 +558,7 @@ static void pump(struct expander *x)
 	while (x->n_active < AT_ONCE && row_take(&x->waiting, &id)) {
 		struct mail *m = queue_find(x->spool->books.queue, &id);
 
-		if (m && m->marks & MARK_UNEXPANDED && !(m->marks & (MARK_HELD | MARK_DOOMED | MARK_BUSY)))
+		if (m && may_expand(m))
 			expansion_read(x, m);
 	}
 	x->pumping = false;

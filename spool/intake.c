@@ -14,6 +14,8 @@
 #define OPEN_MAX       20000		/* streams; smtpd has fewer sessions */
 #define PART_COST      16384		/* of a part in memory beside its bytes: it holds its packet, which others may share */
 #define SENDER_SEED    0x9e3779b9u
+#define ASKED_FOR_MS   SECONDS(60)	/* after the start smtpd may ask for what an earlier run took; it waits 10 s for us */
+#define FINISHED_MAX   65536	/* ids kept meanwhile: 1,000 a second */
 
 struct part {
 	struct packet *packet;	/* NULL: the same as the one before */
@@ -58,10 +60,16 @@ struct stream_in {
 	bool begun, committed, over, withdrawn, written;
 };
 
-struct question_in {			/* have_ask, before recovery is done */
+struct question_in {			/* have_ask or withdraw, before recovery is done */
 	struct list list;
 	struct channel *channel;
 	uint32_t ask;
+	struct msg_id id;
+	bool withdraws;
+};
+
+struct finished {			/* a message of an earlier run that ended in this one */
+	struct map_node node;
 	struct msg_id id;
 };
 
@@ -69,9 +77,24 @@ struct intake {
 	struct spool *spool;
 	struct list open, free, questions;
 	struct map by_id, by_asker;
+	struct map finished;
+	struct deadline forget;		/* set while finished ones are kept */
 	uint32_t n_open;
 	size_t memory;
 };
+
+static void finished_forget(struct intake *in)
+{
+	for (struct map_node *n; (n = map_next(&in->finished, NULL));) {
+		map_remove(&in->finished, n);
+		mem_free(MAP_OWNER(n, struct finished, node));
+	}
+}
+
+static void on_forget(struct deadline *d)
+{
+	finished_forget(LIST_OWNER(d, struct intake, forget));
+}
 
 struct intake *intake_new(struct spool *sp)
 {
@@ -83,6 +106,8 @@ struct intake *intake_new(struct spool *sp)
 	list_init(&in->questions);
 	map_init(&in->by_id);
 	map_init(&in->by_asker);
+	map_init(&in->finished);
+	deadline_init(&in->forget, on_forget);
 	return in;
 }
 
@@ -181,6 +206,9 @@ void intake_free(struct intake **in)
 		stream_destroy(LIST_OWNER(l, struct stream_in, list));
 	while ((l = list_take_first(&(*in)->questions)))
 		mem_free(LIST_OWNER(l, struct question_in, list));
+	deadline_clear((*in)->spool->loop, &(*in)->forget);
+	finished_forget(*in);
+	map_fini(&(*in)->finished);
 	map_fini(&(*in)->by_id);
 	map_fini(&(*in)->by_asker);
 	mem_free(*in);
@@ -490,38 +518,57 @@ static void on_withdraw(struct intake *in, const struct msg_id *id)
 	jobs_cancel(in->spool->jobs, m);
 }
 
-static void have_tell(struct intake *in, struct channel *ch, uint32_t ask, const struct msg_id *id)
+static bool is_or_was_here(const struct intake *in, const struct msg_id *id)
 {
-	struct wire_have_told told = { .ask = ask, .yes = queue_find(in->spool->books.queue, id) != NULL };
-
-	channel_put(ch, WIRE_have_told, &told);
+	return queue_find(in->spool->books.queue, id) || map_find(&in->finished, span_of((const char *)id->bytes, 16));
 }
 
-static void on_have(struct intake *in, struct channel *ch, const struct wire_have_ask *m)
+static void answer(struct intake *in, const struct question_in *q)
 {
-	struct question_in *q;
+	struct wire_have_told told = { .ask = q->ask };
 
-	if (in->spool->recovered) {
-		have_tell(in, ch, m->ask, &m->id);
+	if (q->withdraws) {
+		on_withdraw(in, &q->id);
 		return;
 	}
-	q = mem_new(sizeof(*q));
-	q->channel = ch;
-	q->ask = m->ask;
-	q->id = m->id;
-	list_add_last(&in->questions, &q->list);
+	told.yes = is_or_was_here(in, &q->id);
+	channel_put(q->channel, WIRE_have_told, &told);
+}
+
+/* Before all that was queued is known nothing can be said. */
+static void answer_or_keep(struct intake *in, struct question_in q)
+{
+	struct question_in *kept;
+
+	if (in->spool->recovered) {
+		answer(in, &q);
+		return;
+	}
+	kept = mem_new(sizeof(*kept));
+	*kept = q;
+	list_add_last(&in->questions, &kept->list);
 }
 
 void intake_recovered(struct intake *in)
 {
 	struct list *l;
 
+	deadline_set(in->spool->loop, &in->forget, spool_now(in->spool).mono_ms + ASKED_FOR_MS);
 	while ((l = list_take_first(&in->questions))) {
-		struct question_in *q = LIST_OWNER(l, struct question_in, list);
-
-		have_tell(in, q->channel, q->ask, &q->id);
-		mem_free(q);
+		answer(in, LIST_OWNER(l, struct question_in, list));
+		mem_free(LIST_OWNER(l, struct question_in, list));
 	}
+}
+
+void intake_finished(struct intake *in, const struct mail *m)
+{
+	struct finished *f;
+
+	if (!(m->marks & MARK_RECALLED) || !heap_has(&in->forget.node) || in->finished.n >= FINISHED_MAX)
+		return;
+	f = mem_new(sizeof(*f));
+	f->id = m->id;
+	map_put(&in->finished, &f->node, span_of((const char *)f->id.bytes, 16));
 }
 
 void intake_on_verb(struct intake *in, struct channel *ch, enum wire_verb verb, const union wire_msg *msg)
@@ -533,11 +580,13 @@ void intake_on_verb(struct intake *in, struct channel *ch, enum wire_verb verb, 
 		return;
 	}
 	if (verb == WIRE_withdraw) {
+		if (!in->spool->recovered)
+			answer_or_keep(in, (struct question_in){ .channel = ch, .id = msg->withdraw.id, .withdraws = true });
 		on_withdraw(in, &msg->withdraw.id);
 		return;
 	}
 	if (verb == WIRE_have_ask) {
-		on_have(in, ch, &msg->have_ask);
+		answer_or_keep(in, (struct question_in){ .channel = ch, .ask = msg->have_ask.ask, .id = msg->have_ask.id });
 		return;
 	}
 	s = stream_find(in, ch, msg->mail_rcpt.ask);	/* the first field of all that follow */
@@ -567,7 +616,7 @@ void intake_on_gone(struct intake *in, struct channel *ch)
 	LIST_EACH_SAFE(l, &in->questions) {
 		struct question_in *q = LIST_OWNER(l, struct question_in, list);
 
-		if (q->channel != ch)
+		if (q->channel != ch || q->withdraws)
 			continue;
 		list_remove(l);
 		mem_free(q);

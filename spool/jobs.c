@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "spool/spool.h"
 #include "wire/event.h"
 #include "wire/pending.h"
@@ -23,14 +24,19 @@ struct worker {
 	struct channel *channel;
 	struct pending pending;
 	struct list jobs;
-	struct map adopted;	/* jobs of an earlier run of ours, by message */
+	struct map adopted;	/* jobs of an earlier run of ours, by message and number */
 	enum site_kind kind;
-	bool told, retired;	/* retired: a newer generation takes new jobs */
+	uint32_t generation;
+	bool told, replaced;	/* replaced: the same instance lives again, and this one is about to end */
 };
 
 struct job {
 	struct list list;	/* of its worker */
 	struct map_node node;	/* adopted */
+	struct adopted_key {
+		struct msg_id id;
+		uint32_t ask;
+	} key;
 	struct map_node by_id;	/* the first of its message */
 	struct job *next;	/* of the same message */
 	struct jobs *owner;
@@ -279,13 +285,13 @@ static struct worker *worker_of(struct jobs *j, const struct channel *ch)
 }
 
 /* note.arg: the worker's channel, which may be gone; note.number: the job. */
-static void on_outcomes_written(struct note *n, enum pr_err err)
+static void on_outcomes_written(struct note *n)
 {
 	struct jobs *j = n->spool->jobs;
 	struct worker *w = worker_of(j, n->arg);
 	struct wire_job_ack ack = { .job = n->number, .id = n->id };
 
-	if (w && err == PR_OK)
+	if (w)
 		channel_put(w->channel, WIRE_job_ack, &ack);
 }
 
@@ -315,6 +321,8 @@ static void job_write(struct job *job, struct mail *m)
 	struct spool *sp = job->owner->spool;
 	struct note *n = ack_note(job);
 
+	if (m->is_aside && m->n_flying == 0)
+		mail_set_aside(sp, m, SPAN("a program died over it twice"));
 	schedule_enter(sp->books.schedule, m);
 	if (m->n_flying == 0 && !(m->marks & MARK_BUSY) && (mail_is_settled(m) || m->marks & MARK_DOOMED)) {
 		mail_finish(sp, m, n);
@@ -368,17 +376,27 @@ static void job_finish(struct job *job)
 
 /* ---- what workers say ----------------------------------------------------------------------------- */
 
-static struct job *job_adopt(struct worker *w, const struct msg_id *id)
+static struct job *adopted_find(const struct worker *w, const struct msg_id *id, uint32_t ask)
 {
-	struct map_node *node = map_find(&w->adopted, id_span(id));
-	struct job *job;
+	struct adopted_key key = { *id, ask };
+	struct map_node *node = map_find(&w->adopted, span_of((const char *)&key, sizeof(key)));
 
-	if (node)
-		return MAP_OWNER(node, struct job, node);
+	return node ? MAP_OWNER(node, struct job, node) : NULL;
+}
+
+/* A job that an earlier run of ours gave. NULL when the worker has told all that it held: there is none of which we don't know. */
+static struct job *job_adopt(struct worker *w, const struct msg_id *id, uint32_t ask)
+{
+	struct job *job = adopted_find(w, id, ask);
+
+	if (job || w->told)
+		return job;
 	job = job_new(w, id);
 	job->adopted = job->sent_begin = true;
+	job->ask = ask;
+	job->key = (struct adopted_key){ *id, ask };
 	job->started = spool_now(w->owner->spool).mono_ms;
-	map_put(&w->adopted, &job->node, id_span(&job->id));
+	map_put(&w->adopted, &job->node, span_of((const char *)&job->key, sizeof(job->key)));
 	return job;
 }
 
@@ -406,15 +424,12 @@ static bool job_has(const struct job *job, uint32_t n)
 	return false;
 }
 
-/* The job of this worker that holds this recipient. */
-static struct job *job_find(struct jobs *j, const struct worker *w, const struct msg_id *id, uint32_t n)
+/* The job of that number, ours or of an earlier run. */
+static struct job *job_find(struct worker *w, const struct msg_id *id, uint32_t ask)
 {
-	struct map_node *first = map_find(&j->by_id, id_span(id));
-	struct job *job = first ? MAP_OWNER(first, struct job, by_id) : NULL;
+	struct job *job = pending_find(&w->pending, ask);
 
-	while (job && (job->worker != w || !job_has(job, n)))
-		job = job->next;
-	return job;
+	return job && id_eq(&job->id, id) ? job : job_adopt(w, id, ask);
 }
 
 static struct state_row row_of(const struct wire_outcome *o)
@@ -426,14 +441,16 @@ static struct state_row row_of(const struct wire_outcome *o)
 
 static void on_outcome(struct jobs *j, struct worker *w, const struct wire_outcome *o)
 {
-	struct job *job = job_find(j, w, &o->id, o->n);
+	struct job *job = job_find(w, &o->id, o->job);
 	struct mail *m = queue_find(j->spool->books.queue, &o->id);
 	struct state_row row = row_of(o);
 
-	if (!job) {		/* of an earlier run of ours */
-		job = job_adopt(w, &o->id);
+	if (!job)
+		return;
+	if (job->adopted)
 		job_add_rcpt(job, o->n);
-	}
+	else if (!job_has(job, o->n))
+		return;
 	if (row.fate != FATE_DEFERRED)
 		job->word = SITE_WELL;
 	else if (o->scope == SCOPE_SITE)
@@ -450,8 +467,9 @@ static void adopted_fly(struct job *job, struct mail *m)
 	for (uint32_t i = 0; i < job->n_rcpts; i++) {
 		uint32_t n = job_rcpts(job)[i];
 
-		if (n >= m->n_rcpts || mail_rcpt(m, n)->state != RCPT_WAITING)
+		if (n >= m->n_rcpts || (mail_rcpt(m, n)->state != RCPT_WAITING && mail_rcpt(m, n)->state != RCPT_HELD))
 			continue;
+		m->is_aside |= mail_rcpt(m, n)->state == RCPT_HELD;
 		mail_rcpt(m, n)->state = RCPT_FLYING;
 		m->n_flying++;
 	}
@@ -483,16 +501,14 @@ static void adopted_done(struct job *job)
 
 static void on_job_done(struct jobs *j, struct worker *w, const struct wire_job_done *d)
 {
-	struct job *job = pending_find(&w->pending, d->job);
-	struct map_node *node;
+	struct job *job = job_find(w, &d->id, d->job);
 
-	if (job && id_eq(&job->id, &d->id)) {
+	if (!job)
+		return;
+	if (!job->adopted) {
 		job_finish(job);
 		return;
 	}
-	node = map_find(&w->adopted, id_span(&d->id));
-	job = node ? MAP_OWNER(node, struct job, node) : job_adopt(w, &d->id);
-	job->ask = d->job;
 	if (j->spool->recovered) {
 		adopted_done(job);
 		return;
@@ -513,9 +529,11 @@ static void on_window(struct worker *w, const struct wire_job_window *m)
 
 static void on_held(struct jobs *j, struct worker *w, const struct wire_job_held *h)
 {
-	struct job *job = job_adopt(w, &h->id);
+	struct job *job = job_adopt(w, &h->id, h->job);
 	struct mail *m = queue_find(j->spool->books.queue, &h->id);
 
+	if (!job)
+		return;
 	job_add_rcpt(job, h->n);
 	if (j->spool->recovered && m)
 		adopted_fly(job, m);
@@ -594,6 +612,19 @@ static void job_undo(struct job *job, struct mail *m)
 	job_free(job);
 }
 
+/* The disk fails for now: an attempt that was made, and in vain. */
+static void job_put_off(struct job *job, struct mail *m)
+{
+	struct state_row row = { .type = STATE_ROW_OUTCOME, .fate = FATE_DEFERRED, .enhanced = SPAN("4.3.0"),
+	    .words = SPAN("It can't be read from the disk now"), .host = SPAN_NONE };
+
+	for (uint32_t i = 0; i < job->n_rcpts; i++) {
+		row.n = job_rcpts(job)[i];
+		outcome_enter(job, m, &row);
+	}
+	job_finish(job);
+}
+
 static void job_damaged(struct job *job, enum pr_err err)
 {
 	struct spool *sp = job->owner->spool;
@@ -606,11 +637,12 @@ static void job_damaged(struct job *job, enum pr_err err)
 		return;		/* its outcomes are deferrals; the next attempt meets the damage at its begin */
 	}
 	BUG_ON(!m);
+	if (err == PR_IO) {
+		job_put_off(job, m);
+		return;
+	}
 	job_undo(job, m);
-	if (err == PR_BAD || err == PR_NONE)
-		mail_set_aside(sp, m, SPAN("it can't be read from the disk"));
-	else
-		schedule_enter(sp->books.schedule, m);
+	mail_set_aside(sp, m, SPAN("it can't be read from the disk"));
 }
 
 static const struct envelope_rcpt *originals_of(struct jobs *j, const struct envelope *env)
@@ -630,7 +662,7 @@ static const struct envelope_rcpt *originals_of(struct jobs *j, const struct env
 static void put_begin(struct job *job, struct mail *m, const struct envelope *env)
 {
 	struct spool *sp = job->owner->spool;
-	struct wire_job_begin b = { .job = job->ask, .id = job->id, .flags = env->flags, .deliver = spool_deliver_of(sp, job->site),
+	struct wire_job_begin b = { .job = job->ask, .id = job->id, .flags = env->flags, .deliver = schedule_site_name(sp->books.schedule, job->site),
 	    .attempt = 1, .size = job->size, .received_ms = (uint64_t)env->received_ms, .sender = env->sender, .envid = env->envid,
 	    .quarantine = env->quarantine };
 
@@ -680,6 +712,12 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 	process_note(job->owner->spool->process, NULL);
 	if (err != PR_OK || !m) {
 		job_damaged(job, err);
+		return;
+	}
+	if (m->marks & MARK_DOOMED) {
+		disk_reader_close(&job->reader);
+		job_undo(job, m);
+		settle(job->owner->spool, m);
 		return;
 	}
 	job->size = size;
@@ -748,14 +786,29 @@ static void on_piece(void *owner, struct disk_reader *r, enum pr_err err, struct
 	job_send(job);
 }
 
+static uint32_t newest_generation(const struct jobs *j, enum site_kind kind)
+{
+	uint32_t newest = 0;
+
+	LIST_EACH(l, &j->workers) {
+		const struct worker *w = LIST_OWNER(l, struct worker, list);
+
+		if (w->kind == kind && w->generation > newest)
+			newest = w->generation;
+	}
+	return newest;
+}
+
+/* Of the newest generation alone: an older one takes no new jobs. */
 static struct worker *worker_for(struct jobs *j, enum site_kind kind)
 {
+	uint32_t newest = newest_generation(j, kind);
 	struct worker *best = NULL;
 
 	LIST_EACH(l, &j->workers) {
 		struct worker *w = LIST_OWNER(l, struct worker, list);
 
-		if (w->kind != kind || w->retired || pending_used(&w->pending) == w->pending.credit)
+		if (w->kind != kind || w->generation != newest || w->replaced || pending_used(&w->pending) == w->pending.credit)
 			continue;
 		if (!best || pending_used(&w->pending) < pending_used(&best->pending))
 			best = w;
@@ -805,20 +858,21 @@ void jobs_pump(struct jobs *j)
 
 /* ---- workers come and go --------------------------------------------------------------------------------- */
 
-void jobs_wired(struct jobs *j, struct channel *ch)
+void jobs_wired(struct jobs *j, struct channel *ch, uint32_t generation)
 {
 	struct worker *w = mem_new(sizeof(*w));
 
 	LIST_EACH(l, &j->workers) {
 		struct worker *old = LIST_OWNER(l, struct worker, list);
 
-		if (channel_peer(old->channel) == channel_peer(ch))
-			old->retired |= channel_instance(old->channel) == channel_instance(ch);
+		if (channel_peer(old->channel) == channel_peer(ch) && old->generation == generation)
+			old->replaced |= channel_instance(old->channel) == channel_instance(ch);
 	}
 	w->owner = j;
 	w->channel = ch;
+	w->generation = generation;
 	w->kind = channel_peer(ch) == ROLE_LOCAL ? SITE_LOCAL : SITE_LMTP;
-	pending_init(&w->pending, w->kind == SITE_LOCAL ? LOCAL_CREDIT : RELAY_CREDIT);
+	pending_init_at(&w->pending, w->kind == SITE_LOCAL ? LOCAL_CREDIT : RELAY_CREDIT, (uint16_t)random_u64());
 	list_init(&w->jobs);
 	map_init(&w->adopted);
 	list_add_last(&j->workers, &w->list);

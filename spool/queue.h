@@ -69,7 +69,9 @@ struct mail {
 	uint64_t size;
 	struct place place;
 	uint32_t n_rcpts;
-	uint32_t n_flying;
+	uint32_t n_flying : 30;
+	uint32_t is_held : 1;	/* counted as held; spool/schedule.c */
+	uint32_t is_aside : 1;	/* to be held when it lands */
 	uint32_t sender;	/* whose it is, for fairness: a hash */
 	uint16_t marks;		/* enum wire_mail and enum mail_mark */
 	uint16_t round;		/* of the next bounce */

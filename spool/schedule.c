@@ -20,7 +20,7 @@ struct site {
 	struct list flows;	/* lines, one a sender; the first is next */
 	struct heap_node blocked;	/* until when it is left alone */
 	double window;
-	uint32_t n_flying, batch;
+	uint32_t number, n_flying, batch;
 	uint32_t n_troubles;	/* one after the other */
 	int64_t troubled_at;	/* when the attempt began that blocked it last */
 	struct map_node node;
@@ -52,7 +52,7 @@ struct schedule {
 	struct site **sites;
 	struct map names, flows;
 	struct list free_legs, free_flows;
-	uint32_t n_sites, n_legs;
+	uint32_t n_sites, n_legs, n_held;
 	int64_t epoch;		/* tick 0 */
 	uint64_t random;
 };
@@ -203,13 +203,11 @@ uint32_t schedule_site(struct schedule *s, struct span name, enum site_kind kind
 	struct map_node *node = map_find(&s->names, name);
 	struct site *site;
 
-	if (node) {
-		for (uint32_t i = 0; i < s->n_sites; i++)
-			if (&s->sites[i]->node == node)
-				return i;
-	}
+	if (node)
+		return MAP_OWNER(node, struct site, node)->number;
 	site = mem_new(sizeof(*site));
 	site->name = span_of(mem_text(name), name.len);
+	site->number = s->n_sites;
 	site->kind = kind;
 	site->batch = batch;
 	site->window = SITE_FIRST_WINDOW;
@@ -226,6 +224,7 @@ enum site_kind schedule_site_kind(const struct schedule *s, uint32_t site) { ret
 uint64_t schedule_sites_window(const struct schedule *s, uint32_t site) { return site_window(s, site_at(s, site)); }
 uint32_t schedule_n_sites(const struct schedule *s) { return s->n_sites; }
 uint32_t schedule_n_due(const struct schedule *s) { return s->n_legs; }
+uint32_t schedule_n_held(const struct schedule *s) { return s->n_held; }
 
 void schedule_site_set(struct schedule *s, uint32_t number, enum site_kind kind, uint32_t batch)
 {
@@ -360,13 +359,23 @@ static int64_t rcpt_next(const struct schedule *s, const struct mail *m, const s
 	return at;
 }
 
+static void count_held(struct schedule *s, struct mail *m, bool is_held)
+{
+	s->n_held += is_held - m->is_held;
+	m->is_held = is_held;
+}
+
 void schedule_enter(struct schedule *s, struct mail *m)
 {
+	bool held = m->marks & MARK_HELD && m->marks & MARK_UNEXPANDED;
 	int64_t at = INT64_MAX, next;
 
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		held |= mail_rcpt(m, i)->state == RCPT_HELD;
 		if ((next = rcpt_next(s, m, mail_rcpt(m, i))) < at)
 			at = next;
+	}
+	count_held(s, m, held);
 	if (at == INT64_MAX || m->marks & MARK_STALLED)
 		heap_remove(&s->waiting, &m->wait);
 	else
@@ -375,6 +384,7 @@ void schedule_enter(struct schedule *s, struct mail *m)
 
 void schedule_leave(struct schedule *s, struct mail *m)
 {
+	count_held(s, m, false);
 	heap_remove(&s->waiting, &m->wait);
 	while (m->legs)
 		leg_remove(s, m->legs);
@@ -546,8 +556,6 @@ void schedule_again(struct schedule *s, struct mail *m, uint32_t n, struct insta
 /* All that stand in its lines and are past their deadline look again: they find it blocked, and end. */
 static void site_give_up(struct schedule *s, struct site *site)
 {
-	uint32_t number = site->flows.next == &site->flows ? 0 : LIST_OWNER(site->flows.next, struct flow, list)->key.site;
-
 	LIST_EACH_SAFE(l, &site->flows) {
 		struct flow *f = LIST_OWNER(l, struct flow, list);
 
@@ -560,7 +568,7 @@ static void site_give_up(struct schedule *s, struct site *site)
 			if (deadline_of(s, m) > site->troubled_at)
 				continue;
 			for (uint32_t i = 0; i < m->n_rcpts; i++)
-				if (mail_rcpt(m, i)->state == RCPT_DUE && mail_rcpt(m, i)->site == number)
+				if (mail_rcpt(m, i)->state == RCPT_DUE && mail_rcpt(m, i)->site == site->number)
 					mail_rcpt(m, i)->state = RCPT_WAITING;
 			leg_remove(s, leg);
 			schedule_enter(s, m);

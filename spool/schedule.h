@@ -106,5 +106,6 @@ int64_t schedule_deadline(const struct schedule *s, const struct mail *m);
 int64_t schedule_due_mono(const struct schedule *s, const struct rcpt *r);
 uint64_t schedule_sites_window(const struct schedule *s, uint32_t site);
 uint32_t schedule_n_due(const struct schedule *s);	/* messages in lines */
+uint32_t schedule_n_held(const struct schedule *s);	/* messages of which something is held */
 
 #endif

@@ -68,7 +68,8 @@ void mail_finish(struct spool *sp, struct mail *m, struct note *n)
 		n = note_new(sp, &m->id);
 	event_finished(sp, m);
 	schedule_leave(sp->books.schedule, m);
-	journal_finish(sp->journal, &n->request, &n->id, m->place, false);
+	note_finish(n, m);
+	intake_finished(sp->intake, m);
 	queue_remove(sp->books.queue, sp->books.words, m);
 }
 
@@ -81,6 +82,7 @@ void mail_set_aside(struct spool *sp, struct mail *m, struct span why)
 	(void)state_add(&n->bytes, &(struct state_row){ .type = STATE_ROW_HOLD, .n = STATE_ALL, .words = why });
 	schedule_leave(sp->books.schedule, m);
 	BUG_ON(state_apply(&sp->books, m, buf_span(&n->bytes), false, now) != PR_OK);
+	m->is_aside = m->n_flying > 0;
 	schedule_enter(sp->books.schedule, m);
 	note_state(n, m, false);
 	event_begin(&ev, EV_QUEUE_HELD, now.wall_ms, &m->id);
@@ -92,12 +94,12 @@ void mail_start(struct spool *sp, struct mail *m)
 {
 	if (m->marks & (MARK_STALLED | MARK_BUSY))
 		return;
+	schedule_enter(sp->books.schedule, m);
 	if (m->marks & MARK_UNEXPANDED) {
 		if (!(m->marks & MARK_HELD))
 			expander_take(sp->expander, m, SPAN_NONE);
 		return;
 	}
-	schedule_enter(sp->books.schedule, m);
 	settle(sp, m);
 }
 
@@ -145,6 +147,7 @@ static void tell_end(struct telling *t)
 	if (t->last) {
 		event_finished(sp, m);
 		schedule_leave(sp->books.schedule, m);
+		intake_finished(sp->intake, m);
 		queue_remove(sp->books.queue, sp->books.words, m);
 	} else {
 		schedule_enter(sp->books.schedule, m);
@@ -286,6 +289,19 @@ static void tell_read(struct telling *t)
 	(void)r;	/* on_envelope is told it; t may be gone by now */
 }
 
+static struct msg_id bounce_id(const struct mail *m, enum bounce_kind kind)
+{
+	return id_derive(&m->id, kind == BOUNCE_DELAY ? BOUNCE_DELAY_ROUND : m->round);
+}
+
+/* The bounce of this round lies in the queue: it was written when what it tells of was moved. */
+static bool is_told_already(const struct spool *sp, const struct mail *m, enum bounce_kind kind)
+{
+	struct msg_id id = bounce_id(m, kind);
+
+	return queue_find(sp->books.queue, &id) != NULL;
+}
+
 static void tell(struct spool *sp, struct mail *m, enum bounce_kind kind)
 {
 	struct telling *t = mem_new(sizeof(*t));
@@ -294,7 +310,7 @@ static void tell(struct spool *sp, struct mail *m, enum bounce_kind kind)
 	t->spool = sp;
 	t->id = m->id;
 	t->kind = kind;
-	t->bounce_id = id_derive(&m->id, kind == BOUNCE_DELAY ? BOUNCE_DELAY_ROUND : m->round);
+	t->bounce_id = bounce_id(m, kind);
 	deadline_init(&t->again, on_tell_again);
 	buf_init(&t->original, BOUNCE_QUOTE_MAX);
 	buf_init(&t->envelope, ENVELOPE_MAX_BYTES + STATE_MAX_BYTES);
@@ -356,7 +372,7 @@ void settle(struct spool *sp, struct mail *m)
 	}
 	if (schedule_is_near(sp->books.schedule, m))
 		return;
-	if (bounce_is_wanted(m, BOUNCE_OUTCOMES))
+	if (bounce_is_wanted(m, BOUNCE_OUTCOMES) && !is_told_already(sp, m, BOUNCE_OUTCOMES))
 		tell(sp, m, BOUNCE_OUTCOMES);
 	else
 		pass_over(sp, m);
@@ -379,16 +395,13 @@ static void expire_one(struct spool *sp, struct mail *m, uint32_t n, struct buf 
 {
 	struct rcpt *r = mail_rcpt(m, n);
 	struct saying last = words_find(sp->books.words, r->words);
+	bool tried = schedule_site_kind(sp->books.schedule, r->site) != SITE_NO_WAY;
 	struct buf text;
 	struct state_row row;
 
 	buf_init(&text, WORDS_TEXT_MAX);
-	if (schedule_site_kind(sp->books.schedule, r->site) == SITE_NO_WAY)
-		(void)buf_add_text(&text, "There is no way out to this domain yet; the message waited as long as it may");
-	else
-		(void)buf_printf(&text, "It was tried as long as it may be; last: ");
-	if (schedule_site_kind(sp->books.schedule, r->site) != SITE_NO_WAY)
-		(void)buf_add(&text, span_first(last.words, 400));
+	(void)buf_add_text(&text, tried ? "It was tried as long as it may be; last: " : "It waited as long as it may: ");
+	(void)buf_add(&text, span_first(tried ? last.words : spool_no_way(sp, r->site), 400));
 	event_expired(sp, m, n, r);
 	rcpt_settle(&sp->books, m, n, FATE_FAILED, &(struct saying){ last.host.len ? last.code : 0, SPAN("5.4.7"), buf_span(&text), last.host });
 	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
@@ -412,7 +425,7 @@ void settle_notice(struct spool *sp, struct mail *m)
 
 	if (m->marks & MARK_BUSY)
 		return;		/* the sender hears of it anyway; asked again when that is done */
-	if (bounce_is_wanted(m, BOUNCE_DELAY)) {
+	if (bounce_is_wanted(m, BOUNCE_DELAY) && !is_told_already(sp, m, BOUNCE_DELAY)) {
 		tell(sp, m, BOUNCE_DELAY);
 		return;
 	}

@@ -33,13 +33,15 @@ struct spool {
 	struct journal *journal;
 	struct books books;
 	const struct settings *settings;
-	uint32_t *sites;		/* of settings->deliver, by index */
 	struct intake *intake;
 	struct expander *expander;
 	struct jobs *jobs;
 	struct control *control;
 	struct list free_notes;
 	uint32_t n_free_notes;
+	struct list expanded;	/* notes that hold an expansion and are not written yet */
+	struct list failed;	/* notes that could not be written: once more, in a while */
+	struct deadline repeat;
 	struct buf whole;		/* for compaction */
 	char brief[BRIEF_SIZE];
 	bool recovered;			/* all that was queued is known */
@@ -49,27 +51,29 @@ struct spool {
 
 struct instant spool_now(const struct spool *sp);
 bool spool_takes_mail(const struct spool *sp);
-/* The deliver section of that index goes to this site; the foreign one for WIRE_FOREIGN; false: no such section. */
-bool spool_site_of(const struct spool *sp, uint16_t deliver, uint32_t *site);
-/* The index of the section of that name; WIRE_FOREIGN when it is gone. */
-uint16_t spool_deliver_of(const struct spool *sp, uint32_t site);
+/* Why nothing leaves for this site. It must be one of kind SITE_NO_WAY. */
+struct span spool_no_way(const struct spool *sp, uint32_t site);
 
-/* Something to be written, and what is to be done then. Lives until done returns. */
+/* Something to be written, and what is to be done then. A write that fails is repeated until it is done: a STATE as the
+ * whole present state, for later ones may have been written meanwhile. Lives until `done` returns. */
 struct note {
 	struct journal_request request;
 	struct spool *spool;
 	struct list list;
 	struct msg_id id;
+	struct place place;		/* of the message, when it ends */
 	struct buf bytes;
-	void (*done)(struct note *, enum pr_err err);	/* may be NULL */
+	void (*done)(struct note *);	/* it is on the disk; may be NULL */
 	void *arg;
 	uint32_t number;		/* the maker's */
+	bool ends, erases, expands;	/* a DONE; what it was is overwritten then; the bytes are an expansion not yet in the books */
 };
 struct note *note_new(struct spool *sp, const struct msg_id *id);
 void note_drop(struct note *n);		/* one that was never handed on */
-void note_written(struct journal_request *r, enum pr_err err);	/* its request's done */
 /* Journals note->bytes as a STATE of m. */
 void note_state(struct note *n, const struct mail *m, bool sync);
+/* Journals the end of m, which leaves the books after that. */
+void note_finish(struct note *n, const struct mail *m);
 
 /* ---- intake.c: smtpd ------------------------------------------------------- */
 struct intake *intake_new(struct spool *sp);
@@ -77,6 +81,7 @@ void intake_free(struct intake **in);
 void intake_on_verb(struct intake *in, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
 void intake_on_gone(struct intake *in, struct channel *ch);
 void intake_recovered(struct intake *in);	/* answers what waited for it */
+void intake_finished(struct intake *in, const struct mail *m);	/* smtpd may yet ask for it */
 size_t intake_memory(const struct intake *in);
 
 /* ---- expand.c: auth --------------------------------------------------------- */
@@ -92,7 +97,7 @@ uint32_t expander_count(const struct expander *x);
 /* ---- jobs.c: workers ---------------------------------------------------------- */
 struct jobs *jobs_new(struct spool *sp);
 void jobs_free(struct jobs **j);
-void jobs_wired(struct jobs *j, struct channel *worker);
+void jobs_wired(struct jobs *j, struct channel *worker, uint32_t generation);
 void jobs_on_verb(struct jobs *j, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
 void jobs_on_gone(struct jobs *j, struct channel *ch);
 void jobs_pump(struct jobs *j);			/* starts what may start */

@@ -12,7 +12,8 @@
 #define NOTES_KEPT      1024	/* free ones kept for the next */
 #define LOOK_MS         SECONDS(1)	/* how often free room and the wall clock are looked at */
 #define STEP_MS         SECONDS(5)	/* a wall clock that is off by more was set */
-#define UNSTALL_SLICE   5000	/* messages of an earlier run that start in one turn */
+#define SLICE           5000	/* messages that start, or move to other sites, in one turn */
+#define REPEAT_MS       SECONDS(1)	/* after a write that failed */
 
 struct shell {
 	struct spool spool;
@@ -20,8 +21,8 @@ struct shell {
 	struct deadline wake, look, end;
 	struct msg_id *aside;	/* told before `begin` */
 	unsigned n_aside;
-	uint32_t unstall;	/* a cursor */
-	bool unstalled, begun;
+	uint32_t unstall, remap;	/* cursors */
+	bool unstalled, remapped, begun;
 	int64_t ends_at;
 	int64_t wall_ahead;	/* of the monotonic clock */
 	uint64_t free_bytes;
@@ -38,20 +39,11 @@ bool spool_takes_mail(const struct spool *sp)
 	    queue_count(sp->books.queue) < sp->settings->spool.max_messages;
 }
 
-bool spool_site_of(const struct spool *sp, uint16_t deliver, uint32_t *site)
+struct span spool_no_way(const struct spool *sp, uint32_t site)
 {
-	if (deliver != WIRE_FOREIGN && deliver >= sp->settings->n_deliver)
-		return false;
-	*site = deliver == WIRE_FOREIGN ? SITE_FOREIGN : sp->sites[deliver];
-	return true;
-}
-
-uint16_t spool_deliver_of(const struct spool *sp, uint32_t site)
-{
-	for (unsigned i = 0; i < sp->settings->n_deliver; i++)
-		if (sp->sites[i] == site)
-			return (uint16_t)i;
-	return WIRE_FOREIGN;
+	if (site == SITE_FOREIGN || settings_deliver(sp->settings, schedule_site_name(sp->books.schedule, site)))
+		return SPAN("no way out yet");
+	return SPAN("its deliver section is not in the configuration any more");
 }
 
 /* ---- notes ------------------------------------------------------------------------ */
@@ -65,12 +57,8 @@ struct note *note_new(struct spool *sp, const struct msg_id *id)
 		buf_init(&n->bytes, STATE_MAX_BYTES);
 	else
 		sp->n_free_notes--;
-	n->spool = sp;
-	n->id = *id;
-	n->done = NULL;
-	n->arg = NULL;
-	n->number = 0;
-	n->request = (struct journal_request){ .done = note_written };
+	*n = (struct note){ .spool = sp, .id = *id, .bytes = n->bytes };
+	list_init(&n->list);
 	return n;
 }
 
@@ -78,6 +66,7 @@ void note_drop(struct note *n)
 {
 	struct spool *sp = n->spool;
 
+	list_remove(&n->list);
 	buf_clear(&n->bytes);
 	if (n->bytes.room > 4096)
 		buf_shrink(&n->bytes);
@@ -90,18 +79,86 @@ void note_drop(struct note *n)
 	sp->n_free_notes++;
 }
 
-void note_written(struct journal_request *r, enum pr_err err)
+static void on_erased(void *arg, enum pr_err err)
+{
+	(void)arg;
+	(void)err;	/* a disk that fails says so by itself */
+}
+
+static void note_done(struct note *n)
+{
+	if (n->done)
+		n->done(n);
+	if (n->erases)
+		disk_erase(n->spool->disk, &n->id, n->place, on_erased, NULL);
+	note_drop(n);
+}
+
+static void note_written(struct journal_request *r, enum pr_err err)
 {
 	struct note *n = (struct note *)(void *)((char *)r - offsetof(struct note, request));
+	struct spool *sp = n->spool;
 
-	if (n->done)
-		n->done(n, err);
-	note_drop(n);
+	if (err == PR_OK) {
+		note_done(n);
+		return;
+	}
+	list_remove(&n->list);
+	list_add_last(&sp->failed, &n->list);
+	if (!heap_has(&sp->repeat.node))
+		deadline_set(sp->loop, &sp->repeat, spool_now(sp).mono_ms + REPEAT_MS);
 }
 
 void note_state(struct note *n, const struct mail *m, bool sync)
 {
+	if (n->expands) {
+		list_remove(&n->list);
+		list_add_last(&n->spool->expanded, &n->list);
+	}
+	n->request.done = note_written;
 	journal_state(n->spool->journal, &n->request, &n->id, m->place, buf_span(&n->bytes), sync);
+}
+
+void note_finish(struct note *n, const struct mail *m)
+{
+	n->ends = true;
+	n->erases = m->marks & MARK_ERASE;
+	n->place = m->place;
+	n->request.done = note_written;
+	journal_finish(n->spool->journal, &n->request, &n->id, n->place, false);
+}
+
+/* Rows that lead to where m stands from anywhere. */
+static void whole_state(struct spool *sp, struct mail *m, struct buf *out)
+{
+	buf_clear(out);
+	if (m->marks & MARK_UNEXPANDED && !(m->marks & MARK_HELD))
+		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_RELEASE, .n = STATE_ALL });
+	BUG_ON(state_whole(&sp->books, m, spool_now(sp), out) != PR_OK);	/* the expansion was not larger */
+}
+
+static void note_repeat(struct note *n)
+{
+	struct mail *m = queue_find(n->spool->books.queue, &n->id);
+
+	if (n->ends) {
+		journal_finish(n->spool->journal, &n->request, &n->id, n->place, false);
+	} else if (!m) {
+		note_done(n);	/* its end is being written, which says more */
+	} else {
+		if (!n->expands)
+			whole_state(n->spool, m, &n->bytes);
+		note_state(n, m, true);
+	}
+}
+
+static void on_repeat(struct deadline *d)
+{
+	struct spool *sp = LIST_OWNER(d, struct spool, repeat);
+	struct list *l;
+
+	while ((l = list_take_first(&sp->failed)))
+		note_repeat(LIST_OWNER(l, struct note, list));
 }
 
 /* ---- what the journal asks and tells ------------------------------------------------ */
@@ -199,8 +256,10 @@ static void on_state(void *owner, const struct msg_id *id, struct span *brief, s
 
 	BUG_ON(!m);
 	brief_encode(m, m->born_mono - now.mono_ms + now.wall_ms, m->n_rcpts, sp->brief);
-	buf_clear(&sp->whole);
-	BUG_ON(state_whole(&sp->books, m, now, &sp->whole) != PR_OK);	/* the expansion was not larger */
+	whole_state(sp, m, &sp->whole);
+	LIST_EACH(l, &sp->expanded)	/* on its way to the disk, perhaps there already: it is never expanded twice */
+		if (id_eq(&LIST_OWNER(l, struct note, list)->id, id))
+			(void)buf_add(&sp->whole, buf_span(&LIST_OWNER(l, struct note, list)->bytes));
 	*brief = span_of(sp->brief, BRIEF_SIZE);
 	*state = buf_span(&sp->whole);
 }
@@ -243,13 +302,28 @@ static void unstall(struct shell *sh)
 
 	if (sh->unstalled || !sp->recovered || !sh->begun || !jobs_all_told(sp->jobs))
 		return;
-	for (unsigned i = 0; i < UNSTALL_SLICE && (m = queue_walk(sp->books.queue, &sh->unstall)); i++) {
+	for (unsigned i = 0; i < SLICE && (m = queue_walk(sp->books.queue, &sh->unstall)); i++) {
 		if (!(m->marks & MARK_STALLED))
 			continue;
 		m->marks &= (uint16_t)~MARK_STALLED;
 		mail_start(sp, m);
 	}
 	sh->unstalled = m == NULL;
+}
+
+/* Sites go other ways since the last settings: what stands in their lines or waits for them looks again. */
+static void remap(struct shell *sh)
+{
+	struct spool *sp = &sh->spool;
+	struct mail *m = NULL;
+
+	if (sh->remapped)
+		return;
+	for (unsigned i = 0; i < SLICE && (m = queue_walk(sp->books.queue, &sh->remap)); i++) {
+		schedule_leave(sp->books.schedule, m);
+		schedule_enter(sp->books.schedule, m);
+	}
+	sh->remapped = m == NULL;
 }
 
 static void wake_due(struct spool *sp)
@@ -276,9 +350,10 @@ static void on_turn_end(struct turn_end *te)
 	if (!sp->disk)
 		return;
 	unstall(sh);
+	remap(sh);
 	wake_due(sp);
 	jobs_pump(sp->jobs);
-	more = control_step(sp->control) || (sp->recovered && !sh->unstalled && jobs_all_told(sp->jobs));
+	more = control_step(sp->control) || !sh->remapped || (sp->recovered && !sh->unstalled && jobs_all_told(sp->jobs));
 	at = more ? spool_now(sp).mono_ms : schedule_wakes_at(sp->books.schedule);
 	if (at != INT64_MAX)
 		deadline_set(sp->loop, &sh->wake, at);
@@ -370,11 +445,10 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 	struct spool *sp = &((struct shell *)owner)->spool;
 	struct channel *ch = channel_open_take(sp->loop, fd, ROLE_SPOOL, peer, instance, &peer_words, sp);
 
-	(void)generation;
 	if (peer == ROLE_AUTH)
 		expander_wired(sp->expander, ch);
 	else if (peer == ROLE_RELAY || peer == ROLE_LOCAL)
-		jobs_wired(sp->jobs, ch);
+		jobs_wired(sp->jobs, ch, generation);
 }
 
 /* ---- settings --------------------------------------------------------------------------------- */
@@ -389,28 +463,26 @@ static void rules_of(const struct settings *set, struct schedule_rules *r)
 		r->waits[r->n_waits++] = HOURS(4);
 }
 
-static enum site_kind kind_of(const struct settings *set, struct span name, unsigned *deliver)
+static enum site_kind kind_of(const struct set_deliver *d)
 {
-	for (*deliver = 0; *deliver < set->n_deliver; ++*deliver)
-		if (span_eq(span_of_text(set->deliver[*deliver].title), name))
-			return set->deliver[*deliver].lmtp ? SITE_LMTP : set->deliver[*deliver].smtp ? SITE_NO_WAY : SITE_LOCAL;
-	return SITE_NO_WAY;
+	return !d || d->smtp ? SITE_NO_WAY : d->lmtp ? SITE_LMTP : SITE_LOCAL;
 }
 
-static void sites_follow(struct spool *sp)
+/* True when a site goes another way than before. A site is a name: messages find theirs again in any settings. */
+static bool sites_follow(struct spool *sp)
 {
 	const struct settings *set = sp->settings;
-	unsigned deliver;
+	bool changed = false;
 
-	mem_free(sp->sites);
-	sp->sites = mem_new((set->n_deliver + 1) * sizeof(uint32_t));
 	for (unsigned i = 0; i < set->n_deliver; i++)
-		sp->sites[i] = schedule_site(sp->books.schedule, span_of_text(set->deliver[i].title), SITE_NO_WAY, 1);
+		(void)schedule_site(sp->books.schedule, span_of_text(set->deliver[i].title), SITE_NO_WAY, 1);
 	for (uint32_t i = 1; i < schedule_n_sites(sp->books.schedule); i++) {
-		enum site_kind kind = kind_of(set, schedule_site_name(sp->books.schedule, i), &deliver);
+		const struct set_deliver *d = settings_deliver(set, schedule_site_name(sp->books.schedule, i));
 
-		schedule_site_set(sp->books.schedule, i, kind, deliver < set->n_deliver ? (uint32_t)set->deliver[deliver].batch : 1);
+		changed |= schedule_site_kind(sp->books.schedule, i) != kind_of(d);
+		schedule_site_set(sp->books.schedule, i, kind_of(d), d ? (uint32_t)d->batch : 1);
 	}
+	return changed;
 }
 
 static void on_settings(void *owner, const struct settings *set)
@@ -425,7 +497,10 @@ static void on_settings(void *owner, const struct settings *set)
 		sp->books.schedule = schedule_new(&rules, spool_now(sp));
 	else
 		schedule_set_rules(sp->books.schedule, &rules);
-	sites_follow(sp);
+	if (sites_follow(sp)) {
+		sh->remapped = false;
+		sh->remap = 0;
+	}
 	if (sp->disk)
 		disk_min_free(sp->disk, set->spool.min_free == SET_OFF ? 0 : (uint64_t)set->spool.min_free);
 }
@@ -526,8 +601,9 @@ static void on_status(void *owner, struct buf *words)
 
 	if (sp->journal)
 		journal_stats(sp->journal, &st);
-	(void)buf_printf(words, "queued=%u due=%u flying=%u expanding=%u batch=%u syncs=%llu free=%llu memory=%zu",
-	    queue_count(sp->books.queue), schedule_n_due(sp->books.schedule), jobs_count(sp->jobs), expander_count(sp->expander),
+	(void)buf_printf(words, "queued=%u due=%u flying=%u held=%u expanding=%u batch=%u syncs=%llu free=%llu memory=%zu",
+	    queue_count(sp->books.queue), schedule_n_due(sp->books.schedule), jobs_count(sp->jobs),
+	    schedule_n_held(sp->books.schedule), expander_count(sp->expander),
 	    st.largest_batch, (unsigned long long)st.syncs, (unsigned long long)sh->free_bytes,
 	    queue_memory(sp->books.queue) + intake_memory(sp->intake));
 }
@@ -545,6 +621,9 @@ int spool_run(struct process *p)
 	sp->books.queue = queue_new();
 	sp->books.words = words_new();
 	list_init(&sp->free_notes);
+	list_init(&sp->expanded);
+	list_init(&sp->failed);
+	deadline_init(&sp->repeat, on_repeat);
 	buf_init(&sp->whole, STATE_MAX_BYTES);
 	sp->intake = intake_new(sp);
 	sp->expander = expander_new(sp);

@@ -24,7 +24,13 @@ struct pending_slot {
 void pending_init(struct pending *p, uint32_t credit)
 {
 	BUG_ON(credit > CREDIT_MAX);
-	*p = (struct pending){ .credit = credit, .free_first = NO_SLOT, .free_last = NO_SLOT };
+	*p = (struct pending){ .credit = credit, .free_first = NO_SLOT, .free_last = NO_SLOT, .generation = 1 };
+}
+
+void pending_init_at(struct pending *p, uint32_t credit, uint16_t generation)
+{
+	pending_init(p, credit);
+	p->generation = generation ? generation : 1;
 }
 
 void pending_fini(struct pending *p)
@@ -51,7 +57,7 @@ static void slots_grow(struct pending *p)
 		n = p->credit;
 	p->slots = mem_resize(p->slots, n * sizeof *p->slots);
 	for (uint32_t at = p->n; at < n; at++) {
-		p->slots[at] = (struct pending_slot){ .generation = 1 };
+		p->slots[at] = (struct pending_slot){ .generation = p->generation };
 		slot_give_back(p, at);
 	}
 	p->n = n;

@@ -8,9 +8,12 @@
 struct pending {
 	struct pending_slot *slots;
 	uint32_t credit, n, n_used, free_first, free_last;
+	uint16_t generation;	/* of fresh slots */
 };
 
 void pending_init(struct pending *p, uint32_t credit);	/* at most 65,535 */
+/* The same; its asks begin elsewhere than those of an earlier run, which the peer may still remember. */
+void pending_init_at(struct pending *p, uint32_t credit, uint16_t generation);
 void pending_fini(struct pending *p);
 /* The ask to send, never 0; 0 when no credit is left. owner: who gets the answer. */
 uint32_t pending_open(struct pending *p, void *owner);

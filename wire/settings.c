@@ -162,6 +162,14 @@ static bool network_matches(const struct set_network *net, const unsigned char *
 	return rest == 0 || ((net->address[whole] ^ address[whole]) >> (8 - rest)) == 0;
 }
 
+const struct set_deliver *settings_deliver(const struct settings *s, struct span name)
+{
+	for (unsigned i = 0; i < s->n_deliver; i++)
+		if (span_eq(span_of_text(s->deliver[i].title), name))
+			return &s->deliver[i];
+	return NULL;
+}
+
 bool settings_network_has(const struct set_networks *nets, int family, const unsigned char *address)
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };

@@ -14,7 +14,7 @@
 #include "base/span.h"
 
 #define SET_OFF (-1)
-#define SET_SECTIONS_MAX 65534	/* of one kind: verbs name them by a u16, of which the last means none (WIRE_FOREIGN) */
+#define SET_SECTIONS_MAX 65534	/* of one kind: verbs name them by a u16 */
 
 struct set_list {		/* ADDRESSES (IP), SOCKETS */
 	unsigned n;
@@ -175,6 +175,9 @@ struct set_section {
 	unsigned line;
 };
 struct set_section *settings_section(const struct settings *s, const struct set_kind *kind, unsigned n);
+
+/* The deliver section of that name; NULL when there is none. */
+const struct set_deliver *settings_deliver(const struct settings *s, struct span name);
 
 /* True when address (4 or 16 bytes) lies in one of them; an IPv4-mapped IPv6 address counts as IPv4. */
 bool settings_network_has(const struct set_networks *nets, int family, const unsigned char *address);

@@ -19,7 +19,6 @@ const char *wire_role_text(enum wire_role role);	/* "smtpd" */
 #define WIRE_ROWS       256	/* rows of a list that may be under way at first */
 #define WIRE_TALLY_SIZE 16777216	/* bytes of the memory that smtpd workers share; what is not used takes no room */
 #define WIRE_TALLY_COLUMNS 256	/* workers of two generations */
-#define WIRE_FOREIGN    0xffff	/* a deliver: none of ours, it leaves by route */
 
 enum wire_address {
 	ADDRESS_OK,		/* here, or by an alias */

@@ -131,7 +131,7 @@ static void rows_text(const struct directory_answer *a, char *out, size_t room)
 
 	out[0] = '\0';
 	for (size_t i = 0; i < a->n_rows; i++)
-		len += (size_t)snprintf(out + len, room - len, "%s%d%s %.*s %.*s", i ? "; " : "", a->rows[i].deliver == WIRE_FOREIGN ? -1 : a->rows[i].deliver,
+		len += (size_t)snprintf(out + len, room - len, "%s%d%s %.*s %.*s", i ? "; " : "", a->rows[i].deliver == DIRECTORY_FOREIGN ? -1 : a->rows[i].deliver,
 		    a->rows[i].kind == TARGET_ARCHIVE ? "a" : "", SPAN_ARG(a->rows[i].mailbox), SPAN_ARG(a->rows[i].address));
 }
 
