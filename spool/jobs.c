@@ -502,9 +502,12 @@ static void adopted_done(struct job *job)
 static void on_job_done(struct jobs *j, struct worker *w, const struct wire_job_done *d)
 {
 	struct job *job = job_find(w, &d->id, d->job);
+	struct wire_job_ack ack = { .job = d->job, .id = d->id };
 
-	if (!job)
+	if (!job) {		/* of an earlier run, and not told when we came: it was begun anew */
+		channel_put(w->channel, WIRE_job_ack, &ack);
 		return;
+	}
 	if (!job->adopted) {
 		job_finish(job);
 		return;
