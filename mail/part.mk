@@ -8,7 +8,7 @@ libmail_a_SOURCES = \
 	mail/reply.c mail/reply.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
 
 check_PROGRAMS += tests/unit/t_lines
-tests_unit_t_lines_SOURCES = tests/unit/t_lines.c
+tests_unit_t_lines_SOURCES = tests/unit/t_lines.c tests/unit/slow_lines.c tests/unit/slow_lines.h
 tests_unit_t_lines_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/t_header
@@ -31,3 +31,34 @@ tests_unit_t_users_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 noinst_PROGRAMS += tests/unit/show_words
 tests_unit_show_words_SOURCES = tests/unit/show_words.c
 tests_unit_show_words_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+
+# The parsers and writers, with anything.
+FUZZERS += tests/fuzz/f_lines
+tests_fuzz_f_lines_SOURCES = tests/fuzz/f_lines.c tests/unit/slow_lines.c tests/unit/slow_lines.h
+tests_fuzz_f_lines_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_lines_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZERS += tests/fuzz/f_header
+tests_fuzz_f_header_SOURCES = tests/fuzz/f_header.c
+tests_fuzz_f_header_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_header_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZERS += tests/fuzz/f_received
+tests_fuzz_f_received_SOURCES = tests/fuzz/f_received.c
+tests_fuzz_f_received_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_received_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZERS += tests/fuzz/f_aliases
+tests_fuzz_f_aliases_SOURCES = tests/fuzz/f_aliases.c
+tests_fuzz_f_aliases_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_aliases_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZERS += tests/fuzz/f_dsn
+tests_fuzz_f_dsn_SOURCES = tests/fuzz/f_dsn.c
+tests_fuzz_f_dsn_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_fuzz_f_dsn_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_dsn_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZERS += tests/fuzz/f_users_row
+tests_fuzz_f_users_row_SOURCES = tests/fuzz/f_users_row.c
+tests_fuzz_f_users_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_users_row_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/lines/data tests/fuzz/seeds/lines/normalise tests/fuzz/seeds/lines/chunks tests/fuzz/seeds/header/forged \
+	tests/fuzz/seeds/header/blank tests/fuzz/seeds/header/long tests/fuzz/seeds/received/all tests/fuzz/seeds/received/evil \
+	tests/fuzz/seeds/aliases/file tests/fuzz/seeds/dsn/failed tests/fuzz/seeds/dsn/utf8 tests/fuzz/seeds/users_row/row \
+	tests/fuzz/seeds/users_row/plain

@@ -73,7 +73,7 @@ static void add_for(struct buf *out, const struct received *r)
 	for (size_t i = 0; i < r->only_rcpt.len; i++)
 		if (!is_safe(r->only_rcpt.at[i]) && !(r->utf8 && (unsigned char)r->only_rcpt.at[i] >= 0x80))
 			return;
-	if (!r->only_rcpt.len || !text_is_utf8(r->only_rcpt))
+	if (!r->only_rcpt.len || r->only_rcpt.len > FROM_OUTSIDE_MAX || !text_is_utf8(r->only_rcpt))
 		return;
 	buf_add(out, SPAN("\r\n\tfor <"));
 	buf_add(out, r->only_rcpt);

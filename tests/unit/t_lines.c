@@ -7,53 +7,10 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/slow_lines.h"
+
 #define LONGEST 8
 #define OUT_MAX 64
-
-struct result {
-	char out[OUT_MAX];
-	size_t len, used;	/* bytes given out; bytes of the input up to the end, or SIZE_MAX */
-	unsigned faults;
-};
-
-static void put(struct result *r, char c)
-{
-	r->out[r->len++] = c;
-}
-
-/* What lines.h promises, byte by byte over a whole string; with dots: DATA. */
-static void slowly(struct span s, enum lines_rule rule, bool dots, struct result *r)
-{
-	bool begins = true, truly = true;	/* at a line's beginning; behind CRLF */
-
-	*r = (struct result){ .used = SIZE_MAX };
-	for (size_t i = 0; i < s.len; i++) {
-		bool crlf_next = i + 1 < s.len && s.at[i] == '\r' && s.at[i + 1] == '\n';
-
-		if (dots && begins && s.at[i] == '.') {
-			if (truly && i + 2 < s.len && s.at[i + 1] == '\r' && s.at[i + 2] == '\n') {
-				r->used = i + 3;
-				return;
-			}
-			begins = false;
-			continue;
-		}
-		begins = truly = crlf_next;
-		if (crlf_next) {
-			put(r, s.at[i++]);
-			put(r, '\n');
-		} else if (s.at[i] == '\r' || s.at[i] == '\n') {
-			r->faults |= s.at[i] == '\r' ? LINES_BARE_CR : LINES_BARE_LF;
-			begins = rule == LINES_NORMALISE;
-			if (begins)
-				put(r, '\r');
-			put(r, begins ? '\n' : s.at[i]);
-		} else {
-			r->faults |= s.at[i] == '\0' ? LINES_NUL : 0;
-			put(r, s.at[i]);
-		}
-	}
-}
 
 /* True when the end was found in this piece. */
 static bool feed(struct lines *l, struct span piece, struct result *r)
@@ -62,7 +19,7 @@ static bool feed(struct lines *l, struct span piece, struct result *r)
 	enum lines_step step;
 
 	while ((step = lines_take(l, &in, &out)) == LINES_PART) {
-		assert_true(out.len > 0 && r->len + out.len <= OUT_MAX);
+		assert_true(out.len > 0 && r->len + out.len <= RESULT_MAX);
 		memcpy(r->out + r->len, out.at, out.len);
 		r->len += out.len;
 	}
@@ -75,7 +32,7 @@ static void scan_cut(struct span s, size_t cut, enum lines_rule rule, bool dots,
 	struct lines l;
 	bool ended;
 
-	*r = (struct result){ 0 };
+	result_clear(r);
 	if (dots)
 		lines_init_data(&l, rule, 998);
 	else
@@ -96,7 +53,7 @@ static void check(const char *text, size_t len, enum lines_rule rule, bool dots)
 	struct span s = span_of(text, len);
 	struct result want, got;
 
-	slowly(s, rule, dots, &want);
+	slow_lines(s, rule, dots, &want);
 	for (size_t cut = 0; cut <= len; cut++) {
 		scan_cut(s, cut, rule, dots, &got);
 		if (!same(&want, &got))
@@ -146,7 +103,7 @@ static void events_at_every_place_of_a_long_text(void **unused)
 				small[0] = 'a';
 				memcpy(small + (at ? 1 : 0), events[e], n);
 				small[n + (at ? 1 : 0)] = 'a';
-				slowly(span_of(small, n + (at ? 2 : 1)), (enum lines_rule)rule, true, &want);
+				slow_lines(span_of(small, n + (at ? 2 : 1)), (enum lines_rule)rule, true, &want);
 				lines_init_data(&l, (enum lines_rule)rule, 998);
 				in = span_of(text, at + n + 1);
 				enum lines_step step;

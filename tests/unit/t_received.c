@@ -152,6 +152,7 @@ static void no_byte_from_outside_leaves_its_word(void **unused)
 		r.helo = r.client_name = r.tls_version = r.tls_cipher = r.id = r.by = s;
 		assert_is_one_field(&r, 2);
 		r.client_ip = s;
+		r.only_rcpt = s;
 		assert_is_one_field(&r, 2);
 	}
 }
