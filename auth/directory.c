@@ -87,7 +87,7 @@ static struct table *table_find(const struct list *tables, enum wire_table_kind 
 	LIST_EACH(node, tables) {
 		struct table *t = LIST_OWNER(node, struct table, list);
 
-		if (t->kind != kind)
+		if (t->kind != kind)	/* NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult): it loses track of embedded lists */
 			continue;
 		if (is_only || (span_eq(span_of_text(t->name), name) && (path.len == 0 || span_eq(span_of_text(t->path), path))))
 			return t;
@@ -334,6 +334,7 @@ static void add_user(struct walk *w, const struct found *found, struct span addr
 {
 	struct span mailbox = names_text(&found->table->names, found->place);
 
+	BUG_ON(!found->domain);
 	add_row(w, found->domain->deliver, mailbox, with_subaddress(w->d, mailbox, address));
 }
 

@@ -239,6 +239,8 @@ static void event_outcome(const struct job *job, const struct state_row *row, co
 	event_num(&ev, EF_MS, now.mono_ms - job->started);
 	event_text(&ev, EF_DSN, row->enhanced);
 	event_text(&ev, EF_HOST, row->host);
+	if (row->code)
+		event_num(&ev, EF_CODE, row->code);
 	event_text(&ev, EF_REPLY, row->words);
 	if (row->next_ms)
 		event_num(&ev, EF_NEXT, row->next_ms);

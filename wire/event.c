@@ -317,18 +317,24 @@ static void add_other_fields(struct line *line, struct event_view v)
 	struct event_value value;
 
 	while (event_next(&v, &value))
-		if (!in_text_order(value.key) && !(line->status && value.key == EF_REPLY))
+		if (!in_text_order(value.key) && !(line->status && (value.key == EF_REPLY || value.key == EF_CODE)))
 			add_text_field(line, &value);
 }
 
+/* `status=sent (250 2.0.0 Ok)`: the reply as it was said; words of our own have no code. */
 static void add_status(struct line *line, const struct event_view *v)
 {
-	struct event_value reply;
+	struct event_value reply, code, dsn;
 
 	buf_printf(line->out, "%sstatus=%s", line->gap, line->status);
 	if (!find_value(*v, EF_REPLY, &reply))
 		return;
 	buf_add_text(line->out, " (");
+	if (find_value(*v, EF_CODE, &code) && find_value(*v, EF_DSN, &dsn)) {
+		buf_printf(line->out, "%lld ", (long long)code.num);
+		text_add_escaped(line->out, dsn.text);
+		buf_add_char(line->out, ' ');
+	}
 	text_add_escaped(line->out, reply.text);
 	buf_add_char(line->out, ')');
 }
