@@ -48,6 +48,7 @@ def test_the_master_keeps_six_capabilities(running):
     assert int(f["CapInh"], 16) == int(f["CapAmb"], 16) == 0
 
 
+@as_root  # nobody else may look at the descriptors of programs that are not dumpable
 def test_children_have_only_the_descriptors_they_need(running):
     settled(running)
     for program, role in ROLES:
@@ -82,6 +83,7 @@ def listening(pid):
     return ports
 
 
+@as_root  # nobody else may look at the descriptors of programs that are not dumpable
 def test_strangers_and_users_are_served_by_processes_apart(server):
     port, implicit = free_port(), free_port()
     server.extra = f"""listen submission {{ address = "127.0.0.1" port = {port} tls = required auth = required }}
