@@ -97,7 +97,7 @@ static bool is_tricky(struct span character)
 	unsigned last;
 
 	if (character.len == 2)
-		return at[0] == 0xc2 && at[1] < 0xa0;
+		return (at[0] == 0xc2 && at[1] < 0xa0) || (at[0] == 0xd8 && at[1] == 0x9c);
 	if (character.len != 3 || at[0] != 0xe2)
 		return false;
 	last = (unsigned)at[1] << 8 | at[2];
