@@ -20,3 +20,5 @@ tests_fuzz_f_users_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 check_PROGRAMS += tests/unit/t_table
 tests_unit_t_table_SOURCES = tests/unit/t_table.c
 tests_unit_t_table_LDADD = libauth.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+
+EXTRA_DIST += tests/fuzz/seeds/users/rows tests/fuzz/seeds/users/aliases

@@ -35,3 +35,4 @@ tests_fuzz_f_client_SOURCES = tests/fuzz/f_client.c delivery/client.c
 tests_fuzz_f_client_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
 tests_fuzz_f_client_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/seeds/client/delivered tests/fuzz/seeds/client/refused tests/fuzz/seeds/client/again tests/fuzz/seeds/client/plain
+EXTRA_DIST += tests/fuzz/seeds/path/bytes tests/fuzz/seeds/path/dots tests/fuzz/seeds/path/header
