@@ -301,7 +301,7 @@ static struct note *ack_note(const struct job *job)
 {
 	struct note *n = note_new(job->owner->spool, &job->id);
 
-	if (!job->worker)
+	if (!job->worker || !job->sent_begin)
 		return n;
 	n->done = on_outcomes_written;
 	n->arg = job->worker->channel;

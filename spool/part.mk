@@ -35,6 +35,13 @@ tests_unit_t_schedule_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_envelope_SOURCES = tests/unit/t_envelope.c
 tests_unit_t_envelope_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
 
+# The program between peers and a disk of the test's own.
+check_PROGRAMS += tests/unit/t_spool
+tests_unit_t_spool_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_spool_SOURCES = tests/unit/t_spool.c tests/unit/spool_world.c tests/unit/spool_world.h \
+	spool/control.c spool/expand.c spool/intake.c spool/jobs.c spool/settle.c spool/spool_io.c
+tests_unit_t_spool_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
+
 FUZZERS += tests/fuzz/f_envelope
 tests_fuzz_f_envelope_SOURCES = tests/fuzz/f_envelope.c
 tests_fuzz_f_envelope_LDADD = $(SPOOL_CORE_LIBS)

@@ -1,0 +1,817 @@
+/* The program spool between its peers and its disk: what it says and writes, in which order, and after which failures. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <cmocka.h>
+
+#include "spool_world.h"
+
+static struct channel *smtpd, *auth, *local, *relay, *ctl;
+
+static struct msg_id id_of(unsigned n)
+{
+	return (struct msg_id){ { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, (unsigned char)(n >> 8), (unsigned char)n } };
+}
+
+static struct channel *worker(enum wire_role role, uint16_t instance, uint32_t generation)
+{
+	struct channel *ch = world_wire(role, instance, generation);
+
+	world_say(ch, WIRE_told, &(struct wire_told){ 0 });
+	return ch;
+}
+
+static void wire_all(void)
+{
+	smtpd = world_wire(ROLE_SMTPD, 0, 1);
+	auth = world_wire(ROLE_AUTH, 0, 1);
+	ctl = world_wire(ROLE_CTL, 0, 1);
+	local = worker(ROLE_LOCAL, 0, 1);
+	relay = worker(ROLE_RELAY, 0, 1);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	world_new();
+	wire_all();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_free();
+	return 0;
+}
+
+/* ---- smtpd ------------------------------------------------------------------------ */
+
+static void begin(unsigned n, const char *sender)
+{
+	world_say(smtpd, WIRE_mail_begin, &(struct wire_mail_begin){ .ask = n, .id = id_of(n), .received_ms = (uint64_t)world.now.wall_ms,
+	    .sender = span_of_text(sender), .envid = SPAN_NONE, .client = SPAN("192.0.2.1"), .login = SPAN_NONE });
+}
+
+static void rcpt(unsigned n, const char *to, uint8_t notify)
+{
+	world_say(smtpd, WIRE_mail_rcpt, &(struct wire_mail_rcpt){ .ask = n, .notify = notify, .address = span_of_text(to), .orcpt = SPAN_NONE });
+}
+
+static void commit(unsigned n)
+{
+	static const char body[] = "Subject: x\r\n\r\nhello\r\n";
+
+	world_say(smtpd, WIRE_mail_part, &(struct wire_mail_part){ .ask = n, .bytes = SPAN(body) });
+	world_say(smtpd, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = n, .size = sizeof(body) - 1, .prefix = SPAN("Received: y\r\n"),
+	    .quarantine = SPAN_NONE });
+}
+
+static void send_to(unsigned n, const char *sender, const char *to)
+{
+	begin(n, sender);
+	rcpt(n, to, 0);
+	commit(n);
+}
+
+static void assert_stored(unsigned n)
+{
+	union wire_msg msg;
+
+	assert_true(world_hear(smtpd, WIRE_mail_done, &msg));
+	assert_int_equal(msg.mail_done.ask, n);
+	assert_int_equal(msg.mail_done.result, STORED);
+}
+
+static bool is_or_was_here(unsigned n)
+{
+	union wire_msg msg;
+	struct wire_have_ask ask = { .ask = 77, .id = id_of(n) };
+
+	world_say(smtpd, WIRE_have_ask, &ask);
+	assert_true(world_hear(smtpd, WIRE_have_told, &msg));
+	return msg.have_told.yes;
+}
+
+/* ---- workers ------------------------------------------------------------------------ */
+
+static uint32_t job_at(struct channel *at, unsigned *n_rcpts)
+{
+	union wire_msg msg;
+	uint32_t job;
+
+	if (!world_hear(at, WIRE_job_begin, &msg))
+		return 0;
+	job = msg.job_begin.job;
+	for (*n_rcpts = 0; world_sees(at, WIRE_job_rcpt, &msg) && msg.job_rcpt.job == job; ++*n_rcpts)
+		(void)world_hear(at, WIRE_job_rcpt, &msg);
+	return job;
+}
+
+static void outcome(struct channel *at, unsigned n, uint32_t rcpt_n, uint32_t job, enum wire_fate fate)
+{
+	world_say(at, WIRE_outcome, &(struct wire_outcome){ .id = id_of(n), .n = rcpt_n, .result = (uint8_t)fate, .scope = SCOPE_RECIPIENT,
+	    .enhanced = fate == FATE_FAILED ? SPAN("5.2.2") : fate == FATE_DEFERRED ? SPAN("4.2.2") : SPAN("2.0.0"),
+	    .words = SPAN("as the peer said"), .host = SPAN("host"), .job = job });
+}
+
+static void done(struct channel *at, unsigned n, uint32_t job)
+{
+	world_say(at, WIRE_job_done, &(struct wire_job_done){ .job = job, .id = id_of(n) });
+}
+
+static bool is_acknowledged(struct channel *at, uint32_t job)
+{
+	union wire_msg msg;
+
+	return world_hear(at, WIRE_job_ack, &msg) && msg.job_ack.job == job;
+}
+
+static void deliver_one(struct channel *at, unsigned n)
+{
+	unsigned n_rcpts;
+	uint32_t job = job_at(at, &n_rcpts);
+
+	assert_int_not_equal(job, 0);
+	outcome(at, n, 0, job, FATE_DELIVERED);
+	done(at, n, job);
+	assert_true(is_acknowledged(at, job));
+}
+
+static bool has_job(struct channel *at)
+{
+	unsigned n;
+
+	return job_at(at, &n) != 0;
+}
+
+/* ---- the command line ----------------------------------------------------------------- */
+
+struct told {
+	uint32_t count, n_messages, n_rcpts;
+	int exit;
+	char words[512], reason[256], sender[64];
+	enum wire_state state;
+};
+
+static void ask_queue(enum wire_queue action, const char *filter)
+{
+	world_say(ctl, WIRE_queue_ask, &(struct wire_queue_ask){ .ask = 5, .action = (uint8_t)action, .filter = span_of_text(filter),
+	    .argument = SPAN_NONE });
+}
+
+static void text(char *out, size_t room, struct span s)
+{
+	(void)snprintf(out, room, "%.*s", SPAN_ARG(s));
+}
+
+static struct told queue(enum wire_queue action, const char *filter)
+{
+	struct told t = { 0 };
+	union wire_msg msg;
+
+	ask_queue(action, filter);
+	for (unsigned i = 0; i < 1000 && !world_hear(ctl, WIRE_queue_done, &msg); i++) {
+		while (world_hear(ctl, WIRE_queue_message, &msg)) {
+			t.n_messages++;
+			text(t.sender, sizeof(t.sender), msg.queue_message.sender);
+		}
+		while (world_hear(ctl, WIRE_queue_recipient, &msg)) {
+			t.n_rcpts++;
+			t.state = msg.queue_recipient.state;
+			text(t.reason, sizeof(t.reason), msg.queue_recipient.reason);
+		}
+		world_say(ctl, WIRE_queue_more, &(struct wire_queue_more){ .ask = 5, .rows = WIRE_ROWS });
+	}
+	t.count = msg.queue_done.count;
+	t.exit = msg.queue_done.exit;
+	text(t.words, sizeof(t.words), msg.queue_done.words);
+	while (world_hear(ctl, WIRE_queue_message, &msg)) {
+		t.n_messages++;
+		text(t.sender, sizeof(t.sender), msg.queue_message.sender);
+	}
+	while (world_hear(ctl, WIRE_queue_recipient, &msg)) {
+		t.n_rcpts++;
+		t.state = msg.queue_recipient.state;
+		text(t.reason, sizeof(t.reason), msg.queue_recipient.reason);
+	}
+	return t;
+}
+
+/* ---- intake ------------------------------------------------------------------------------ */
+
+static void t_a_message_is_stored_expanded_delivered_and_over(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	assert_stored(1);
+	world_auth(auth);
+	deliver_one(local, 1);
+	assert_int_equal(world.n_ends, 1);
+	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 0);
+}
+
+static void t_nothing_is_said_before_the_disk_has_it(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	world.is_still = true;
+	send_to(1, "a@sender.test", "here@local.test");
+	assert_false(world_hear(smtpd, WIRE_mail_done, &msg));
+	world.is_still = false;
+	world_turn();
+	assert_stored(1);
+}
+
+static void t_a_disk_that_fails_or_is_full_is_told(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	world.write_error = PR_IO;
+	send_to(1, "a@sender.test", "here@local.test");
+	assert_true(world_hear(smtpd, WIRE_mail_done, &msg));
+	assert_int_equal(msg.mail_done.result, STORED_NOT_IO);
+	world.write_error = PR_FULL;
+	send_to(2, "a@sender.test", "here@local.test");
+	assert_true(world_hear(smtpd, WIRE_mail_done, &msg));
+	assert_int_equal(msg.mail_done.result, STORED_NOT_FULL);
+	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 0);
+}
+
+static void t_what_ended_before_the_question_was_here(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_restart(true);
+	wire_all();
+	world_auth(auth);
+	deliver_one(local, 1);
+	assert_int_equal(world.n_ends, 1);
+	assert_true(is_or_was_here(1));
+	assert_false(is_or_was_here(2));
+	world_pass(MINUTES(2));		/* nobody asks after so long */
+	assert_false(is_or_was_here(1));
+}
+
+static void t_a_question_waits_for_recovery(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_restart(false);
+	wire_all();
+	world_say(smtpd, WIRE_have_ask, &(struct wire_have_ask){ .ask = 9, .id = id_of(1) });
+	assert_false(world_hear(smtpd, WIRE_have_told, &msg));
+	world_recover();
+	assert_true(world_hear(smtpd, WIRE_have_told, &msg));
+	assert_int_equal(msg.have_told.yes, 1);
+}
+
+static void t_what_is_withdrawn_before_recovery_is_not_delivered(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_restart(false);
+	wire_all();
+	world_say(smtpd, WIRE_withdraw, &(struct wire_withdraw){ .id = id_of(1) });
+	world_recover();
+	world_auth(auth);
+	assert_false(has_job(local));
+	assert_int_equal(world.n_ends, 1);
+}
+
+static void t_a_queued_message_is_withdrawn(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "away@foreign.test");
+	world_auth(auth);
+	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 1);
+	world_say(smtpd, WIRE_withdraw, &(struct wire_withdraw){ .id = id_of(1) });
+	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 0);
+	assert_int_equal(world.n_ends, 1);
+}
+
+static void t_a_flying_message_is_withdrawn_when_it_lands(void **state)
+{
+	unsigned n;
+	uint32_t job;
+
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_auth(auth);
+	job = job_at(local, &n);
+	world_say(smtpd, WIRE_withdraw, &(struct wire_withdraw){ .id = id_of(1) });
+	assert_int_equal(world.n_ends, 0);
+	outcome(local, 1, 0, job, FATE_DEFERRED);
+	done(local, 1, job);
+	assert_int_equal(world.n_ends, 1);
+	world_pass(HOURS(1));
+	assert_false(has_job(local));
+}
+
+/* ---- expansion ---------------------------------------------------------------------------------- */
+
+static void t_a_list_of_thousands_is_expanded_once_and_leaves_in_batches(void **state)
+{
+	unsigned n_jobs = 0, n_all = 0, n;
+	uint32_t job;
+
+	(void)state;
+	world.settings->deliver[0].batch = 50;
+	world_settings();
+	begin(1, "a@sender.test");
+	rcpt(1, "list:3000@local.test", 0);
+	rcpt(1, "list:2000@local.test", 0);
+	rcpt(1, "here@local.test", 0);
+	commit(1);
+	world_auth(auth);
+	assert_int_equal(world.n_states, 1);
+	while ((job = job_at(local, &n))) {
+		assert_int_equal(n, n_all < 3000 ? 50 : 1);
+		n_jobs++;
+		n_all += n;
+	}
+	assert_int_equal(n_jobs, 61);
+	assert_int_equal(n_all, 3001);
+}
+
+static void t_nobody_and_circles_bounce(void **state)
+{
+	(void)state;
+	send_to(1, "here-sender@local.test", "unknown@local.test");
+	world_auth(auth);
+	world_auth(auth);
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+	assert_true(has_job(local));	/* the bounce */
+}
+
+static void t_what_can_not_be_told_for_too_long_bounces(void **state)
+{
+	(void)state;
+	world.settings->retry.expire = MINUTES(5);
+	world_settings();
+	send_to(1, "here-sender@local.test", "temporary@local.test");
+	for (unsigned i = 0; i < 14; i++) {
+		world_auth(auth);
+		assert_int_equal(world.n_events[EV_DSN_SENT], 0);
+		world_pass(SECONDS(20));
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		world_auth(auth);
+		world_pass(SECONDS(20));
+	}
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+	assert_int_equal(world.n_ends, 1);
+	assert_true(has_job(local));
+}
+
+static void t_an_expansion_that_could_not_be_written_is_written_again(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world.write_error = PR_IO;
+	world_auth(auth);
+	assert_false(has_job(local));
+	world_pass(SECONDS(5));
+	assert_false(has_job(local));
+	world.write_error = PR_OK;
+	world_pass(SECONDS(2));
+	deliver_one(local, 1);
+	assert_int_equal(world.n_ends, 1);
+}
+
+static void t_a_retry_by_hand_expands_nothing_twice(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	assert_int_equal(queue(QUEUE_RETRY, "").exit, EX_OK);
+	assert_int_equal(queue(QUEUE_RETRY, "").exit, EX_OK);
+	world_auth(auth);
+	deliver_one(local, 1);
+	world_pass(SECONDS(60));
+	world_auth(auth);
+	assert_false(has_job(local));
+}
+
+/* ---- settings -------------------------------------------------------------------------------------- */
+
+static void t_a_job_names_its_section(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	send_to(1, "a@sender.test", "imap@local.test");
+	world_auth(auth);
+	assert_true(world_hear(relay, WIRE_job_begin, &msg));
+	assert_true(span_eq(msg.job_begin.deliver, SPAN("imap")));
+}
+
+static void t_a_message_keeps_its_section_when_others_come_before_it(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	world_gone(local);
+	send_to(1, "a@sender.test", "here@local.test");
+	world_auth(auth);
+	world_no_deliver();
+	world_deliver("imap", NULL, "127.0.0.1:24");
+	world_deliver("maildir", "/elsewhere/:local/", NULL);
+	world_settings();
+	local = worker(ROLE_LOCAL, 0, 2);
+	assert_true(world_hear(local, WIRE_job_begin, &msg));
+	assert_true(span_eq(msg.job_begin.deliver, SPAN("maildir")));
+}
+
+static void t_a_section_that_is_gone_is_waited_for_with_clear_words(void **state)
+{
+	struct told t;
+
+	(void)state;
+	world_gone(local);
+	send_to(1, "here-sender@local.test", "here@local.test");
+	world_auth(auth);
+	world_no_deliver();
+	world_settings();
+	local = worker(ROLE_LOCAL, 0, 2);
+	assert_false(has_job(local));
+	t = queue(QUEUE_LIST, "");
+	assert_int_equal(t.state, STATE_WAITING);
+	assert_non_null(strstr(t.reason, "deliver section"));
+	world_deliver("maildir", "/mail/:local/", NULL);
+	world_settings();
+	deliver_one(local, 1);
+}
+
+static void t_a_section_that_never_comes_back_expires(void **state)
+{
+	(void)state;
+	world_gone(local);
+	send_to(1, "here-sender@local.test", "here@local.test");
+	world_auth(auth);
+	world_no_deliver();
+	world_settings();
+	world_pass(HOURS(73));
+	assert_int_equal(world.n_events[EV_QUEUE_EXPIRED], 1);
+}
+
+static void t_a_route_that_holds_counts_from_the_reload_on(void **state)
+{
+	struct set_route *r;
+
+	(void)state;
+	send_to(1, "a@sender.test", "away@foreign.test");
+	world_auth(auth);
+	assert_int_equal(queue(QUEUE_LIST, "").state, STATE_WAITING);
+	r = settings_add_section(world.settings, "route", "*", 1);
+	r->hold = true;
+	world_settings();
+	send_to(2, "a@sender.test", "away@foreign.test");
+	world_auth(auth);
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 1);
+	world.settings->route[0].hold = false;
+	world_settings();
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 1);
+	assert_int_equal(queue(QUEUE_RELEASE, "").count, 1);
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 0);
+}
+
+/* ---- workers ------------------------------------------------------------------------------------------ */
+
+static void t_only_the_newest_generation_gets_jobs(void **state)
+{
+	struct channel *second, *newer;
+
+	(void)state;
+	second = worker(ROLE_RELAY, 1, 1);
+	newer = worker(ROLE_RELAY, 0, 2);
+	send_to(1, "a@sender.test", "imap@local.test");
+	send_to(2, "a@sender.test", "imap@local.test");
+	world_auth(auth);
+	assert_true(has_job(newer));
+	assert_true(has_job(newer));
+	assert_false(has_job(relay));
+	assert_false(has_job(second));
+	world_gone(newer);		/* it never lived: the older ones are all there is */
+	assert_true(has_job(relay) || has_job(second));
+}
+
+static void t_an_outcome_that_could_not_be_written_is_written_again(void **state)
+{
+	unsigned n;
+	uint32_t job;
+
+	(void)state;
+	begin(1, "a@sender.test");
+	rcpt(1, "here@local.test", 0);
+	rcpt(1, "away@foreign.test", 0);
+	commit(1);
+	world_auth(auth);
+	job = job_at(local, &n);
+	world.write_error = PR_IO;
+	outcome(local, 1, 0, job, FATE_DELIVERED);
+	done(local, 1, job);
+	world_pass(SECONDS(3));
+	assert_false(is_acknowledged(local, job));
+	world.write_error = PR_OK;
+	world_pass(SECONDS(3));
+	assert_true(is_acknowledged(local, job));
+	world_restart(true);		/* and it is known after a death */
+	wire_all();
+	assert_false(has_job(local));
+	assert_int_equal(queue(QUEUE_LIST, "state:delivered").n_messages, 1);
+}
+
+static void t_an_end_that_could_not_be_written_is_written_again(void **state)
+{
+	unsigned n;
+	uint32_t job;
+
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_auth(auth);
+	job = job_at(local, &n);
+	world.write_error = PR_FULL;
+	outcome(local, 1, 0, job, FATE_DELIVERED);
+	done(local, 1, job);
+	assert_false(is_acknowledged(local, job));
+	world.write_error = PR_OK;
+	world_pass(SECONDS(3));
+	assert_true(is_acknowledged(local, job));
+	assert_int_equal(world.n_ends, 1);
+}
+
+static void t_a_bounce_that_could_not_be_written_is_written_again(void **state)
+{
+	unsigned n;
+	uint32_t job;
+
+	(void)state;
+	send_to(1, "here-sender@local.test", "here@local.test");
+	world_auth(auth);
+	job = job_at(local, &n);
+	world.write_error = PR_IO;
+	outcome(local, 1, 0, job, FATE_FAILED);
+	done(local, 1, job);
+	world_pass(SECONDS(30));
+	assert_int_equal(world.n_events[EV_DSN_SENT], 0);
+	world.write_error = PR_OK;
+	world_pass(SECONDS(30));
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+	world_auth(auth);
+	assert_true(has_job(local));
+}
+
+static void t_a_disk_that_can_not_be_read_puts_off(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world.read_error = PR_IO;
+	world_auth(auth);
+	assert_false(has_job(local));
+	world.read_error = PR_OK;
+	assert_int_equal(queue(QUEUE_LIST, "state:waiting").n_messages, 1);
+	world_pass(MINUTES(3));
+	deliver_one(local, 1);
+}
+
+static void t_what_can_not_be_read_at_all_is_held(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world.read_error = PR_BAD;
+	world_auth(auth);
+	world.read_error = PR_OK;
+	assert_false(has_job(local));
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 1);
+}
+
+static void send_to_two(void)
+{
+	begin(1, "a@sender.test");
+	rcpt(1, "here@local.test", 0);
+	rcpt(1, "here-too@local.test", 0);
+	commit(1);
+	world_auth(auth);
+}
+
+/* Two jobs of one message are under way while spool dies: each is told by its number, and neither starts again. */
+static void t_jobs_of_an_earlier_spool_are_told_apart(void **state)
+{
+	(void)state;
+	send_to_two();
+	world_restart(false);
+	auth = world_wire(ROLE_AUTH, 0, 1);
+	local = world_wire(ROLE_LOCAL, 0, 1);
+	world_recover();
+	world_say(local, WIRE_job_held, &(struct wire_job_held){ .id = id_of(1), .n = 0, .job = 7 });
+	world_say(local, WIRE_job_held, &(struct wire_job_held){ .id = id_of(1), .n = 1, .job = 8 });
+	world_say(local, WIRE_told, &(struct wire_told){ 0 });
+	outcome(local, 1, 0, 7, FATE_DELIVERED);
+	done(local, 1, 7);
+	assert_true(is_acknowledged(local, 7));
+	assert_false(has_job(local));
+	outcome(local, 1, 1, 8, FATE_DELIVERED);
+	done(local, 1, 8);
+	assert_true(is_acknowledged(local, 8));
+	assert_false(has_job(local));
+	assert_int_equal(world.n_ends, 1);
+}
+
+static void t_what_was_told_before_recovery_counts_after_it(void **state)
+{
+	(void)state;
+	send_to_two();
+	world_restart(false);
+	auth = world_wire(ROLE_AUTH, 0, 1);
+	ctl = world_wire(ROLE_CTL, 0, 1);
+	local = world_wire(ROLE_LOCAL, 0, 1);
+	outcome(local, 1, 0, 7, FATE_DELIVERED);
+	outcome(local, 1, 1, 7, FATE_DELIVERED);
+	done(local, 1, 7);
+	assert_false(is_acknowledged(local, 7));
+	world_say(local, WIRE_told, &(struct wire_told){ 0 });
+	world_recover();
+	assert_true(is_acknowledged(local, 7));
+	assert_int_equal(world.n_ends, 1);
+	assert_false(has_job(local));
+}
+
+static void t_nothing_old_starts_before_all_have_told(void **state)
+{
+	(void)state;
+	send_to_two();
+	world_restart(false);
+	local = world_wire(ROLE_LOCAL, 0, 1);
+	relay = world_wire(ROLE_RELAY, 0, 1);
+	world_recover();
+	world_say(local, WIRE_told, &(struct wire_told){ 0 });
+	assert_false(has_job(local));
+	world_gone(relay);
+	assert_true(has_job(local));
+}
+
+static void t_an_attempt_of_unknown_end_is_in_doubt(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_auth(auth);
+	assert_true(world_hear(local, WIRE_job_begin, &msg));
+	assert_false(msg.job_begin.flags & MAIL_IN_DOUBT);
+	world_gone(local);
+	local = worker(ROLE_LOCAL, 0, 1);
+	assert_true(world_hear(local, WIRE_job_begin, &msg));
+	assert_true(msg.job_begin.flags & MAIL_IN_DOUBT);
+}
+
+static void t_what_kills_twice_is_held_even_when_it_flies(void **state)
+{
+	struct told t;
+	struct msg_id id = id_of(1);
+
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_auth(auth);
+	world_gone(local);
+	local = worker(ROLE_LOCAL, 0, 1);
+	assert_true(has_job(local));
+	world_set_aside(&id);
+	world_gone(local);
+	local = worker(ROLE_LOCAL, 0, 1);
+	assert_false(has_job(local));
+	t = queue(QUEUE_LIST, "");
+	assert_int_equal(t.state, STATE_HELD);
+	assert_non_null(strstr(t.reason, "died over it"));
+	assert_int_equal(queue(QUEUE_RELEASE, "").count, 1);
+	deliver_one(local, 1);
+}
+
+/* ---- the command line ----------------------------------------------------------------------------------- */
+
+static void t_a_part_of_an_id_must_mean_one(void **state)
+{
+	struct told t;
+	struct msg_id id = id_of(2);
+	char name[ID_TEXT_LEN + 1];
+
+	(void)state;
+	send_to(1, "a@sender.test", "away@foreign.test");
+	send_to(2, "b@sender.test", "away@foreign.test");
+	id_to_text(&id, name);
+	name[10] = '\0';
+	for (unsigned action = QUEUE_SHOW; action <= QUEUE_CAT; action++) {
+		t = queue((enum wire_queue)action, name);
+		assert_int_equal(t.exit, EX_DATAERR);
+		assert_int_equal(t.n_messages, 0);
+		id_to_text(&id, name);
+		assert_non_null(strstr(t.words, name));
+		name[10] = '\0';
+	}
+	id_to_text(&id, name);
+	t = queue(QUEUE_SHOW, name + 16);
+	assert_int_equal(t.n_messages, 1);
+	assert_string_equal(t.sender, "b@sender.test");
+}
+
+static void t_counts_are_of_what_changed(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n <= 600; n++)
+		send_to(n, n % 2 ? "a@sender.test" : "b@sender.test", "away@foreign.test");
+	world_auth(auth);
+	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 600);
+	assert_int_equal(queue(QUEUE_HOLD, "from:a@sender.test").count, 300);
+	assert_int_equal(queue(QUEUE_HOLD, "").count, 300);
+	assert_int_equal(queue(QUEUE_HOLD, "").count, 0);
+	assert_int_equal(queue(QUEUE_RETRY, "").count, 0);
+	assert_int_equal(queue(QUEUE_RELEASE, "from:b@sender.test").count, 300);
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_rcpts, 300);
+	assert_int_equal(queue(QUEUE_DELETE, "state:held").count, 300);
+	assert_int_equal(queue(QUEUE_ERASE, "").count, 300);
+	assert_int_equal(world.n_erased, 300);
+	assert_int_equal(world.n_ends, 600);
+}
+
+static void t_a_bounce_by_hand_needs_no_expansion(void **state)
+{
+	(void)state;
+	begin(1, "here-sender@local.test");
+	rcpt(1, "one@foreign.test", 0);
+	rcpt(1, "two@foreign.test", 0);
+	commit(1);
+	assert_int_equal(queue(QUEUE_HOLD, "").count, 1);
+	assert_int_equal(queue(QUEUE_BOUNCE, "").count, 1);
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+	assert_int_equal(world.n_ends, 1);
+	world_auth(auth);
+	assert_true(has_job(local));
+}
+
+static void t_what_is_held_stays_held_after_a_restart(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	assert_int_equal(queue(QUEUE_HOLD, "").count, 1);	/* before auth answered */
+	world_auth(auth);
+	assert_false(has_job(local));
+	world_restart(true);
+	wire_all();
+	world_auth(auth);
+	assert_false(has_job(local));
+	assert_int_equal(queue(QUEUE_RELEASE, "").count, 1);
+	world_auth(auth);
+	deliver_one(local, 1);
+}
+
+static void t_erasing_what_flies_is_done_when_it_lands(void **state)
+{
+	unsigned n;
+	uint32_t job;
+
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	world_auth(auth);
+	job = job_at(local, &n);
+	assert_int_equal(queue(QUEUE_ERASE, "").count, 1);
+	assert_int_equal(world.n_erased, 0);
+	outcome(local, 1, 0, job, FATE_DEFERRED);
+	done(local, 1, job);
+	assert_int_equal(world.n_erased, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(t_a_message_is_stored_expanded_delivered_and_over), TEST(t_nothing_is_said_before_the_disk_has_it),
+		TEST(t_a_disk_that_fails_or_is_full_is_told), TEST(t_what_ended_before_the_question_was_here),
+		TEST(t_a_question_waits_for_recovery), TEST(t_what_is_withdrawn_before_recovery_is_not_delivered),
+		TEST(t_a_queued_message_is_withdrawn), TEST(t_a_flying_message_is_withdrawn_when_it_lands),
+		TEST(t_a_list_of_thousands_is_expanded_once_and_leaves_in_batches), TEST(t_nobody_and_circles_bounce),
+		TEST(t_what_can_not_be_told_for_too_long_bounces), TEST(t_an_expansion_that_could_not_be_written_is_written_again),
+		TEST(t_a_retry_by_hand_expands_nothing_twice), TEST(t_a_job_names_its_section),
+		TEST(t_a_message_keeps_its_section_when_others_come_before_it), TEST(t_a_section_that_is_gone_is_waited_for_with_clear_words),
+		TEST(t_a_section_that_never_comes_back_expires), TEST(t_a_route_that_holds_counts_from_the_reload_on),
+		TEST(t_only_the_newest_generation_gets_jobs), TEST(t_an_outcome_that_could_not_be_written_is_written_again),
+		TEST(t_an_end_that_could_not_be_written_is_written_again), TEST(t_a_bounce_that_could_not_be_written_is_written_again),
+		TEST(t_a_disk_that_can_not_be_read_puts_off), TEST(t_what_can_not_be_read_at_all_is_held),
+		TEST(t_jobs_of_an_earlier_spool_are_told_apart), TEST(t_what_was_told_before_recovery_counts_after_it),
+		TEST(t_nothing_old_starts_before_all_have_told), TEST(t_an_attempt_of_unknown_end_is_in_doubt),
+		TEST(t_what_kills_twice_is_held_even_when_it_flies), TEST(t_a_part_of_an_id_must_mean_one), TEST(t_counts_are_of_what_changed),
+		TEST(t_a_bounce_by_hand_needs_no_expansion), TEST(t_what_is_held_stays_held_after_a_restart),
+		TEST(t_erasing_what_flies_is_done_when_it_lands),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
