@@ -1,5 +1,5 @@
 """Clients that mean harm, and machines that lack something: what only real sockets and /proc can show."""
-import concurrent.futures, contextlib, glob, os, select, socket, struct, subprocess, time
+import concurrent.futures, contextlib, glob, os, random, select, socket, ssl, struct, subprocess, time
 
 import pytest
 
@@ -227,6 +227,105 @@ def test_who_leaves_at_any_stage_leaves_nothing(server, way):
     server.wait_mails(1)
     server.wait_empty()
     nobody_died(server)
+
+
+def test_sessions_of_one_worker_never_mix(server):
+    """Their steps in any order: each message has its own sender, recipient and body."""
+    server.extra = "workers { mx = 1 }"
+    server.start()
+    dice = random.Random(4)
+    waiting = {n: [b"EHLO c.example.net", f"MAIL FROM:<from{n}@example.net>".encode(), f"RCPT TO:<{('alice', 'bob')[n % 2]}+{n}@example.test>".encode(), b"DATA",
+                   f"Subject: {n}\r\n\r\nbody of {n}\r\n.".encode()] for n in range(50)}
+    peers = {n: Peer(server.port) for n in waiting}
+    while waiting:
+        n = dice.choice(list(waiting))
+        words = waiting[n].pop(0)
+        assert peers[n].ask(words)[:1] in (b"2", b"3"), words
+        if not waiting[n]:
+            del waiting[n]
+    for user in ("alice", "bob"):
+        for mail in server.wait_mails(25, user=user):
+            n = int(mail["Subject"])
+            assert mail["Return-Path"] == f"<from{n}@example.net>" and mail["Delivered-To"] == f"{('alice', 'bob')[n % 2]}+{n}@example.test"
+            assert mail.get_payload() == f"body of {n}\n"
+
+
+# ---- TLS ---------------------------------------------------------------------------------------------
+
+
+def s_client(server, *words, say=b"QUIT\r\n"):
+    """What openssl's client tells; it ends with its input."""
+    return subprocess.run(["openssl", "s_client", "-starttls", "smtp", "-name", "c.example.net", "-connect", f"127.0.0.1:{server.port}", *words], input=say,
+                          capture_output=True, timeout=PATIENCE)
+
+
+def test_a_client_may_not_renegotiate(running):
+    done = s_client(running, "-tls1_2", say=b"R\n")
+    assert b"RENEGOTIATING" in done.stdout + done.stderr
+    assert b"no renegotiation" in done.stderr or done.returncode
+    assert running_still(running)
+
+
+@pytest.mark.parametrize("name", ["mx.example.test\\", "../../tls/key.pem", "/etc/passwd", "x" * 250, "mx.example.test.", "*"])
+def test_the_name_that_a_client_wants_is_never_a_path(running, name):
+    done = s_client(running, "-servername", name)
+    assert b"CN = mx.example.test" in done.stdout or b"alert" in done.stderr, done
+    assert running_still(running)
+    nobody_died(running)
+
+
+def test_a_clients_certificate_is_not_asked_for(running):
+    running.certificate("client.example.net")
+    done = s_client(running, "-cert", f"{running.folder}/tls/cert.pem", "-key", f"{running.folder}/tls/key.pem")
+    assert b"No client certificate CA names sent" in done.stdout
+    assert b"Verification" in done.stdout and running_still(running)
+
+
+@pytest.mark.parametrize("begin,half", [(b"DATA", b"Subject: half\r\n\r\nx\r\n"), (b"BDAT 1000 LAST", b"Subject: half\r\n\r\n")])
+def test_a_body_that_ends_with_its_tls_is_nothing(running, begin, half):
+    peer = Peer(running.port)
+    peer.ask(b"EHLO c.example.net")
+    assert peer.ask(b"STARTTLS").startswith(b"220")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    tls = context.wrap_socket(peer.s, server_hostname="mx.example.test")
+    tls.sendall(b"EHLO c.example.net\r\n")
+    tls.recv(4096)
+    for line in ENVELOPE.splitlines(keepends=True):
+        tls.sendall(line)
+        assert tls.recv(512).startswith(b"250")
+    tls.sendall(begin + b"\r\n" + half)
+    with contextlib.suppress(OSError):
+        tls.unwrap()
+    peer.s.close()
+    until(lambda: sessions(running) == 0)
+    running.send(body="the only one")
+    running.wait_mails(1)
+    nobody_died(running)
+
+
+def test_handshakes_of_a_crowd_delay_no_mail(running):
+    """Each costs a signature; who speaks in the clear is served between them."""
+    stop = time.monotonic() + 4
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def shake():
+        while time.monotonic() < stop:
+            with contextlib.suppress(OSError):
+                peer = Peer(running.port)
+                peer.ask(b"EHLO c.example.net")
+                peer.ask(b"STARTTLS")
+                context.wrap_socket(peer.s).close()
+                peer.close()
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        for _ in range(8):
+            threads.submit(shake)
+        while time.monotonic() < stop - 0.5:
+            began = time.monotonic()
+            running.send()
+            assert time.monotonic() - began < 3
+    nobody_died(running)
 
 
 # ---- what a machine may lack -----------------------------------------------------------------------
