@@ -7,9 +7,9 @@
 
 #define LABEL_MAX 63
 
-/* Unassigned and disallowed characters are refused, nothing is mapped: that is
+/* Unassigned and disallowed characters and what is not in NFC are refused, nothing is mapped: that is
  * the client's business (RFC 5891 5.2), and mapping would fold look-alikes. */
-#define IDN_FLAGS (IDN2_NFC_INPUT | IDN2_NO_TR46)
+#define IDN_FLAGS IDN2_NO_TR46
 
 static bool label_is_plain(struct span label)
 {
