@@ -38,6 +38,14 @@ static bool is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* U+0080 to U+009F are controls too: an 8-bit terminal obeys them. */
+static void blank_c1(char *at, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i++)
+		if ((unsigned char)at[i] == 0xc2 && (unsigned char)at[i + 1] < 0xa0)
+			at[i] = at[i + 1] = '?';
+}
+
 /* Cuts a line of at most `room` bytes off, at its own end, at a blank, or between two characters. */
 static struct span take_line(struct span *rest, size_t room)
 {
@@ -71,6 +79,7 @@ enum pr_err reply_add_words(struct buf *out, unsigned code, const char *enhanced
 
 		for (size_t i = 0; i < line.len; i++)
 			safe[i] = is_control(line.at[i]) || (!utf8 && (unsigned char)line.at[i] >= 0x80) ? '?' : line.at[i];
+		blank_c1(safe, line.len);
 		n_lines++;
 		add_line(out, code, words.len && n_lines < REPLY_WRITE_LINES, enhanced, span_of(safe, line.len));
 	} while (words.len && n_lines < REPLY_WRITE_LINES);
@@ -137,6 +146,7 @@ static void finish_words(struct reply_reader *r)
 		for (size_t i = 0; i < r->words_len; i++)
 			if ((unsigned char)r->words[i] >= 0x80)
 				r->words[i] = '?';
+	blank_c1(r->words, r->words_len);
 	r->words[r->words_len] = '\0';
 }
 
