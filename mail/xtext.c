@@ -137,7 +137,7 @@ static bool take_embedded(struct span *text, struct buf *out)
 			return false;
 		c = c << 4 | (unsigned long)value;
 	}
-	if (c < 0x20 || c == 0x7f || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+	if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || (c < 0x80 && c != ' ' && c != '+' && c != '=' && c != '\\'))
 		return false;
 	if (c < 0x80)
 		buf_add_char(out, (char)c);
