@@ -62,3 +62,17 @@ EXTRA_DIST += tests/fuzz/seeds/lines/data tests/fuzz/seeds/lines/normalise tests
 	tests/fuzz/seeds/header/blank tests/fuzz/seeds/header/long tests/fuzz/seeds/received/all tests/fuzz/seeds/received/evil \
 	tests/fuzz/seeds/aliases/file tests/fuzz/seeds/dsn/failed tests/fuzz/seeds/dsn/utf8 tests/fuzz/seeds/users_row/row \
 	tests/fuzz/seeds/users_row/plain
+
+check_PROGRAMS += tests/unit/t_address tests/unit/t_command tests/unit/t_date tests/unit/t_idn tests/unit/t_reply tests/unit/t_xtext
+tests_unit_t_address_SOURCES = tests/unit/t_address.c
+tests_unit_t_address_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_command_SOURCES = tests/unit/t_command.c
+tests_unit_t_command_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_date_SOURCES = tests/unit/t_date.c
+tests_unit_t_date_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_idn_SOURCES = tests/unit/t_idn.c
+tests_unit_t_idn_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_reply_SOURCES = tests/unit/t_reply.c
+tests_unit_t_reply_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_xtext_SOURCES = tests/unit/t_xtext.c
+tests_unit_t_xtext_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
