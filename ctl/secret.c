@@ -41,8 +41,9 @@ static bool prompt(const char *words, struct buf *out)
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	quiet.c_lflag |= ECHONL;
-	(void)fputs(words, stderr);
+	/* First the echo, then the question: what is typed at once is neither shown nor flushed away. */
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	(void)fputs(words, stderr);
 	has_line = read_line(out);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	return has_line;
