@@ -47,11 +47,25 @@ static bool labels_are_plain(struct span domain, bool *has_alabel)
 	return !all_digits(label);
 }
 
+/* RFC 5891 4.2.3.1; the library leaves it out when it looks up. */
+static bool has_outer_hyphen(struct span domain)
+{
+	while (domain.len) {
+		struct span label = span_cut(&domain, '.');
+
+		if (label.len && (label.at[0] == '-' || label.at[label.len - 1] == '-'))
+			return true;
+	}
+	return false;
+}
+
 /* The A-labels of a UTF-8 domain, or NULL; idn2_free frees it. */
 static char *to_ascii(const char *utf8)
 {
 	uint8_t *out = NULL;
 
+	if (has_outer_hyphen(span_of_text(utf8)))
+		return NULL;
 	if (idn2_lookup_u8((const uint8_t *)utf8, &out, IDN_FLAGS) != IDN2_OK)
 		return NULL;
 	return (char *)out;
