@@ -76,3 +76,19 @@ tests_unit_t_reply_SOURCES = tests/unit/t_reply.c
 tests_unit_t_reply_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_t_xtext_SOURCES = tests/unit/t_xtext.c
 tests_unit_t_xtext_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_address tests/fuzz/f_command tests/fuzz/f_reply tests/fuzz/f_xtext
+tests_fuzz_f_address_SOURCES = tests/fuzz/f_address.c
+tests_fuzz_f_address_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_address_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_command_SOURCES = tests/fuzz/f_command.c
+tests_fuzz_f_command_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_command_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_reply_SOURCES = tests/fuzz/f_reply.c
+tests_fuzz_f_reply_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_reply_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_xtext_SOURCES = tests/fuzz/f_xtext.c
+tests_fuzz_f_xtext_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_xtext_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/address/alabel tests/fuzz/seeds/address/mailbox tests/fuzz/seeds/address/postmaster tests/fuzz/seeds/address/route tests/fuzz/seeds/command/bdat tests/fuzz/seeds/command/ehlo tests/fuzz/seeds/command/mail tests/fuzz/seeds/command/rcpt \
+	tests/fuzz/seeds/reply/ehlo tests/fuzz/seeds/reply/two tests/fuzz/seeds/xtext/base64 tests/fuzz/seeds/xtext/utf8 tests/fuzz/seeds/xtext/xtext
