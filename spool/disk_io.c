@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -24,6 +25,8 @@
 #define FILES_MAX     65536u	/* 4 TiB of segments */
 #define RECOVER_SLICE 2000u	/* messages told in one turn: some milliseconds */
 #define IOV_ONCE      1024
+#define FILL_ONCE     (256u << 10)	/* bytes of zeros, which a fill repeats */
+#define FILL_IOVS     4
 
 /* ---- threads: each does one kind of work, in order -------------------------------------- */
 
@@ -146,8 +149,8 @@ static void lane_put(struct lane *l, struct task *t)
 	pthread_mutex_lock(&l->lock);
 	*l->last = t;
 	l->last = &t->next;
-	pthread_cond_signal(&l->wake);
 	pthread_mutex_unlock(&l->lock);
+	pthread_cond_signal(&l->wake);	/* who wakes up finds the lock free */
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -202,12 +205,51 @@ static int write_iov(int fd, uint64_t at, struct iovec *iov, unsigned n)
 	return 0;
 }
 
+static int write_zeros(int fd, size_t len)
+{
+	char *zeros = mmap(NULL, FILL_ONCE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error = 0;
+
+	if (zeros == MAP_FAILED)
+		return ENOMEM;
+	for (size_t at = 0; at < len && !error;) {
+		struct iovec iov[FILL_IOVS];
+		size_t end = at;
+		unsigned n = 0;
+
+		for (; n < FILL_IOVS && end < len; end += iov[n++].iov_len)
+			iov[n] = (struct iovec){ zeros, len - end < FILL_ONCE ? len - end : FILL_ONCE };
+		error = write_iov(fd, at, iov, n);
+		at = end;
+	}
+	munmap(zeros, FILL_ONCE);
+	return error;
+}
+
+/* Past the page cache: it would only be filled with zeros. Where that can't be had, the room stays as it is. */
+static int file_fill(struct disk *d, uint32_t file, size_t len)
+{
+	char name[32];
+	int fd, error;
+
+	file_name(name, file);
+	fd = openat(d->folder, name, O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	error = write_zeros(fd, len);
+	close(fd);
+	return error == EINVAL ? 0 : error;
+}
+
 static int file_write(struct disk *d, struct journal_job *job)
 {
 	int fd = file_fd(d, job->file), error;
 
 	if (fd < 0)
 		return EBADF;
+	error = job->fill ? file_fill(d, job->file, job->fill) : 0;
+	if (error)
+		return error;
 	error = write_iov(fd, job->at, job->iov, job->n_iov);
 	if (error)
 		return error;

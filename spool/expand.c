@@ -45,7 +45,7 @@ struct expansion {
 	struct disk_reader *reader;
 	int64_t began;			/* the attempt */
 	struct span why;		/* it can't be told now */
-	uint32_t next_origin, n_asked, n_targets;
+	uint32_t next_origin, n_asked, n_targets, n_held;
 	bool temporary, asked;		/* asked: the disk, for the envelope */
 };
 
@@ -237,7 +237,7 @@ static void expansion_write(struct expansion *e, struct mail *m)
 	n->done = on_rows_written;
 	n->expands = true;
 	m->marks |= MARK_BUSY;
-	note_state(n, m, true);
+	note_state(n, m, e->n_held < e->n_targets);	/* what starts nothing waits for company */
 }
 
 /* To be tried again: what was asked is forgotten. */
@@ -329,6 +329,7 @@ static void add_hold_by_route(struct expansion *e, uint32_t n, struct span addre
 		return;
 	(void)state_add(&e->rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = n,
 	    .words = SPAN("held by its route in the configuration") });
+	e->n_held++;
 }
 
 static void add_target(struct question *q, uint8_t kind, struct span deliver, struct span mailbox, struct span address)
@@ -410,6 +411,7 @@ static void expansion_fail(struct expansion *e, const char *enhanced, struct spa
 	struct question q = { .expansion = e };
 
 	buf_clear(&e->rows);
+	e->n_held = 0;
 	for (e->n_targets = 0; envelope_next(&rows, &r) && !e->rows.overflowed; q.origin++) {
 		q.address = r.address;
 		q.notify = r.notify;

@@ -180,6 +180,8 @@ struct journal_job {
 	struct iovec *iov;
 	unsigned n_iov;
 	size_t len;
+	size_t fill;		/* JOB_WRITE: so much of the file was never written: zeros first, for syncs that need not also tell the
+				 * file system of each new block. Where that can't be done cheaply it is left out */
 	char *into;
 	const struct survey_target *target;
 	struct survey *survey;

@@ -23,6 +23,7 @@ struct segment {
 	unsigned pins;
 	bool doubled;			/* a later copy of one of its messages exists */
 	bool stuck;			/* can't be emptied in this run */
+	bool fresh;			/* its room was never written */
 	bool torn;			/* what lies behind `synced` was refused, or is written again elsewhere */
 };
 

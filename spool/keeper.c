@@ -42,6 +42,7 @@ static void open_next(struct journal *j)
 	segment_add_used(j, s);
 	j->ready = s;
 	segment_put_header(j->header, &h);
+	j->keeper.fill = s->fresh ? h.size : 0;
 	keeper_write(j, KEEPER_OPEN, s, 0, j->header, sizeof(j->header));
 }
 
@@ -51,6 +52,7 @@ static void make_one(struct journal *j)
 
 	s->file = j->next_file++;
 	s->size = j->options.segment_size;
+	s->fresh = true;
 	j->keeper.len = s->size;
 	keeper_start(j, KEEPER_MAKE, JOB_MAKE, s);
 }
@@ -102,6 +104,7 @@ static void opened(struct journal *j, struct segment *s, int error)
 {
 	if (!error) {
 		s->state = SEG_READY;
+		s->fresh = false;
 		return;
 	}
 	j->ready = NULL;
@@ -118,6 +121,7 @@ void keeper_done(struct journal *j)
 
 	j->task = KEEPER_IDLE;
 	j->tended = NULL;
+	j->keeper.fill = 0;
 	switch (task) {
 	case KEEPER_MAKE:
 		made(j, s, error);

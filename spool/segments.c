@@ -54,7 +54,7 @@ void segment_forget(struct journal *j, struct segment *s)
 
 static void add_spare_at(struct journal *j, struct segment *s, unsigned at)
 {
-	*s = (struct segment){ .file = s->file, .size = s->size, .state = SEG_SPARE };
+	*s = (struct segment){ .file = s->file, .size = s->size, .state = SEG_SPARE, .fresh = s->fresh };
 	list_put(&j->spare, &j->n_spare, &j->room_spare, s, at);
 }
 
@@ -98,6 +98,7 @@ enum pr_err journal_file(struct journal *j, uint32_t file, struct span probe, ui
 	*s = (struct segment){ .file = file, .size = h.size ? h.size : j->options.segment_size, .number = h.number, .mark = h.mark };
 	/* What tells nothing of itself was never opened: a file made ahead, or one whose making was interrupted. */
 	if (h.use != SEGMENT_USED || segment_find(j, h.number)) {
+		s->fresh = h.number == 0;
 		segment_add_spare(j, s);
 		return PR_OK;
 	}
