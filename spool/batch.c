@@ -13,19 +13,19 @@ static const char ZEROS[SEGMENT_PAGE];
 
 void batch_add(struct journal *j, const void *at, size_t len)
 {
-	struct iovec *last = j->n_iov ? &j->iov[j->n_iov - 1] : NULL;
+	struct journal_vec *last = j->n_iov ? &j->iov[j->n_iov - 1] : NULL;
 
 	if (len == 0)
 		return;
-	if (last && (const char *)last->iov_base + last->iov_len == (const char *)at) {
-		last->iov_len += len;
+	if (last && (const char *)last->at + last->len == (const char *)at) {
+		last->len += len;
 		return;
 	}
 	if (j->n_iov == j->room_iov) {
 		j->room_iov = j->room_iov ? j->room_iov * 2 : 64;
 		j->iov = mem_resize(j->iov, j->room_iov * sizeof(*j->iov));
 	}
-	j->iov[j->n_iov++] = (struct iovec){ (void *)(uintptr_t)at, len };
+	j->iov[j->n_iov++] = (struct journal_vec){ (void *)(uintptr_t)at, len };
 }
 
 static void batch_add_zeros(struct journal *j, uint64_t len)

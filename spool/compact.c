@@ -269,6 +269,17 @@ void compact_go_on(struct journal *j)
 		free_victim(j);
 }
 
+/* Of a message that is settled nothing is lost; it may have been erased. */
+static void tell_damages(struct journal *j)
+{
+	const struct survey *s = &j->compact.survey;
+	struct place now;
+
+	for (unsigned i = 0; i < s->n_damages; i++)
+		if (!s->damages[i].has_id || j->owner->find(j->arg, &s->damages[i].id, &now))
+			j->owner->on_damaged(j->arg, &s->damages[i]);
+}
+
 void compact_job_done(struct journal *j, int error)
 {
 	struct compaction *c = &j->compact;
@@ -283,8 +294,7 @@ void compact_job_done(struct journal *j, int error)
 	}
 	c->step = COMPACT_WALK;
 	if (!error) {
-		for (unsigned i = 0; i < c->survey.n_damages; i++)
-			j->owner->on_damaged(j->arg, &c->survey.damages[i]);
+		tell_damages(j);
 		return;
 	}
 	c->victim->stuck = true;

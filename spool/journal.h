@@ -125,6 +125,7 @@ struct journal_damage {
 	struct msg_id id;		/* of the message that it belonged to, where its head could be read */
 	struct place place;
 	uint32_t file, len;
+	uint8_t type;			/* enum record_type; 0: not known */
 };
 
 struct journal_stats {
@@ -159,9 +160,14 @@ struct journal_owner {
 
 /* ---- what follows is for the shell (spool/disk_io.c) and for tests ------- */
 
-struct iovec;
 struct survey;
 struct survey_target;
+
+/* Bytes to be written: laid out as a struct iovec. */
+struct journal_vec {
+	void *at;
+	size_t len;
+};
 
 enum journal_work {
 	JOB_WRITE,	/* iov to file at `at`, then sync when asked */
@@ -177,7 +183,7 @@ struct journal_job {
 	bool sync;
 	uint32_t file;
 	uint64_t at;
-	struct iovec *iov;
+	struct journal_vec *iov;
 	unsigned n_iov;
 	size_t len;
 	size_t fill;		/* JOB_WRITE: so much of the file was never written: zeros first, for syncs that need not also tell the

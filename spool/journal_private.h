@@ -2,8 +2,6 @@
 #ifndef SPOOL_JOURNAL_PRIVATE_H
 #define SPOOL_JOURNAL_PRIVATE_H
 
-#include <sys/uio.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
@@ -111,7 +109,7 @@ struct journal {
 	bool writing, sealing;
 	struct journal_request *batch, **batch_last;
 	struct arena scratch;
-	struct iovec *iov;
+	struct journal_vec *iov;
 	unsigned n_iov, room_iov;
 	uint32_t batch_end;
 	unsigned batch_n;
@@ -123,7 +121,7 @@ struct journal {
 	struct journal_job keeper;
 	enum keeper_task task;
 	struct segment *tended;			/* by the keeper's job */
-	struct iovec keeper_iov;
+	struct journal_vec keeper_iov;
 	char header[SEGMENT_PROBE];
 	bool look_for_victims;
 	struct compaction compact;

@@ -16,7 +16,7 @@ void keeper_start(struct journal *j, enum keeper_task task, enum journal_work wo
 
 void keeper_write(struct journal *j, enum keeper_task task, struct segment *s, uint64_t at, void *bytes, size_t len)
 {
-	j->keeper_iov = (struct iovec){ bytes, len };
+	j->keeper_iov = (struct journal_vec){ bytes, len };
 	j->keeper.at = at;
 	j->keeper.iov = &j->keeper_iov;
 	j->keeper.n_iov = 1;

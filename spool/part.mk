@@ -5,7 +5,8 @@ JOURNAL_CORE = \
 	spool/admit.c spool/batch.c spool/census.c spool/compact.c spool/found.c spool/journal.c spool/journal.h spool/journal_private.h \
 	spool/keeper.c spool/move.c spool/recover.c spool/recover.h spool/segment.c spool/segment.h spool/segments.c \
 	spool/survey.c spool/survey.h spool/writer.c
-libjournal_a_SOURCES = $(JOURNAL_CORE) spool/disk_io.c spool/disk_io.h
+libjournal_a_SOURCES = $(JOURNAL_CORE) spool/aside_io.c spool/disk_io.c spool/disk_io.h spool/disk_private_io.h spool/erase_io.c \
+	spool/files_io.c spool/lanes_io.c spool/reader_io.c
 
 # The same core, in which faults can be planted, on a disk that forgets.
 check_PROGRAMS += tests/crash/t_crash
@@ -46,3 +47,13 @@ FUZZERS += tests/fuzz/f_envelope
 tests_fuzz_f_envelope_SOURCES = tests/fuzz/f_envelope.c
 tests_fuzz_f_envelope_LDADD = $(SPOOL_CORE_LIBS)
 tests_fuzz_f_envelope_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+check_PROGRAMS += tests/unit/t_disk
+tests_unit_t_disk_SOURCES = tests/unit/t_disk.c
+tests_unit_t_disk_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+tests_unit_t_disk_LDADD = libjournal.a $(LOOP_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_recover
+tests_fuzz_f_recover_SOURCES = tests/fuzz/f_recover.c
+tests_fuzz_f_recover_LDADD = libjournal.a $(BASE_LIBS)
+tests_fuzz_f_recover_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -227,6 +227,9 @@ static bool damage_matters(struct recovery *r, const struct journal_damage *d)
 	if (!d->has_id)
 		return true;
 	k = know(r, &d->id);
+	/* What is left of one whose DONE could be dropped. */
+	if (!k->place.segment && (d->type == RECORD_CHUNK || d->type == RECORD_STATE))
+		return false;
 	return !k->done && !(k->place.segment && place_after(k->place, d->place));
 }
 

@@ -1,6 +1,5 @@
 #include "spool/segment.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -9,47 +8,27 @@
 enum journal_fault journal_fault;
 #endif
 
-static void put16(char *at, uint16_t n)
+static void put_bytes(char *at, uint64_t n, unsigned len)
 {
-	n = htole16(n);
-	memcpy(at, &n, sizeof(n));
+	for (unsigned i = 0; i < len; i++)
+		at[i] = (char)(n >> 8 * i);
 }
 
-static void put32(char *at, uint32_t n)
+static uint64_t get_bytes(const char *at, unsigned len)
 {
-	n = htole32(n);
-	memcpy(at, &n, sizeof(n));
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		n |= (uint64_t)(unsigned char)at[i] << 8 * i;
+	return n;
 }
 
-static void put64(char *at, uint64_t n)
-{
-	n = htole64(n);
-	memcpy(at, &n, sizeof(n));
-}
-
-static uint16_t get16(const char *at)
-{
-	uint16_t n;
-
-	memcpy(&n, at, sizeof(n));
-	return le16toh(n);
-}
-
-static uint32_t get32(const char *at)
-{
-	uint32_t n;
-
-	memcpy(&n, at, sizeof(n));
-	return le32toh(n);
-}
-
-static uint64_t get64(const char *at)
-{
-	uint64_t n;
-
-	memcpy(&n, at, sizeof(n));
-	return le64toh(n);
-}
+static void put16(char *at, uint16_t n) { put_bytes(at, n, 2); }
+static void put32(char *at, uint32_t n) { put_bytes(at, n, 4); }
+static void put64(char *at, uint64_t n) { put_bytes(at, n, 8); }
+static uint16_t get16(const char *at) { return (uint16_t)get_bytes(at, 2); }
+static uint32_t get32(const char *at) { return (uint32_t)get_bytes(at, 4); }
+static uint64_t get64(const char *at) { return get_bytes(at, 8); }
 
 /* ---- header ----
  * magic 8, version 4, use 4, number 4, size 4, mark 8, zeros, sum of all that at 508. Every version keeps magic, version and sum
@@ -164,11 +143,23 @@ enum pr_err record_get(const char at[SEGMENT_UNIT], uint64_t mark, struct place 
 	return PR_OK;
 }
 
+bool record_is_of(const char at[SEGMENT_UNIT], const struct msg_id *id, struct record *out)
+{
+	if (memcmp(at + 40, id->bytes, sizeof(id->bytes)))
+		return false;
+	return record_get(at, get64(at), (struct place){ get32(at + 32), get32(at + 36) }, out) == PR_OK;
+}
+
+uint32_t record_sum(struct span payload)
+{
+	return digest_crc32c(0, payload.at, payload.len);
+}
+
 bool record_sum_is(const struct record *r, const char *payload)
 {
 	uint32_t len = r->type == RECORD_MESSAGE && r->about <= r->len ? r->about : r->len;
 
-	return PLANTED(FAULT_NO_SUM) || digest_crc32c(0, payload, len) == r->sum;
+	return PLANTED(FAULT_NO_SUM) || record_sum(span_of(payload, len)) == r->sum;
 }
 
 /* ---- the payload of a MESSAGE ----

@@ -67,8 +67,11 @@ struct record {
 void record_put(char at[SEGMENT_UNIT], uint64_t mark, const struct record *r);
 /* PR_NONE when no record of this mark begins here; PR_BAD when one does, but it is not whole or not here. */
 enum pr_err record_get(const char at[SEGMENT_UNIT], uint64_t mark, struct place own, struct record *out) MUST_USE;
+/* Of any use of any segment: does a record of this message begin here? */
+bool record_is_of(const char at[SEGMENT_UNIT], const struct msg_id *id, struct record *out);
 /* From its head to where the next one may begin. */
 static inline uint64_t record_size(uint32_t len) { return segment_align((uint64_t)len + SEGMENT_UNIT, SEGMENT_UNIT); }
+uint32_t record_sum(struct span payload);
 bool record_sum_is(const struct record *r, const char *payload);
 
 /* ---- the payload of a MESSAGE ------------------------------------------------- */

@@ -79,18 +79,12 @@ void note_drop(struct note *n)
 	sp->n_free_notes++;
 }
 
-static void on_erased(void *arg, enum pr_err err)
-{
-	(void)arg;
-	(void)err;	/* a disk that fails says so by itself */
-}
-
 static void note_done(struct note *n)
 {
 	if (n->done)
 		n->done(n);
 	if (n->erases)
-		disk_erase(n->spool->disk, &n->id, n->place, on_erased, NULL);
+		disk_erase(n->spool->disk, &n->id, NULL, NULL);	/* a disk that fails says so by itself */
 	note_drop(n);
 }
 
@@ -230,10 +224,12 @@ static void on_damaged(void *owner, const struct journal_damage *d)
 {
 	struct spool *sp = owner;
 	struct event ev;
+	char name[DISK_ASIDE_NAME];
 
+	disk_set_aside(sp->disk, d, name);
 	event_begin(&ev, EV_STORE_DAMAGED, spool_now(sp).wall_ms, d->has_id ? &d->id : NULL);
 	event_num(&ev, EF_SIZE, d->len);
-	event_num(&ev, EF_COUNT, d->file);
+	event_text(&ev, EF_FILE, span_of(name, strlen(name)));
 	process_event(sp->process, &ev);
 }
 

@@ -32,7 +32,7 @@ static struct survey_entry *add_entry(struct survey *s, const struct table_entry
 	return &s->entries[s->n++];
 }
 
-static void add_damage(struct survey *s, const struct survey_target *t, uint64_t at, uint64_t len, const struct msg_id *id)
+static void add_damage(struct survey *s, const struct survey_target *t, uint64_t at, uint64_t len, const struct record *r)
 {
 	struct journal_damage *d;
 
@@ -42,9 +42,11 @@ static void add_damage(struct survey *s, const struct survey_target *t, uint64_t
 	}
 	d = &s->damages[s->n_damages++];
 	*d = (struct journal_damage){ .file = t->file, .place = { t->number, (uint32_t)(at / SEGMENT_UNIT) }, .len = (uint32_t)len };
-	d->has_id = id != NULL;
-	if (id)
-		d->id = *id;
+	d->has_id = r != NULL;
+	if (!r)
+		return;
+	d->id = r->id;
+	d->type = r->type;
 }
 
 /* ---- record by record ---------------------------------------------------------------
@@ -194,7 +196,7 @@ static void scan_judge(struct scan *s)
 			s->out->end = (uint32_t)(at + record_size(r->len));
 		if (!record_is_whole(s, r)) {
 			if (!tail)
-				add_damage(s->out, s->target, at, record_size(r->len), &r->id);
+				add_damage(s->out, s->target, at, record_size(r->len), r);
 			continue;
 		}
 		if (tail && r->group) {
@@ -265,7 +267,7 @@ static bool take_table(const struct disk_source *src, const struct survey_target
 		if (table_take(&entries, t->number, &e) != PR_OK)
 			return false;
 		if (!e.has_state && read_state(src, t, out, &e)) {
-			add_damage(out, t, (uint64_t)e.record.own.at * SEGMENT_UNIT, record_size(e.record.len), &e.record.id);
+			add_damage(out, t, (uint64_t)e.record.own.at * SEGMENT_UNIT, record_size(e.record.len), &e.record);
 			if (e.record.type == RECORD_STATE)
 				continue;
 			e.state = SPAN_NONE;

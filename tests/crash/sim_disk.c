@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "base/mem.h"
 
@@ -67,9 +66,9 @@ static void write_all(struct sim_disk *d, const struct journal_job *job, unsigne
 	uint64_t at = job->at;
 
 	for (unsigned i = 0; i < job->n_iov; i++) {
-		BUG_ON(at + job->iov[i].iov_len > f->size);
-		write_pieces(d, f, at, job->iov[i].iov_base, job->iov[i].iov_len, chance);
-		at += job->iov[i].iov_len;
+		BUG_ON(at + job->iov[i].len > f->size);
+		write_pieces(d, f, at, job->iov[i].at, job->iov[i].len, chance);
+		at += job->iov[i].len;
 	}
 	BUG_ON(at - job->at != job->len);
 }

@@ -66,6 +66,7 @@ struct world {
 	struct model models[MESSAGES];
 	unsigned n;
 	struct ask asks;		/* head of all that wait */
+	struct ask *buried;
 	int64_t now;
 	unsigned cut_at;
 	char failure[256];
@@ -122,6 +123,12 @@ static void ask_free(struct ask *a)
 {
 	a->next->before = a->before;
 	a->before->next = a->next;
+	/* Answered before it is written, it is still being read. */
+	if (journal_fault == FAULT_EARLY_ANSWER) {
+		a->next = w->buried;
+		w->buried = a;
+		return;
+	}
 	mem_free(a);
 }
 
@@ -571,6 +578,12 @@ static void forget_run(void)
 	while (w->asks.next != &w->asks)
 		ask_free(w->asks.next);
 	journal_free(&w->journal);
+	while (w->buried) {
+		struct ask *a = w->buried;
+
+		w->buried = a->next;
+		mem_free(a);
+	}
 }
 
 static void crash(void)

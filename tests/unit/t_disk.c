@@ -1,0 +1,786 @@
+/* The journal on a real folder. `t_disk --restart N` measures a restart with
+ * N messages, `t_disk --measure` the writer, in $TMPDIR. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "spool/disk_io.h"
+#include "spool/segment.h"
+
+#define MESSAGES 1100000u
+#define SMALL    (1u << 20)	/* segments, so that many are used */
+#define LARGEST  (64u << 10)
+
+struct put {
+	struct journal_request request;
+	struct span content;
+	uint32_t n;
+	bool used;
+};
+
+static struct world {
+	char folder[256];
+	struct loop *loop;
+	struct disk *disk;
+	struct place *places;		/* of each message */
+	unsigned char *found;		/* how often */
+	unsigned n_found, n_damaged, n_waiting, n_acked, n_refused;
+	bool recovered, full, stop_at_recovery;
+	char aside[DISK_ASIDE_NAME];
+	uint32_t len;			/* of a message's content */
+	int told;			/* a pipe to the one who will kill us */
+	enum pr_err err;
+	uint64_t read;
+	struct deadline timer;
+} w;
+
+static double clock_seconds(clockid_t of)
+{
+	struct timespec t;
+
+	clock_gettime(of, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static struct msg_id id_of(uint32_t n)
+{
+	struct msg_id id = { "t_disk" };
+
+	memcpy(id.bytes + 12, &n, sizeof(n));
+	return id;
+}
+
+static uint32_t number_of(const struct msg_id *id)
+{
+	uint32_t n;
+
+	memcpy(&n, id->bytes + 12, sizeof(n));
+	return n;
+}
+
+static char *text_of(uint32_t n, uint32_t len)
+{
+	char *text = mem_new(len + 32);
+
+	for (uint32_t at = 0; at < len; at += 16)
+		snprintf(text + at, 32, "%07u %07u\n", n, at);
+	return text;
+}
+
+/* ---- the owner -------------------------------------------------------------------------- */
+
+static void on_found(void *owner, const struct journal_found *m)
+{
+	uint32_t n = number_of(&m->id);
+
+	(void)owner;
+	assert_true(n < MESSAGES);
+	w.found[n]++;
+	w.n_found++;
+	w.places[n] = m->place;
+}
+
+static void on_recovered(void *owner, const struct journal_stats *s)
+{
+	(void)owner;
+	(void)s;
+	w.recovered = true;
+	if (w.stop_at_recovery)
+		loop_stop(w.loop);
+}
+
+static void on_damaged(void *owner, const struct journal_damage *d)
+{
+	(void)owner;
+	w.n_damaged++;
+	disk_set_aside(w.disk, d, w.aside);
+}
+
+static bool on_find(void *owner, const struct msg_id *id, struct place *place)
+{
+	(void)owner;
+	*place = w.places[number_of(id)];
+	return place->segment != 0;
+}
+
+static void on_state(void *owner, const struct msg_id *id, struct span *brief, struct span *state)
+{
+	(void)owner;
+	(void)id;
+	*brief = *state = SPAN_NONE;
+}
+
+static void on_moved(void *owner, const struct msg_id *id, struct place from, struct place to)
+{
+	(void)owner;
+	if (place_eq(w.places[number_of(id)], from))
+		w.places[number_of(id)] = to;
+}
+
+static void on_full(void *owner, bool full)
+{
+	(void)owner;
+	w.full = full;
+}
+
+static const struct journal_owner OWNER = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_full, NULL };
+
+/* ---- opening and closing ------------------------------------------------------------------ */
+
+static const char *try_open(uint32_t segment_size)
+{
+	struct disk_options o = { .folder = w.folder, .segment_size = segment_size };
+	const char *why;
+
+	w.loop = loop_new();
+	w.disk = disk_open(w.loop, &o, &OWNER, NULL, &why);
+	return why;
+}
+
+static void on_stop(struct deadline *timer)
+{
+	(void)timer;
+	loop_stop(w.loop);
+}
+
+static void close_disk(void)
+{
+	disk_close(&w.disk);
+	deadline_init(&w.timer, on_stop);
+	deadline_set(w.loop, &w.timer, loop_now(w.loop).mono_ms + 1);
+	loop_run(w.loop);
+	loop_free(&w.loop);
+}
+
+static void stop(void *arg)
+{
+	(void)arg;
+	loop_stop(w.loop);
+}
+
+static void run_to_idle(void)
+{
+	disk_when_idle(w.disk, stop, NULL);
+	loop_run(w.loop);
+}
+
+/* Opened, and all of it found. */
+static void open_disk(uint32_t segment_size)
+{
+	memset(w.found, 0, MESSAGES);
+	memset(w.places, 0, MESSAGES * sizeof(*w.places));
+	w.n_found = w.n_damaged = 0;
+	w.recovered = w.full = false;
+	assert_null(try_open(segment_size));
+	w.stop_at_recovery = true;
+	loop_run(w.loop);
+	w.stop_at_recovery = false;
+	assert_true(w.recovered);
+	run_to_idle();
+}
+
+static int make_world(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	w = (struct world){ .len = 2000, .told = -1 };
+	w.places = mem_new(MESSAGES * sizeof(*w.places));
+	w.found = mem_new(MESSAGES);
+	snprintf(w.folder, sizeof(w.folder), "%s/t_disk.XXXXXX", tmp ? tmp : "/var/tmp");
+	return mkdtemp(w.folder) ? 0 : -1;
+}
+
+static int end_world(void **state)
+{
+	char command[300];
+
+	(void)state;
+	mem_free(w.places);
+	mem_free(w.found);
+	snprintf(command, sizeof(command), "rm -rf '%s'", w.folder);
+	return system(command);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+static void tell(uint32_t n)
+{
+	if (w.told >= 0)
+		assert_int_equal(write(w.told, &n, sizeof(n)), sizeof(n));
+}
+
+static void on_put(struct journal_request *r, enum pr_err err)
+{
+	struct put *p = (struct put *)r;
+
+	w.n_waiting--;
+	if (err) {
+		w.n_refused++;
+		w.err = err;
+	} else {
+		w.n_acked++;
+		w.places[p->n] = r->place;
+		tell(p->n);
+	}
+	mem_free((void *)(uintptr_t)p->content.at);
+	mem_free(p);
+}
+
+static void put_message(uint32_t n)
+{
+	struct put *p = mem_new(sizeof(*p));
+	struct journal_message m = { .id = id_of(n), .envelope = SPAN("envelope"), .size = w.len };
+
+	p->n = n;
+	p->content = span_of(text_of(n, w.len), w.len);
+	p->request.done = on_put;
+	m.content = (struct journal_bytes){ &p->content, 1 };
+	w.n_waiting++;
+	journal_message(disk_journal(w.disk), &p->request, &m);
+}
+
+static void put_messages(uint32_t from, uint32_t to)
+{
+	while (from < to) {
+		for (unsigned i = 0; i < 256 && from < to; i++)
+			put_message(from++);
+		run_to_idle();
+	}
+}
+
+static void on_finished(struct journal_request *r, enum pr_err err)
+{
+	struct put *p = (struct put *)r;
+
+	assert_int_equal(err, PR_OK);
+	tell(p->n | 1u << 31);
+	w.n_waiting--;
+	mem_free(p);
+}
+
+static void finish(uint32_t n)
+{
+	struct put *p = mem_new(sizeof(*p));
+	struct msg_id id = id_of(n);
+
+	p->n = n;
+	p->request.done = on_finished;
+	w.n_waiting++;
+	journal_finish(disk_journal(w.disk), &p->request, &id, w.places[n], true);
+	w.places[n] = (struct place){ 0 };
+}
+
+static void on_piece(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes)
+{
+	uint32_t n = *(const uint32_t *)owner;
+	char *text;
+
+	w.err = err;
+	if (err || !bytes.len) {
+		disk_reader_close(&r);
+		loop_stop(w.loop);
+		return;
+	}
+	text = text_of(n, (uint32_t)bytes.len);
+	assert_memory_equal(text, bytes.at, bytes.len);
+	mem_free(text);
+	w.read += bytes.len;
+	disk_reader_next(r);
+}
+
+static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span envelope, uint64_t size)
+{
+	(void)owner;
+	(void)size;
+	w.err = err;
+	if (err) {
+		disk_reader_close(&r);
+		loop_stop(w.loop);
+		return;
+	}
+	assert_true(span_eq(envelope, SPAN("envelope")));
+	disk_reader_next(r);
+}
+
+static const struct disk_reader_handlers READER = { on_envelope, on_piece };
+
+/* The bytes are compared as they come. */
+static enum pr_err read_message(uint32_t n)
+{
+	struct msg_id id = id_of(n);
+
+	w.read = 0;
+	if (disk_read(w.disk, &id, w.places[n], &READER, &n))
+		loop_run(w.loop);
+	return w.err;
+}
+
+/* ---- fill and restart ---------------------------------------------------------------------------- */
+
+static void t_what_was_stored_is_found_after_a_restart(void **state)
+{
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 3000);
+	assert_int_equal(w.n_acked, 3000);
+	for (uint32_t n = 0; n < 3000; n += 3)
+		finish(n);
+	run_to_idle();
+	close_disk();
+	for (unsigned again = 0; again < 2; again++) {
+		open_disk(SMALL);
+		assert_int_equal(w.n_found, 2000);
+		assert_int_equal(w.n_damaged, 0);
+		for (uint32_t n = 0; n < 3000; n++)
+			assert_int_equal(w.found[n], n % 3 != 0);
+		for (uint32_t n = 1; n < 3000; n += 100 + n % 2) {
+			if (!w.found[n])
+				continue;
+			assert_int_equal(read_message(n), PR_OK);
+			assert_int_equal(w.read, w.len);
+		}
+		close_disk();
+	}
+}
+
+static void t_a_spool_has_one_process(void **state)
+{
+	struct disk_options o = { .folder = w.folder, .segment_size = SMALL };
+	const char *why;
+
+	(void)state;
+	open_disk(SMALL);
+	assert_null(disk_open(w.loop, &o, &OWNER, NULL, &why));
+	assert_string_equal(why, "another process has it");
+	close_disk();
+}
+
+/* ---- bytes of the files --------------------------------------------------------------------------- */
+
+/* Calls for each segment file, mapped to memory; what is changed there is written back. */
+static unsigned each_file(unsigned (*fn)(char *bytes, size_t len, const void *arg), const void *arg)
+{
+	DIR *dir = opendir(w.folder);
+	unsigned sum = 0;
+
+	for (struct dirent *e; (e = readdir(dir));) {
+		int fd = openat(dirfd(dir), e->d_name, O_RDWR);
+		struct stat st;
+		char *bytes;
+
+		if (fd < 0 || !strstr(e->d_name, ".segment") || fstat(fd, &st))
+			goto next;
+		bytes = mem_new((size_t)st.st_size);
+		assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
+		sum += fn(bytes, (size_t)st.st_size, arg);
+		assert_int_equal(pwrite(fd, bytes, (size_t)st.st_size, 0), st.st_size);
+		mem_free(bytes);
+next:
+		if (fd >= 0)
+			close(fd);
+	}
+	closedir(dir);
+	return sum;
+}
+
+static unsigned flip_text(char *bytes, size_t len, const void *text)
+{
+	char *at = memmem(bytes, len, text, strlen(text));
+
+	if (at)
+		at[3] ^= 4;
+	return at != NULL;
+}
+
+static unsigned count_text(char *bytes, size_t len, const void *text)
+{
+	unsigned n = 0;
+
+	for (char *at = bytes; (at = memmem(at, len - (size_t)(at - bytes), text, strlen(text))); at++)
+		n++;
+	return n;
+}
+
+static unsigned make_newer(char *bytes, size_t len, const void *arg)
+{
+	uint32_t version = 7, sum;
+
+	(void)len;
+	(void)arg;
+	for (unsigned copy = 0; copy < 2; copy++) {
+		char *at = bytes + copy * 2048;
+
+		memcpy(at + 8, &version, sizeof(version));
+		sum = digest_crc32c(0, at, 508);
+		memcpy(at + 508, &sum, sizeof(sum));
+	}
+	return 1;
+}
+
+static void t_a_newer_format_is_refused_with_its_number(void **state)
+{
+	const char *why;
+
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 10);
+	close_disk();
+	assert_true(each_file(make_newer, NULL) > 0);
+	why = try_open(SMALL);
+	assert_non_null(why);
+	assert_non_null(strstr(why, "format 7"));
+	loop_free(&w.loop);
+}
+
+static void t_a_corrupt_record_is_set_aside_and_costs_no_other(void **state)
+{
+	char path[300], bytes[8192];
+	ssize_t len;
+	int fd;
+
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 5);
+	put_messages(5, 10);	/* tells that the first batch was synced */
+	close_disk();
+	assert_int_equal(each_file(flip_text, "0000003 0000160"), 1);
+	open_disk(SMALL);
+	assert_int_equal(w.n_damaged, 1);
+	assert_int_equal(w.n_found, 9);
+	assert_int_equal(w.found[3], 0);
+	for (uint32_t n = 0; n < 10; n++)
+		if (n != 3)
+			assert_int_equal(read_message(n), PR_OK);
+	snprintf(path, sizeof(path), "%s/%s", w.folder, w.aside);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	len = read(fd, bytes, sizeof(bytes));
+	close(fd);
+	assert_non_null(memmem(bytes, (size_t)len, "0000003 0000320", 15));
+	assert_null(memmem(bytes, (size_t)len, "0000004 0000320", 15));
+	close_disk();
+}
+
+static void t_a_bit_that_falls_over_behind_a_table_does_not_leave(void **state)
+{
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 10);
+	close_disk();
+	open_disk(SMALL);	/* which writes the table */
+	close_disk();
+	assert_int_equal(each_file(flip_text, "0000003 0000160"), 1);
+	open_disk(SMALL);
+	assert_int_equal(w.n_found, 10);
+	assert_int_equal(read_message(3), PR_BAD);
+	assert_int_equal(w.n_damaged, 1);
+	assert_int_equal(read_message(4), PR_OK);
+	run_to_idle();
+	close_disk();
+}
+
+static void on_erased(void *arg, enum pr_err err)
+{
+	(void)arg;
+	assert_int_equal(err, PR_OK);
+	loop_stop(w.loop);
+}
+
+static void t_erasing_reaches_what_compaction_left_behind(void **state)
+{
+	struct journal_stats stats;
+	struct msg_id id = id_of(0);
+
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 1);
+	disk_min_free(w.disk, UINT64_MAX / 2);	/* no more files: what lives must be moved */
+	w.n_acked = 0;
+	for (uint32_t n = 1, round = 0; round < 40; round++, n += 200) {
+		put_messages(n, n + 200);
+		for (uint32_t i = n; i < n + 200; i++)
+			if (w.places[i].segment)
+				finish(i);
+		run_to_idle();
+		journal_stats(disk_journal(w.disk), &stats);
+		if (stats.compacted)
+			break;
+	}
+	assert_true(stats.compacted > 0);
+	assert_int_equal(read_message(0), PR_OK);
+	assert_true(each_file(count_text, "0000000 0000160") > 1);
+	finish(0);
+	run_to_idle();
+	disk_erase(w.disk, &id, on_erased, NULL);
+	loop_run(w.loop);
+	run_to_idle();
+	close_disk();
+	assert_int_equal(each_file(count_text, "0000000 0000160"), 0);
+	open_disk(SMALL);
+	assert_int_equal(w.n_found, 0);
+	assert_int_equal(w.n_damaged, 0);
+	close_disk();
+}
+
+/* ---- a disk that is full ----------------------------------------------------------------------------- */
+
+static void fill_small_disk(void)
+{
+	uint32_t n = 0;
+
+	open_disk(SMALL);
+	w.len = 20000;
+	for (; n < 5000 && !w.n_refused; n += 16) {
+		for (uint32_t i = 0; i < 16; i++)
+			put_message(n + i);
+		run_to_idle();
+	}
+	assert_int_equal(w.err, PR_FULL);
+	assert_true(w.full);
+	assert_false(journal_takes_mail(disk_journal(w.disk)));
+	/* What is queued leaves, and new mail is taken again. */
+	for (uint32_t i = 0; i < n; i++)
+		if (w.places[i].segment)
+			finish(i);
+	for (unsigned i = 0; i < 100 && w.full; i++)
+		run_to_idle();
+	assert_false(w.full);
+	w.n_refused = 0;
+	w.n_acked = 0;
+	put_messages(n, n + 50);
+	assert_int_equal(w.n_acked, 50);
+	close_disk();
+	open_disk(SMALL);
+	assert_int_equal(w.n_found, 50);
+	close_disk();
+}
+
+static void t_a_full_disk_refuses_new_mail_and_lets_the_queue_leave(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("t_disk", w.folder, "tmpfs", 0, "size=12m"))
+			_exit(77);
+		fill_small_disk();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* ---- killed under load ---------------------------------------------------------------------------------- */
+
+static uint32_t next_n;
+
+/* Messages come and, two of three, leave. */
+static void on_load(struct deadline *timer)
+{
+	static uint32_t next_finish;
+	unsigned finished = 0;
+
+	while (w.n_waiting < 64)
+		put_message(next_n++);
+	for (; next_finish < next_n && finished < 64; next_finish++) {
+		if (next_finish % 3 == 0 || !w.places[next_finish].segment)
+			continue;
+		finish(next_finish);
+		finished++;
+	}
+	deadline_set(w.loop, timer, loop_now(w.loop).mono_ms + 1);
+}
+
+static void load(int told, uint32_t from)
+{
+	next_n = from;
+	assert_null(try_open(SMALL));
+	w.told = told;
+	deadline_init(&w.timer, on_load);
+	deadline_set(w.loop, &w.timer, 0);
+	loop_run(w.loop);
+}
+
+enum { ACKED = 1, FINISHED = 2 };
+
+static pid_t start_load(uint32_t from, int *told)
+{
+	int ends[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		load(ends[1], from);
+		_exit(1);
+	}
+	close(ends[1]);
+	*told = ends[0];
+	return pid;
+}
+
+static uint32_t take_told(int told, unsigned char *ledger, double until, uint32_t highest)
+{
+	uint32_t n;
+
+	while (clock_seconds(CLOCK_MONOTONIC) < until && read(told, &n, sizeof(n)) == sizeof(n)) {
+		uint32_t of = n & ~(1u << 31);
+
+		ledger[of] |= n >> 31 ? FINISHED : ACKED;
+		if (of > highest)
+			highest = of;
+	}
+	return highest;
+}
+
+static void t_no_kill_under_load_loses_or_doubles(void **state)
+{
+	unsigned char *ledger = mem_new(MESSAGES);
+	uint32_t highest = 0;
+
+	(void)state;
+	srand(1);
+	for (unsigned round = 0; round < 20; round++) {
+		int told;
+		pid_t pid = start_load(highest + 1000, &told);
+
+		highest = take_told(told, ledger, clock_seconds(CLOCK_MONOTONIC) + 0.02 + rand() % 200 / 1000.0, highest);
+		kill(pid, SIGKILL);
+		highest = take_told(told, ledger, 1e18, highest);
+		close(told);
+		waitpid(pid, NULL, 0);
+		open_disk(SMALL);
+		assert_int_equal(w.n_damaged, 0);
+		for (uint32_t n = 0; n < highest + 1000; n++) {
+			assert_true(w.found[n] <= 1);
+			if (ledger[n] & FINISHED && w.found[n])
+				fail_msg("message %u was finished and is back", n);
+			if (ledger[n] == ACKED && n % 3 == 0 && !w.found[n])
+				fail_msg("message %u is lost", n);
+			if (w.found[n] && n % 50 == 0)
+				assert_int_equal(read_message(n), PR_OK);
+			/* Found or not, it is so from here on: a finish that was not acknowledged may have been written. */
+			ledger[n] = w.found[n] ? ledger[n] : ledger[n] ? FINISHED : 0;
+		}
+		close_disk();
+	}
+	print_message("# %u messages in 20 lives\n", highest);
+	assert_true(highest > 21000);
+	mem_free(ledger);
+}
+
+static void t_a_copy_taken_while_running_recovers(void **state)
+{
+	unsigned char *ledger = mem_new(MESSAGES);
+	char command[1024];
+	uint32_t highest;
+	int told;
+	pid_t pid = start_load(0, &told);
+
+	(void)state;
+	highest = take_told(told, ledger, clock_seconds(CLOCK_MONOTONIC) + 0.3, 0);
+	snprintf(command, sizeof(command), "mkdir '%s/copy' && cp '%s'/*.segment '%s/copy/'", w.folder, w.folder, w.folder);
+	assert_int_equal(system(command), 0);
+	kill(pid, SIGKILL);
+	close(told);
+	waitpid(pid, NULL, 0);
+	strcat(w.folder, "/copy");
+	open_disk(SMALL);
+	assert_int_equal(w.n_damaged, 0);
+	for (uint32_t n = 0; n <= highest; n += 3)
+		if (ledger[n] == ACKED)
+			assert_int_equal(w.found[n], 1);
+	for (uint32_t n = 0; n <= highest; n++)
+		if (w.found[n])
+			assert_int_equal(read_message(n), PR_OK);
+	close_disk();
+	w.folder[strlen(w.folder) - 5] = 0;
+	mem_free(ledger);
+}
+
+/* ---- a restart with many ------------------------------------------------------------------------------------ */
+
+static void restart_with(uint32_t n)
+{
+	double from, accepted;
+
+	w.len = 1000;
+	open_disk(0);
+	put_messages(0, n);
+	close_disk();
+	memset(w.found, 0, MESSAGES);
+	w.n_found = w.n_acked = 0;
+	w.recovered = false;
+	from = clock_seconds(CLOCK_MONOTONIC);
+	assert_null(try_open(0));
+	put_message(n);
+	while (!w.n_acked) {
+		w.told = -1;
+		disk_when_idle(w.disk, stop, NULL);
+		loop_run(w.loop);
+	}
+	accepted = clock_seconds(CLOCK_MONOTONIC);
+	print_message("# restart with %u messages: all found and one more accepted after %.0f ms\n", n, (accepted - from) * 1e3);
+	assert_int_equal(w.n_found, n);
+	close_disk();
+}
+
+static void t_a_restart_with_a_long_queue_accepts_at_once(void **state)
+{
+	(void)state;
+	restart_with(50000);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(t_what_was_stored_is_found_after_a_restart, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_spool_has_one_process, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_newer_format_is_refused_with_its_number, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_corrupt_record_is_set_aside_and_costs_no_other, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_bit_that_falls_over_behind_a_table_does_not_leave, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_erasing_reaches_what_compaction_left_behind, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_full_disk_refuses_new_mail_and_lets_the_queue_leave, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_no_kill_under_load_loses_or_doubles, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_copy_taken_while_running_recovers, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_restart_with_a_long_queue_accepts_at_once, make_world, end_world),
+	};
+
+	if (argc == 3 && !strcmp(argv[1], "--restart")) {
+		make_world(NULL);
+		restart_with((uint32_t)strtoul(argv[2], NULL, 10));
+		return end_world(NULL);
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
