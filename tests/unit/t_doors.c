@@ -199,7 +199,7 @@ static void t_a_port_in_use_names_itself_and_closes_nothing_else(void **state)
 	buf_fini(&words);
 }
 
-static void t_submission_is_not_opened_yet(void **state)
+static void t_submission_is_opened_as_well(void **state)
 {
 	static struct bindings b;
 	struct settings *s = listening(free_port(), "127.0.0.1");
@@ -209,7 +209,8 @@ static void t_submission_is_not_opened_yet(void **state)
 	buf_init(&words, 4096);
 	s->listen[0].auth = LISTEN_AUTH_REQUIRED;
 	assert_int_equal(bind_open(s, NULL, &b, &words), PR_OK);
-	assert_int_equal(b.n, 0);
+	assert_int_equal(b.n, 1);
+	bind_close(&b, NULL);
 	settings_free(&s);
 	buf_fini(&words);
 }
@@ -222,7 +223,7 @@ int main(void)
 		cmocka_unit_test(t_the_fixed_part_of_a_path),
 		cmocka_unit_test(t_a_socket_stays_while_its_address_is_configured),
 		cmocka_unit_test(t_a_port_in_use_names_itself_and_closes_nothing_else),
-		cmocka_unit_test(t_submission_is_not_opened_yet),
+		cmocka_unit_test(t_submission_is_opened_as_well),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
