@@ -185,17 +185,51 @@ bool event_next(struct event_view *v, struct event_value *out)
 	return v->fields.len > 0 && take_value(&v->fields, out);
 }
 
-/* ---- showing -------------------------------------------------------------- */
+/* ---- showing: each log line passes here, so that printf's machinery stays out of it ---- */
+
+static void put_digits(char *at, unsigned n, unsigned number)
+{
+	for (; n > 0; number /= 10)
+		at[--n] = (char)('0' + number % 10);
+}
+
+static void add_number(struct buf *out, int64_t number)
+{
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	char text[20], *at = text + sizeof text;
+
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (number < 0)
+		buf_add_char(out, '-');
+	buf_add(out, span_of(at, (size_t)(text + sizeof text - at)));
+}
+
+static void add_seconds(struct buf *out, int64_t ms)
+{
+	char text[] = ".000";
+
+	add_number(out, ms / 1000);
+	put_digits(text + 1, 3, (unsigned)(ms < 0 ? 0 : ms % 1000));
+	buf_add_text(out, text);
+}
 
 static void add_time(struct buf *out, int64_t wall_ms)
 {
 	time_t seconds = (time_t)(wall_ms / 1000);
 	struct tm tm;
-	char text[32];
+	char text[] = "0000-00-00T00:00:00.000Z";
 
 	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_printf(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
+	put_digits(text, 4, (unsigned)tm.tm_year + 1900);
+	put_digits(text + 5, 2, (unsigned)tm.tm_mon + 1);
+	put_digits(text + 8, 2, (unsigned)tm.tm_mday);
+	put_digits(text + 11, 2, (unsigned)tm.tm_hour);
+	put_digits(text + 14, 2, (unsigned)tm.tm_min);
+	put_digits(text + 17, 2, (unsigned)tm.tm_sec);
+	put_digits(text + 20, 3, (unsigned)(wall_ms % 1000));
+	buf_add(out, span_of(text, sizeof text - 1));
 }
 
 static void add_id(struct buf *out, const struct msg_id *id)
@@ -233,13 +267,13 @@ static bool in_text_order(enum event_key key)
 	return false;
 }
 
-/* As text_add_escaped, and the bytes of `also` as \xNN too. */
-static void add_escaped(struct buf *out, struct span s, const char *also)
+/* As text_add_escaped, and the bytes a and b as \xNN too. */
+static void add_escaped(struct buf *out, struct span s, char a, char b)
 {
 	size_t plain;
 
 	while (s.len > 0) {
-		for (plain = 0; plain < s.len && (s.at[plain] == '\0' || !strchr(also, s.at[plain])); plain++)
+		for (plain = 0; plain < s.len && s.at[plain] != a && s.at[plain] != b; plain++)
 			;
 		text_add_escaped(out, span_first(s, plain));
 		s = span_from(s, plain);
@@ -252,8 +286,11 @@ static void add_escaped(struct buf *out, struct span s, const char *also)
 
 static bool needs_quotes(struct span s)
 {
+	static const bool special[256] = { [' '] = true, [','] = true, ['"'] = true, ['('] = true, [')'] = true, ['<'] = true, ['>'] = true,
+		['='] = true };
+
 	for (size_t i = 0; i < s.len; i++)
-		if (strchr(" ,\"()<>=", s.at[i]) && s.at[i])
+		if (special[(unsigned char)s.at[i]])
 			return true;
 	return false;
 }
@@ -264,11 +301,11 @@ static void add_text_value(struct buf *out, const struct event_value *v)
 
 	if (is_address) {
 		buf_add_char(out, '<');
-		add_escaped(out, v->text, "<>");
+		add_escaped(out, v->text, '<', '>');
 		buf_add_char(out, '>');
 	} else if (needs_quotes(v->text)) {
 		buf_add_char(out, '"');
-		add_escaped(out, v->text, "\"");
+		add_escaped(out, v->text, '"', '"');
 		buf_add_char(out, '"');
 	} else {
 		text_add_escaped(out, v->text);
@@ -294,68 +331,92 @@ struct line {
 
 static void add_text_field(struct line *line, const struct event_value *v)
 {
-	buf_printf(line->out, "%s%s=", line->gap, text_name(v->key, line->status != NULL));
+	buf_add_text(line->out, line->gap);
+	buf_add_text(line->out, text_name(v->key, line->status != NULL));
+	buf_add_char(line->out, '=');
 	line->gap = ", ";
 	if (v->key == EF_MS)
-		buf_printf(line->out, "%lld.%03d", (long long)(v->num / 1000), (int)(v->num < 0 ? 0 : v->num % 1000));
+		add_seconds(line->out, v->num);
 	else if (v->is_num)
-		buf_printf(line->out, "%lld", (long long)v->num);
+		add_number(line->out, v->num);
 	else
 		add_text_value(line->out, v);
 }
 
-static bool find_value(struct event_view v, enum event_key key, struct event_value *out)
-{
-	while (event_next(&v, out))
-		if (out->key == key)
-			return true;
-	return false;
-}
+/* All fields of an event, each once. */
+struct fields {
+	struct event_value of[N_EVENT_FIELDS];	/* by key; is it there: `has` */
+	uint8_t order[N_EVENT_FIELDS];
+	unsigned n;
+	uint64_t has;
+};
 
-static void add_other_fields(struct line *line, struct event_view v)
+static void read_fields(struct event_view v, struct fields *f)
 {
 	struct event_value value;
 
-	while (event_next(&v, &value))
-		if (!in_text_order(value.key) && !(line->status && (value.key == EF_REPLY || value.key == EF_CODE)))
-			add_text_field(line, &value);
+	for (f->has = f->n = 0; event_next(&v, &value); f->n++) {
+		f->of[value.key] = value;
+		f->order[f->n] = (uint8_t)value.key;
+		f->has |= (uint64_t)1 << value.key;
+	}
+}
+
+static const struct event_value *find_value(const struct fields *f, enum event_key key)
+{
+	return f->has >> key & 1 ? &f->of[key] : NULL;
+}
+
+static void add_other_fields(struct line *line, const struct fields *f)
+{
+	for (unsigned i = 0; i < f->n; i++) {
+		enum event_key key = (enum event_key)f->order[i];
+
+		if (!in_text_order(key) && !(line->status && (key == EF_REPLY || key == EF_CODE)))
+			add_text_field(line, &f->of[key]);
+	}
 }
 
 /* `status=sent (250 2.0.0 Ok)`: the reply as it was said; words of our own have no code. */
-static void add_status(struct line *line, const struct event_view *v)
+static void add_status(struct line *line, const struct fields *f)
 {
-	struct event_value reply, code, dsn;
+	const struct event_value *reply = find_value(f, EF_REPLY), *code = find_value(f, EF_CODE), *dsn = find_value(f, EF_DSN);
 
-	buf_printf(line->out, "%sstatus=%s", line->gap, line->status);
-	if (!find_value(*v, EF_REPLY, &reply))
+	buf_add_text(line->out, line->gap);
+	buf_add_text(line->out, "status=");
+	buf_add_text(line->out, line->status);
+	if (!reply)
 		return;
 	buf_add_text(line->out, " (");
-	if (find_value(*v, EF_CODE, &code) && find_value(*v, EF_DSN, &dsn)) {
-		buf_printf(line->out, "%lld ", (long long)code.num);
-		text_add_escaped(line->out, dsn.text);
+	if (code && dsn) {
+		add_number(line->out, code->num);
+		buf_add_char(line->out, ' ');
+		text_add_escaped(line->out, dsn->text);
 		buf_add_char(line->out, ' ');
 	}
-	text_add_escaped(line->out, reply.text);
+	text_add_escaped(line->out, reply->text);
 	buf_add_char(line->out, ')');
 }
 
 static void add_text_fields(struct buf *out, const struct event_view *v)
 {
 	struct line line = { out, "", status_of(v->code) };
-	struct event_value value;
+	const struct event_value *value;
+	struct fields f;
 
+	read_fields(*v, &f);
 	if (!line.status) {
 		buf_add_text(out, event_kinds[v->code].name);
 		line.gap = " ";
 	}
 	for (size_t i = 0; i < sizeof text_order; i++)
-		if (find_value(*v, text_order[i], &value))
-			add_text_field(&line, &value);
+		if ((value = find_value(&f, text_order[i])))
+			add_text_field(&line, value);
 	if (line.status) {
-		add_status(&line, v);
+		add_status(&line, &f);
 		line.gap = ", ";
 	}
-	add_other_fields(&line, *v);
+	add_other_fields(&line, &f);
 }
 
 void event_add_text_line(struct buf *out, struct span bytes, const char *program)
@@ -365,7 +426,8 @@ void event_add_text_line(struct buf *out, struct span bytes, const char *program
 	if (event_view(bytes, &v) != PR_OK)
 		return;
 	add_time(out, v.wall_ms);
-	buf_printf(out, " %s", program);
+	buf_add_char(out, ' ');
+	buf_add_text(out, program);
 	if (v.has_id) {
 		buf_add_char(out, ' ');
 		add_id(out, &v.id);
@@ -378,7 +440,7 @@ static void add_json_field(struct buf *out, const struct event_value *v)
 {
 	buf_printf(out, ",\"%s\":", event_fields[v->key].json);
 	if (v->is_num)
-		buf_printf(out, "%lld", (long long)v->num);
+		add_number(out, v->num);
 	else
 		text_add_json(out, v->text);
 }
