@@ -1,6 +1,7 @@
 /* The shell of the spool: channels, settings, time. */
 #include "spool/spool_io.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -22,7 +23,7 @@ struct shell {
 	struct msg_id *aside;	/* told before `begin` */
 	unsigned n_aside;
 	uint32_t unstall, remap;	/* cursors */
-	bool unstalled, remapped, begun;
+	bool unstalled, remapped, begun, trimmed;
 	int64_t ends_at;
 	int64_t wall_ahead;	/* of the monotonic clock */
 	uint64_t free_bytes;
@@ -377,6 +378,18 @@ static void look_at_disk(struct shell *sh)
 	sp->low = low;
 }
 
+/* Recovery reads tables in a thread of its own, whose freed memory the C library would keep for it: half a gigabyte after
+ * a million messages. */
+static void trim_once(struct shell *sh)
+{
+	if (sh->trimmed || !sh->spool.recovered)
+		return;
+	sh->trimmed = true;
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
+
 static void look_at_clock(struct shell *sh)
 {
 	struct instant now = spool_now(&sh->spool);
@@ -398,6 +411,7 @@ static void on_look(struct deadline *d)
 
 	look_at_disk(sh);
 	look_at_clock(sh);
+	trim_once(sh);
 	deadline_set(sh->spool.loop, &sh->look, spool_now(&sh->spool).mono_ms + LOOK_MS);
 }
 
