@@ -378,8 +378,7 @@ static void look_at_disk(struct shell *sh)
 	sp->low = low;
 }
 
-/* Recovery reads tables in a thread of its own, whose freed memory the C library would keep for it: half a gigabyte after
- * a million messages. */
+/* What recovery needed, half a gigabyte for a million messages, the C library would keep. */
 static void trim_once(struct shell *sh)
 {
 	if (sh->trimmed || !sh->spool.recovered)
