@@ -118,7 +118,15 @@ static enum progress closed(struct session *s, struct effects *fx)
 
 static void add_reply(struct buf *out, unsigned code, const char *enhanced, const char *text)
 {
-	buf_printf(out, "%u %s%s%s\r\n", code, enhanced ? enhanced : "", enhanced ? " " : "", text);
+	const char digits[] = { (char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10), (char)('0' + code % 10), ' ' };
+
+	buf_add(out, span_of(digits, sizeof(digits)));
+	if (enhanced) {
+		buf_add_text(out, enhanced);
+		buf_add_char(out, ' ');
+	}
+	buf_add_text(out, text);
+	buf_add(out, SPAN("\r\n"));
 }
 
 enum progress session_say(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text)
