@@ -25,6 +25,7 @@ void batch_add(struct journal *j, const void *at, size_t len)
 		j->room_iov = j->room_iov ? j->room_iov * 2 : 64;
 		j->iov = mem_resize(j->iov, j->room_iov * sizeof(*j->iov));
 	}
+	BUG_ON(!j->iov);
 	j->iov[j->n_iov++] = (struct journal_vec){ (void *)(uintptr_t)at, len };
 }
 

@@ -157,7 +157,7 @@ void journal_group_end(struct journal *j)
 
 	BUG_ON(!j->in_group || j->group_n > UINT16_MAX);
 	j->in_group = false;
-	if (!j->group_n)
+	if (!j->group_first)
 		return;
 	if (++j->group_number == 0)
 		j->group_number = 1;
