@@ -322,7 +322,6 @@ static void t_a_flying_message_is_withdrawn_when_it_lands(void **state)
 static void t_a_list_of_thousands_is_expanded_once_and_leaves_in_batches(void **state)
 {
 	unsigned n_jobs = 0, n_all = 0, n;
-	uint32_t job;
 
 	(void)state;
 	world.settings->deliver[0].batch = 50;
@@ -334,7 +333,7 @@ static void t_a_list_of_thousands_is_expanded_once_and_leaves_in_batches(void **
 	commit(1);
 	world_auth(auth);
 	assert_int_equal(world.n_states, 1);
-	while ((job = job_at(local, &n))) {
+	while (job_at(local, &n)) {
 		assert_int_equal(n, n_all < 3000 ? 50 : 1);
 		n_jobs++;
 		n_all += n;
