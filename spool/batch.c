@@ -251,7 +251,5 @@ void batch_write(struct journal *j)
 	j->stats.batches++;
 	if (j->batch_n > j->stats.largest_batch)
 		j->stats.largest_batch = j->batch_n;
-	writer_start(j, s->used, end - s->used, j->writer.sync);
-	if (PLANTED(FAULT_EARLY_ANSWER))
-		batch_ack(j, batch_clear(j));
+	writer_start(j, s->used, end - s->used, j->writer.sync && !PLANTED(FAULT_EARLY_ANSWER));
 }

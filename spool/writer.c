@@ -148,6 +148,10 @@ static void writer_worked(struct journal *j)
 	if (!j->writer.sync && !PLANTED(FAULT_NO_SYNC)) {
 		s->used = j->batch_end;
 		batch_ack(j, batch_clear(j));
+		if (PLANTED(FAULT_EARLY_ANSWER)) {
+			j->n_iov = 0;
+			writer_start(j, s->used, 0, true);
+		}
 		return;
 	}
 	j->failures = 0;

@@ -66,7 +66,6 @@ struct world {
 	struct model models[MESSAGES];
 	unsigned n;
 	struct ask asks;		/* head of all that wait */
-	struct ask *buried;
 	int64_t now;
 	unsigned cut_at;
 	char failure[256];
@@ -123,12 +122,6 @@ static void ask_free(struct ask *a)
 {
 	a->next->before = a->before;
 	a->before->next = a->next;
-	/* Answered before it is written, it is still being read. */
-	if (journal_fault == FAULT_EARLY_ANSWER) {
-		a->next = w->buried;
-		w->buried = a;
-		return;
-	}
 	mem_free(a);
 }
 
@@ -578,12 +571,6 @@ static void forget_run(void)
 	while (w->asks.next != &w->asks)
 		ask_free(w->asks.next);
 	journal_free(&w->journal);
-	while (w->buried) {
-		struct ask *a = w->buried;
-
-		w->buried = a->next;
-		mem_free(a);
-	}
 }
 
 static void crash(void)
@@ -677,7 +664,7 @@ static void run_out(void)
 	w->disk.fail_one_in = 0;
 	w->disk.room_files = SIM_FILES;
 	for (unsigned i = 0; i < 20000 && !w->failure[0]; i++) {
-		bool idle = !finish_job(1) & !finish_job(0);
+		bool wrote = finish_job(1), kept = finish_job(0), idle = !wrote && !kept;
 
 		w->now += 20;
 		journal_turn(w->journal, w->now);
