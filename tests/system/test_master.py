@@ -70,16 +70,16 @@ def test_children_have_only_the_descriptors_they_need(running):
 
 
 def listening(pid):
-    """The TCP ports of which a process holds the listening socket."""
-    sockets = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            sockets.add(os.readlink(f"/proc/{pid}/fd/{name}"))
-    ports = set()
-    with open(f"/proc/{pid}/net/tcp") as f:
-        for row in (line.split() for line in f):
-            if row[3] == "0A" and f"socket:[{row[9]}]" in sockets:
-                ports.add(int(row[1].split(":")[1], 16))
+    """The TCP ports of which a process holds the listening socket; none when it just ended."""
+    sockets, ports = set(), set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                sockets.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+        with open(f"/proc/{pid}/net/tcp") as f:
+            for row in (line.split() for line in f):
+                if row[3] == "0A" and f"socket:[{row[9]}]" in sockets:
+                    ports.add(int(row[1].split(":")[1], 16))
     return ports
 
 
