@@ -25,13 +25,13 @@ bool journal_takes_mail(const struct journal *j)
 static void doubt_done(struct journal_request *r, enum pr_err err)
 {
 	(void)err;
-	mem_free(r);
+	own_free((struct own_request *)(void *)r);
 }
 
 /* Some of its bytes may be on the disk, and its sender is told that it was not taken: should they be found, it is DONE. */
 static void put_doubt(struct journal *j, const struct journal_request *r)
 {
-	struct journal_request *doubt = mem_new(sizeof(*doubt));
+	struct journal_request *doubt = &own_new(j)->request;
 
 	doubt->done = doubt_done;
 	doubt->message = (struct journal_message){ .id = r->message.id };

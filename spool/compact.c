@@ -8,12 +8,6 @@
 #define UNDER_WAY_MAX 256u	/* requests that wait for their sync at a time */
 #define MOVING_MAX    (8u << 20)	/* bytes of messages being moved at a time */
 
-/* A STATE or DONE that is written again as it was. */
-struct copying {
-	struct journal_request request;
-	struct journal *journal;
-};
-
 bool compact_is_under_way(const struct journal *j)
 {
 	return j->compact.step != COMPACT_NONE;
@@ -100,20 +94,19 @@ bool compact_begin(struct journal *j, bool even_living)
 
 static void on_copied(struct journal_request *r, enum pr_err err)
 {
-	struct copying *copy = (struct copying *)(void *)((char *)r - offsetof(struct copying, request));
+	struct own_request *copy = (struct own_request *)(void *)r;
 	struct compaction *c = &copy->journal->compact;
 
 	c->under_way--;
 	c->failed |= err != PR_OK;
-	mem_free(copy);
+	own_free(copy);
 }
 
 static void copy_again(struct journal *j, const struct table_entry *e, struct place about)
 {
-	struct copying *copy = mem_new(sizeof(*copy));
+	struct own_request *copy = own_new(j);
 	struct journal_request *r = &copy->request;
 
-	copy->journal = j;
 	r->done = on_copied;
 	r->message = (struct journal_message){ .id = e->record.id, .state = e->state };
 	r->about = about;

@@ -41,6 +41,7 @@ struct journal *journal_new(const struct journal_options *o, const struct journa
 	j->writer.writer = true;
 	arena_init(&j->scratch, SCRATCH);
 	buf_init(&j->table, j->options.segment_size);
+	list_init(&j->own);
 	map_init(&j->specials);
 	map_init(&j->compact.moved);
 	j->recovered = true;
@@ -54,6 +55,8 @@ void journal_free(struct journal **jp)
 	if (!j)
 		return;
 	compact_fini(j);
+	while (!list_is_empty(&j->own))
+		own_free(LIST_OWNER(j->own.next, struct own_request, list));
 	recovery_free(&j->recovery);
 	for (unsigned i = 0; i < j->n_used; i++)
 		mem_free(j->used[i]);
@@ -106,6 +109,21 @@ void journal_put(struct journal *j, struct journal_request *r, enum record_type 
 	*j->last = r;
 	j->last = &r->next;
 	j->n_prompt += prompt;
+}
+
+struct own_request *own_new(struct journal *j)
+{
+	struct own_request *own = mem_new(sizeof(*own));
+
+	own->journal = j;
+	list_add_last(&j->own, &own->list);
+	return own;
+}
+
+void own_free(struct own_request *own)
+{
+	list_remove(&own->list);
+	mem_free(own);
 }
 
 void journal_chunk(struct journal *j, struct journal_request *r, const struct msg_id *id, struct journal_bytes bytes, bool ours)

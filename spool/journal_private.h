@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "spool/journal.h"
 #include "spool/recover.h"
@@ -42,6 +43,13 @@ struct special {
 struct moved {
 	struct map_node node;
 	struct place from, to;
+};
+
+/* A request that the journal makes itself: a STATE or DONE that is written again as it was, the DONE of one that was refused. */
+struct own_request {
+	struct journal_request request;
+	struct list list;
+	struct journal *journal;
 };
 
 enum keeper_task { KEEPER_IDLE, KEEPER_MAKE, KEEPER_OPEN, KEEPER_REMOVE, KEEPER_COMPACT };
@@ -98,6 +106,7 @@ struct journal {
 	uint32_t next_number, next_file;
 	struct segment *current, *ready;
 
+	struct list own;			/* own_request */
 	struct journal_request *first, **last;	/* waiting */
 	unsigned n_prompt;			/* of these, those that wait for no company */
 	struct journal_request *group_first, **group_last;
@@ -158,6 +167,8 @@ void moved_remove(struct journal *j, struct place from);
 
 /* journal.c: the requests that wait */
 void journal_put(struct journal *j, struct journal_request *r, enum record_type type, bool prompt, bool ours);
+struct own_request *own_new(struct journal *j);
+void own_free(struct own_request *own);
 struct journal_request *request_take(struct journal *j);	/* the first */
 
 /* admit.c */
