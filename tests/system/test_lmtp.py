@@ -1,5 +1,5 @@
 """Mail to LMTP servers: Dovecot, read back by IMAP; and servers of the worst kind."""
-import contextlib, imaplib, os, pwd, re, shutil, socket, subprocess, threading, time
+import contextlib, grp, imaplib, os, pwd, re, shutil, socket, subprocess, threading, time
 
 import pytest
 
@@ -30,6 +30,7 @@ class Dovecot:
             f.write(f"anna@imap.test:{{PLAIN}}{PASSWORD}::::::\nben@imap.test:{{PLAIN}}{PASSWORD}::::::\n")
             f.write(f"full@imap.test:{{PLAIN}}{PASSWORD}::::::userdb_quota_rule=*:bytes=100\n")
         same_user = "" if os.geteuid() == 0 else f"default_internal_user = {owner.pw_name}\ndefault_login_user = {owner.pw_name}\n" \
+            f"default_internal_group = {grp.getgrgid(os.getgid()).gr_name}\n" \
             "service anvil {\n chroot =\n}\nservice imap-login {\n chroot =\n}\nservice stats {\n chroot =\n}\n"
         with open(f"{self.folder}/dovecot.conf", "w") as f:
             f.write(f"""
