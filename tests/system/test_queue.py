@@ -142,6 +142,7 @@ def test_a_part_of_an_id_that_means_two_is_refused_with_their_names(server):
 def test_a_message_given_back_by_hand_is_a_bounce(server):
     trusting(server, HOLD)
     sent = server.send(to=["one@foreign.example.net", "two@foreign.example.net"], sender="bob@example.test")
+    until(lambda: [row["state"] for row in server.json("queue", "list")] == ["held"])
     server.run("queue", "bounce", "to:one@*")
     bounce, = server.wait_mails(1, "bob")
     assert "one@foreign.example.net" in bounce.get_payload(0).get_payload() and "two@foreign" not in bounce.get_payload(0).get_payload()
