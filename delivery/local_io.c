@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "delivery/guard.h"
 #include "delivery/maildir_io.h"
 #include "delivery/path.h"
@@ -89,6 +90,7 @@ static enum pr_err make_drop(struct local *l, struct letter *letter, unsigned i,
 	d->is_junk = job->quarantine.len > 0;
 	d->is_in_doubt = job->flags & MAIL_IN_DOUBT;
 	d->head = make_head(&letter->arena, job, rcpt);
+	d->serial = random_u64();
 	maildir_name(d->name, &job->id, rcpt->n, l->settings->top.hostname ? l->settings->top.hostname : "localhost");
 	buf_fini(&folder);
 	return err;

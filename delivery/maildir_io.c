@@ -17,6 +17,7 @@
 #define WRITE_SIZE   65536	/* bytes gathered for one write */
 #define FOLDER_MODE  0700
 #define FILE_MODE    0600
+#define MAILDIR_TMP_NAME_MAX (MAILDIR_NAME_MAX + 20)
 #define SWEEP_SLOTS  4096	/* folders whose tmp was looked through lately; more are looked through more often */
 #define SWEEP_MS     HOURS(24)
 
@@ -326,15 +327,22 @@ static bool is_there(const struct maildir *m, const char *sub, const char *name)
 	return found;
 }
 
+static const char *tmp_name(const struct drop *d, char out[MAILDIR_TMP_NAME_MAX])
+{
+	(void)snprintf(out, MAILDIR_TMP_NAME_MAX, "%s.%016llx", d->name, (unsigned long long)d->serial);
+	return out;
+}
+
 static void start(struct drop *d)
 {
+	char name[MAILDIR_TMP_NAME_MAX];
+
 	d->dir->is_touched |= d->is_in_doubt;
 	if (d->is_in_doubt && (is_there(d->dir, "new", d->name) || is_there(d->dir, "cur", d->name))) {
 		d->state = DROP_DONE;
 		return;
 	}
-	(void)unlinkat(d->dir->tmp, d->name, 0);	/* of an earlier attempt */
-	d->fd = openat(d->dir->tmp, d->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	d->fd = openat(d->dir->tmp, tmp_name(d, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 	if (d->fd < 0)
 		fail(d, errno, "create a file");
 	else
@@ -423,14 +431,14 @@ static void sync_each(struct batch *b)
 /* Into new, with its sizes in the name. Where that name is taken, this very delivery was made before. */
 static void move(struct drop *d)
 {
-	char to[MAILDIR_NAME_MAX + 64];
+	char to[MAILDIR_NAME_MAX + 64], from[MAILDIR_TMP_NAME_MAX];
 
 	(void)snprintf(to, sizeof(to), "%s,S=%llu,W=%llu", d->name, (unsigned long long)d->size, (unsigned long long)d->virtual_size);
 	d->dir->is_touched = true;
-	if (renameat2(d->dir->tmp, d->name, d->dir->new, to, RENAME_NOREPLACE) == 0)
+	if (renameat2(d->dir->tmp, tmp_name(d, from), d->dir->new, to, RENAME_NOREPLACE) == 0)
 		return;
 	if (errno == EEXIST)
-		(void)unlinkat(d->dir->tmp, d->name, 0);
+		(void)unlinkat(d->dir->tmp, from, 0);
 	else
 		fail(d, errno, "move it to new");
 }
@@ -467,12 +475,14 @@ static void sync_dirs(struct batch *b)
 
 static void settle(struct drop *d)
 {
+	char name[MAILDIR_TMP_NAME_MAX];
+
 	if (d->state == DROP_WRITTEN && !d->is_refused)
 		d->state = DROP_DONE;
 	if (d->state == DROP_FAILED || d->is_refused) {
 		close_file(d);
 		if (d->dir && d->dir->tmp >= 0)
-			(void)unlinkat(d->dir->tmp, d->name, 0);
+			(void)unlinkat(d->dir->tmp, tmp_name(d, name), 0);
 	}
 	d->dir = NULL;
 }

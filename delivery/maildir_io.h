@@ -38,6 +38,7 @@ struct drop {
 	bool is_last;		/* these are the last bytes */
 	bool is_refused;	/* do not finish it: forget what was written */
 	char name[MAILDIR_NAME_MAX];
+	uint64_t serial;	/* of this attempt: while it is written its file is its own, whoever else delivers the same */
 	struct span head;	/* fields to put in front, lines ending in CRLF */
 	const struct span *parts;	/* the next bytes; lines end in CRLF here and in LF in the file */
 	size_t n_parts;

@@ -272,6 +272,32 @@ static void t_what_is_refused_leaves_nothing(void **state)
 	assert_int_equal(count(f, "anna/new", name), 0);
 }
 
+/* A spool that died may start again what its last attempt has not given up yet. */
+static void t_two_attempts_at_once_do_not_meet(void **state)
+{
+	struct span part = SPAN("x: y\r\n\r\nz\r\n");
+	struct fixture *f = *state;
+	struct drop old, again;
+	char name[256];
+
+	drop_set(f, &old, "anna", &part);
+	old.serial = 1;
+	old.is_last = false;
+	run(&old, 1);
+	drop_set(f, &again, "anna", &part);
+	memcpy(again.name, old.name, sizeof(old.name));
+	again.serial = 2;
+	again.is_last = false;
+	run(&again, 1);
+	old.is_last = old.is_refused = true;
+	run(&old, 1);
+	again.is_last = true;
+	run(&again, 1);
+	assert_int_equal(again.state, DROP_DONE);
+	assert_int_equal(count(f, "anna/tmp", name), 0);
+	assert_int_equal(count(f, "anna/new", name), 1);
+}
+
 static void t_a_full_disk_fails_and_leaves_nothing(void **state)
 {
 	struct span part = SPAN("x: y\r\n\r\nz\r\n");
@@ -333,7 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(t_a_message_is_a_file_in_new), TEST(t_a_message_comes_in_pieces), TEST(t_many_at_once_are_all_there),
 		TEST(t_what_is_there_is_not_written_again), TEST(t_without_doubt_too_nothing_is_overwritten), TEST(t_links_are_not_followed),
-		TEST(t_junk_has_its_folder), TEST(t_what_is_refused_leaves_nothing), TEST(t_a_full_disk_fails_and_leaves_nothing),
+		TEST(t_junk_has_its_folder), TEST(t_what_is_refused_leaves_nothing), TEST(t_two_attempts_at_once_do_not_meet), TEST(t_a_full_disk_fails_and_leaves_nothing),
 		TEST(t_old_leftovers_go_young_ones_stay),
 	};
 
