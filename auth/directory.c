@@ -462,13 +462,44 @@ static void walk_members(struct walk *w, struct span address)
 		stop(w, ADDRESS_UNKNOWN, "It leads to nobody");
 }
 
+/* An alias or a user may not take postmaster and abuse away from the world (RFC 5321 4.5.1): where his leads nowhere, admin stands in. */
+static bool admin_stands_in(const struct directory *d, struct span address, enum wire_address result)
+{
+	char room[ADDRESS_MAX];
+	struct span local, domain, base;
+	struct map_node *node;
+
+	if (d->admin.len == 0 || result == ADDRESS_OK || result == ADDRESS_TEMPORARY || result == ADDRESS_FOREIGN)
+		return false;
+	address_split(address, &local, &domain);
+	node = map_find(&d->domains, domain);
+	if (!node)
+		return false;
+	if (base_of(local, domain, MAP_OWNER(node, struct domain, node)->subaddress, room, &base))
+		local = span_first(local, base.len - domain.len - 1);
+	return is_admins(local);
+}
+
+static void walk_recipient(struct walk *w, struct span address)
+{
+	walk_members(w, address);
+	if (!admin_stands_in(w->d, address, w->result))
+		return;
+	names_clear(&w->d->seen);
+	w->d->n_rows = 0;
+	w->result = ADDRESS_OK;
+	walk_address(w, w->d->admin, false, 0);
+	if (w->result == ADDRESS_OK && w->d->n_rows == 0)
+		stop(w, ADDRESS_UNKNOWN, "It leads to nobody");
+}
+
 /* ---- questions ------------------------------------------------------------------------ */
 
 void directory_expand(struct directory *d, struct span address, struct directory_answer *out)
 {
 	struct walk w = { .d = d, .kind = TARGET_MEMBER, .why = "" };
 
-	walk_members(&w, address);
+	walk_recipient(&w, address);
 	if (w.result == ADDRESS_OK)
 		walk_archives(d);
 	*out = (struct directory_answer){ .result = w.result, .why = w.why };
@@ -491,23 +522,13 @@ static enum wire_address ask_alias(struct directory *d, const struct found *foun
 	return w.result;
 }
 
-enum wire_address directory_ask(struct directory *d, struct span address)
+static enum wire_address ask_found(struct directory *d, const struct found *found, struct span address)
 {
-	bool with_others = true;
-	struct found found;
-
-	find(d, address, with_others, &found);
-	if (found.kind == FOUND_OTHER) {
-		address = found.other;
-		find(d, address, false, &found);
-		if (found.kind == FOUND_FOREIGN)
-			return ADDRESS_OK;
-	}
-	switch (found.kind) {
+	switch (found->kind) {
 	case FOUND_USER:
 		return ADDRESS_OK;
 	case FOUND_ALIAS:
-		return ask_alias(d, &found, address);
+		return ask_alias(d, found, address);
 	case FOUND_DISABLED:
 		return ADDRESS_DISABLED;
 	case FOUND_FOREIGN:
@@ -519,6 +540,27 @@ enum wire_address directory_ask(struct directory *d, struct span address)
 		break;
 	}
 	return ADDRESS_UNKNOWN;
+}
+
+/* admin, or a catch_all: these may live elsewhere. */
+static enum wire_address ask_other(struct directory *d, struct span other)
+{
+	struct found found;
+
+	find(d, other, false, &found);
+	return found.kind == FOUND_FOREIGN ? ADDRESS_OK : ask_found(d, &found, other);
+}
+
+enum wire_address directory_ask(struct directory *d, struct span address)
+{
+	enum wire_address result;
+	struct found found;
+
+	find(d, address, true, &found);
+	if (found.kind == FOUND_OTHER)
+		return ask_other(d, found.other);
+	result = ask_found(d, &found, address);
+	return admin_stands_in(d, address, result) ? ask_other(d, d->admin) : result;
 }
 
 /* ---- new tables ------------------------------------------------------------------------ */

@@ -3,7 +3,8 @@
  * An address of a domain of ours is, in this order:
  *   an alias; else a user; then the same for what stands before the first
  *   subaddress character; else postmaster or abuse, which go to admin; else
- *   whatever catch_all says; else nobody's.
+ *   whatever catch_all says; else nobody's. Where a postmaster's or abuse's
+ *   own alias or user leads nowhere, they go to admin too.
  * An alias that comes back to an address that is a user too ends there with
  * that user (`anna: anna, bert`); any other way back is a loop. Of an alias
  * that leads to several the missing ones are left out (and were named when

@@ -165,6 +165,34 @@ static void t_an_address_is_expanded(void **state)
 	}
 }
 
+static void t_postmaster_and_abuse_are_always_there(void **state)
+{
+	static const char *const nowhere[] = {
+		"postmaster: left\nabuse: left\n", "postmaster: abuse\nabuse: postmaster\n", "postmaster: off\n", "abuse: postmaster\npostmaster: left, left\n"
+	};
+	static const char *const addresses[] = { "postmaster+x@example.org", "postmaster@example.org", "POSTMASTER@example.org", "abuse@example.org" };
+	struct fixture *f = *state;
+	struct directory_answer a;
+	char got[1024];
+
+	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
+		add_tables(f, USERS, nowhere[i]);
+		for (size_t k = 0; k < sizeof(addresses) / sizeof(addresses[0]); k++) {
+			assert_int_equal(directory_ask(f->d, span_of_text(addresses[k])), ADDRESS_OK);
+			directory_expand(f->d, span_of_text(addresses[k]), &a);
+			rows_text(&a, got, sizeof(got));
+			assert_true(strncmp(got, "0 root@example.org ", 19) == 0);
+			assert_int_equal(a.n_rows, 1);
+		}
+		assert_int_equal(directory_ask(f->d, SPAN("left@example.org")), ADDRESS_UNKNOWN);
+		assert_int_equal(directory_ask(f->d, SPAN("postmaster@foreign.test")), ADDRESS_FOREIGN);
+	}
+	add_tables(f, USERS, "postmaster: bert\n");
+	directory_expand(f->d, SPAN("postmaster@example.org"), &a);
+	rows_text(&a, got, sizeof(got));
+	assert_string_equal(got, "0 bert@example.org bert@example.org");
+}
+
 static void t_problems_are_named(void **state)
 {
 	static const char *const lines[] = {
@@ -247,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(t_rcpt_is_answered), TEST(t_an_address_is_expanded), TEST(t_problems_are_named),
+		TEST(t_postmaster_and_abuse_are_always_there),
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
 	};
