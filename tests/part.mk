@@ -5,3 +5,22 @@ EXTRA_DIST += docs/performance.md .ci/run tests/system/conftest.py tests/system/
 	tests/system/test_crash.py tests/system/test_ctl.py tests/system/test_disk.py tests/system/test_hostile.py tests/system/test_lmtp.py \
 	tests/system/test_master.py tests/system/test_queue.py tests/system/test_receive.py tests/system/test_tls.py \
 	tests/system/test_transcripts.py tests/system/test_words.py
+EXTRA_DIST += .clang-format .clang-tidy .editorconfig \
+	tests/fuzz/seeds/bdat/chunks \
+	tests/fuzz/seeds/bdat/cut \
+	tests/fuzz/seeds/bdat/data \
+	tests/fuzz/seeds/config_lex/faults \
+	tests/fuzz/seeds/config_lex/traps \
+	tests/fuzz/seeds/config_lex/whole \
+	tests/fuzz/seeds/envelope/held_before_expansion \
+	tests/fuzz/seeds/envelope/one \
+	tests/fuzz/seeds/envelope/states \
+	tests/fuzz/seeds/envelope/told_again \
+	tests/fuzz/seeds/envelope/two_with_states \
+	tests/fuzz/seeds/filter/all \
+	tests/fuzz/seeds/proxy/v1 \
+	tests/fuzz/seeds/proxy/v2 \
+	tests/fuzz/seeds/recover/one_batch \
+	tests/fuzz/seeds/recover/two_batches \
+	tests/fuzz/seeds/session/chunks \
+	tests/fuzz/seeds/session/message
