@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/arena.h"
 #include "mail/dsn.h"
 #include "mail/received.h"
 
@@ -15,11 +15,13 @@
 static struct dsn dsn;
 static struct dsn_rcpt rcpts[RCPTS_MAX];
 static struct received received;
+static struct arena texts;
+static char line[LINE_MAX_HERE];
 
 static struct span from_hex(const char *hex)
 {
 	size_t len = strlen(hex) / 2;
-	char *bytes = mem_new(len + 1);
+	char *bytes = arena_new(&texts, len + 1);
 
 	for (size_t i = 0; i < len; i++) {
 		char pair[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
@@ -77,11 +79,10 @@ static struct span *bytes_of(const char *name)
 	return NULL;
 }
 
-int main(int argc, char **argv)
+/* The exit status. */
+static int show(struct buf *out, bool is_received)
 {
-	char *line = mem_new(LINE_MAX_HERE);
 	struct dsn_needs needs = { false, false };
-	struct buf out;
 	enum pr_err err;
 
 	while (fgets(line, LINE_MAX_HERE, stdin)) {
@@ -96,18 +97,25 @@ int main(int argc, char **argv)
 		else
 			set_number(line, strtoll(from_hex(value).at, NULL, 10));
 	}
-	buf_init(&out, OUT_MAX);
 	received.by = dsn.hostname;
 	received.id = dsn.id;
 	dsn.rcpts = rcpts;
-	if (argc > 1 && strcmp(argv[1], "received") == 0)
-		err = received_add(&out, &received);
-	else
-		err = dsn_add(&out, &dsn, &needs);
-	if (err)
-		return 1;
-	if (fwrite(out.at, 1, out.len, stdout) != out.len)
+	err = is_received ? received_add(out, &received) : dsn_add(out, &dsn, &needs);
+	if (err || fwrite(out->at, 1, out->len, stdout) != out->len)
 		return 1;
 	(void)fprintf(stderr, "%d %d\n", needs.smtputf8, needs.eight_bit);
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct buf out;
+	int status;
+
+	arena_init(&texts, 65536);
+	buf_init(&out, OUT_MAX);
+	status = show(&out, argc > 1 && strcmp(argv[1], "received") == 0);
+	buf_fini(&out);
+	arena_fini(&texts);
+	return status;
 }
