@@ -53,7 +53,7 @@ void segment_put_header(char *at, const struct segment_header *h)
 
 static bool header_get(const char *at, struct segment_header *out)
 {
-	if (memcmp(at, MAGIC, sizeof(MAGIC)) || get32(at + HEADER_LEN - 4) != digest_crc32c(0, at, HEADER_LEN - 4))
+	if (memcmp(at, MAGIC, sizeof(MAGIC)) != 0 || get32(at + HEADER_LEN - 4) != digest_crc32c(0, at, HEADER_LEN - 4))
 		return false;
 	out->version = get32(at + 8);
 	out->use = get32(at + 12) == SEGMENT_USED ? SEGMENT_USED : SEGMENT_FREE;
@@ -145,7 +145,7 @@ enum pr_err record_get(const char at[SEGMENT_UNIT], uint64_t mark, struct place 
 
 bool record_is_of(const char at[SEGMENT_UNIT], const struct msg_id *id, struct record *out)
 {
-	if (memcmp(at + 40, id->bytes, sizeof(id->bytes)))
+	if (memcmp(at + 40, id->bytes, sizeof(id->bytes)) != 0)
 		return false;
 	return record_get(at, get64(at), (struct place){ get32(at + 32), get32(at + 36) }, out) == PR_OK;
 }
