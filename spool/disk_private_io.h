@@ -51,11 +51,10 @@ struct disk {
 	struct deadline due;
 	struct task recovering;
 	struct recovery *recovery;
-	bool recovers, closes;
+	bool recovers;
 	unsigned under_way;		/* tasks not yet done */
 	void (*on_idle)(void *);
 	void *on_idle_arg;
-	bool closed;
 };
 
 enum reading { READ_HEAD, READ_META, READ_CONTENT, READ_PIECE };
