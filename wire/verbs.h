@@ -8,7 +8,7 @@
 #include "base/span.h"
 
 enum wire_role {
-	ROLE_MASTER, ROLE_SMTPD, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_LOCAL, ROLE_EVENTS, ROLE_CTL,
+	ROLE_MASTER, ROLE_SMTPD, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_LOCAL, ROLE_DNS, ROLE_EVENTS, ROLE_CTL,
 	N_ROLES
 };
 const char *wire_role_text(enum wire_role role);	/* "smtpd" */
@@ -62,6 +62,26 @@ enum wire_state {		/* of a recipient, as the command line shows it */
 
 enum wire_queue {
 	QUEUE_LIST, QUEUE_SHOW, QUEUE_CAT, QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_BOUNCE, QUEUE_DELETE, QUEUE_ERASE
+};
+
+enum wire_record {		/* types of DNS records, by their numbers in the protocol */
+	RECORD_A = 1, RECORD_NS = 2, RECORD_CNAME = 5, RECORD_PTR = 12, RECORD_MX = 15, RECORD_TXT = 16, RECORD_AAAA = 28, RECORD_TLSA = 52
+};
+
+enum wire_resolve {
+	RESOLVED,
+	RESOLVE_NO_DATA,	/* the name is there, without records of this type */
+	RESOLVE_NO_NAME,	/* there is no such name */
+	RESOLVE_TEMPORARY,	/* no server gave an answer that can be used: it can't be told now */
+	RESOLVE_REFUSED		/* what was asked is no name, or of a type that nobody here can read */
+};
+
+enum wire_site {
+	SITE_FOUND,
+	SITE_NULL_MX,		/* RFC 7505: it takes no mail */
+	SITE_NO_NAME,		/* there is no such domain */
+	SITE_NO_HOST,		/* it is there, with neither MX nor address */
+	SITE_TEMPORARY		/* it can't be told now */
 };
 
 enum wire_table_kind {		/* kinds of `table` */
