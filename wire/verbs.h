@@ -29,6 +29,21 @@ enum wire_address {
 	ADDRESS_DISABLED	/* the user is switched off */
 };
 
+enum wire_login {
+	LOGIN_OK,
+	LOGIN_BAD,		/* nobody, or the wrong password: 535 5.7.8 */
+	LOGIN_DISABLED,		/* the right password of a user who is switched off */
+	LOGIN_BUSY,		/* can't be checked now: 454 4.7.0 */
+	LOGIN_MECHANISM		/* not offered there: 504 5.5.4 */
+};
+
+enum wire_sender {
+	SENDER_OWN,
+	SENDER_FOREIGN,		/* not an address of this login: 553 5.7.1 */
+	SENDER_GONE,		/* the password was changed, the token revoked, the user disabled or removed */
+	SENDER_TEMPORARY	/* can't be told now */
+};
+
 enum wire_stored {
 	STORED,
 	STORED_NOT_FULL,	/* no room: 452 4.3.1 */
