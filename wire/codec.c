@@ -25,9 +25,10 @@ struct kind {
 #define RELAY  (1u << ROLE_RELAY)
 #define LOCAL  (1u << ROLE_LOCAL)
 #define DNS    (1u << ROLE_DNS)
+#define SIGN   (1u << ROLE_SIGN)
 #define EVENTS (1u << ROLE_EVENTS)
 #define CTL    (1u << ROLE_CTL)
-#define EVERY  (SMTPD | AUTH | SPOOL | RELAY | LOCAL | DNS | EVENTS)
+#define EVERY  (SMTPD | AUTH | SPOOL | RELAY | LOCAL | DNS | SIGN | EVENTS)
 
 /* A function a verb, so that its FIELDs know whose offsets they take. */
 #define VERB(verb, from, to, cost, help) \
@@ -70,7 +71,7 @@ const char *wire_verb_text(enum wire_verb verb)
 
 const char *wire_role_text(enum wire_role role)
 {
-	static const char *const words[N_ROLES] = { "master", "smtpd", "auth", "spool", "relay", "local", "dns", "events", "ctl" };
+	static const char *const words[N_ROLES] = { "master", "smtpd", "auth", "spool", "relay", "local", "dns", "sign", "events", "ctl" };
 
 	return role < N_ROLES ? words[role] : "?";
 }

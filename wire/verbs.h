@@ -8,7 +8,7 @@
 #include "base/span.h"
 
 enum wire_role {
-	ROLE_MASTER, ROLE_SMTPD, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_LOCAL, ROLE_DNS, ROLE_EVENTS, ROLE_CTL,
+	ROLE_MASTER, ROLE_SMTPD, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_LOCAL, ROLE_DNS, ROLE_SIGN, ROLE_EVENTS, ROLE_CTL,
 	N_ROLES
 };
 const char *wire_role_text(enum wire_role role);	/* "smtpd" */
@@ -50,6 +50,18 @@ enum wire_stored {
 	STORED_NOT_IO,		/* the disk failed: 451 4.3.0 */
 	STORED_NOT_BAD,		/* what was sent breaks the protocol or a ceiling: 451 4.3.0 */
 	STORED_ABORTED
+};
+
+enum wire_signed {
+	SIGNED,
+	SIGN_NO_KEY,		/* the domain has none, is not ours, or is not to be signed */
+	SIGN_NOT_POSSIBLE	/* the header is none that can be signed, or is too large */
+};
+
+enum wire_key {			/* of a key, in the life of one */
+	KEY_WAITS,		/* its record was not seen in DNS yet */
+	KEY_SIGNS,
+	KEY_RETIRED		/* a newer one of its algorithm signs */
 };
 
 enum wire_notify {

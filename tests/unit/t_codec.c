@@ -187,6 +187,8 @@ static void t_each_says_only_what_it_may(void **state)
 	assert_true(wire_permitted(WIRE_outcome, ROLE_LOCAL, ROLE_SPOOL));
 	assert_false(wire_permitted(WIRE_outcome, N_ROLES, ROLE_SPOOL));
 	assert_true(wire_permitted(WIRE_resolve_ask, ROLE_RELAY, ROLE_DNS) && wire_permitted(WIRE_site_ask, ROLE_SPOOL, ROLE_DNS));
+	assert_true(wire_permitted(WIRE_sign_ask, ROLE_SPOOL, ROLE_SIGN) && wire_permitted(WIRE_resolve_ask, ROLE_SIGN, ROLE_DNS));
+	assert_false(wire_permitted(WIRE_sign_ask, ROLE_SMTPD, ROLE_SIGN) || wire_permitted(WIRE_sign_key, ROLE_SPOOL, ROLE_SIGN));
 	assert_false(wire_permitted(WIRE_resolve_ask, ROLE_SMTPD, ROLE_DNS) || wire_permitted(WIRE_site_ask, ROLE_RELAY, ROLE_DNS));
 	for (unsigned v = WIRE_NONE + 1; v < WIRE_N_VERBS; v++) {
 		for (unsigned from = 0; from < N_ROLES; from++)

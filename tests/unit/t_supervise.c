@@ -543,16 +543,17 @@ static void t_the_second_death_over_a_message_sets_it_aside(void **state)
 static void t_wires_are_those_of_the_design(void **state)
 {
 	static const char *const rows[N_ROLES] = {
-		/*                  M S A Q R L D E C */
-		[ROLE_MASTER] =    "---------",
-		[ROLE_SMTPD] =     "--xx---x-",
-		[ROLE_AUTH] =      "-x-x---x-",
-		[ROLE_SPOOL] =     "-xx-xx-x-",
-		[ROLE_RELAY] =     "---x---x-",
-		[ROLE_LOCAL] =     "---x---x-",
-		[ROLE_DNS] =       "---------",
-		[ROLE_EVENTS] =    "-xxxxx---",
-		[ROLE_CTL] =       "---------",
+		/*                  M S A Q R L D K E C */
+		[ROLE_MASTER] =    "----------",
+		[ROLE_SMTPD] =     "--xx----x-",
+		[ROLE_AUTH] =      "-x-x----x-",
+		[ROLE_SPOOL] =     "-xx-xx--x-",
+		[ROLE_RELAY] =     "---x----x-",
+		[ROLE_LOCAL] =     "---x----x-",
+		[ROLE_DNS] =       "----------",
+		[ROLE_SIGN] =      "----------",
+		[ROLE_EVENTS] =    "-xxxxx----",
+		[ROLE_CTL] =       "----------",
 	};
 
 	(void)state;
