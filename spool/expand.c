@@ -3,12 +3,8 @@
  * way at a time. */
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "base/text.h"
-#include "spool/spool.h"
-#include "wire/event.h"
+#include "spool/expand_private.h"
 #include "wire/pending.h"
 
 #define CREDIT     1024		/* questions to auth under way */
@@ -20,37 +16,6 @@
 struct row {
 	struct msg_id *ids;
 	uint32_t n, room, first;
-};
-
-struct expansion;
-
-struct question {
-	struct expansion *expansion;
-	struct list list;
-	struct span address;
-	uint32_t origin, n_targets;
-	uint8_t notify;
-};
-
-struct expansion {
-	struct expander *expander;
-	struct list list;
-	struct msg_id id;
-	struct buf bytes;		/* the envelope */
-	struct envelope env;
-	struct span rest;		/* recipients not asked for yet */
-	struct buf rows;
-	struct arena arena;
-	struct map seen;		/* targets, to send to each once */
-	struct disk_reader *reader;
-	int64_t began;			/* the attempt */
-	struct span why;		/* it can't be told now */
-	uint32_t next_origin, n_asked, n_targets, n_held;
-	bool temporary, asked;		/* asked: the disk, for the envelope */
-};
-
-struct target_key {
-	struct map_node node;
 };
 
 struct expander {
@@ -132,6 +97,7 @@ static struct expansion *expansion_new(struct expander *x, const struct msg_id *
 		arena_init(&e->arena, 1024);
 	}
 	e->expander = x;
+	e->spool = x->spool;
 	e->id = *id;
 	e->began = spool_now(x->spool).mono_ms;
 	map_init(&e->seen);
@@ -201,7 +167,7 @@ uint32_t expander_count(const struct expander *x)
 
 static struct mail *mail_of(const struct expansion *e)
 {
-	return queue_find(e->expander->spool->books.queue, &e->id);
+	return queue_find(e->spool->books.queue, &e->id);
 }
 
 static void on_rows_written(struct note *n)
@@ -231,7 +197,7 @@ static bool may_expand(const struct mail *m)
 
 static void expansion_write(struct expansion *e, struct mail *m)
 {
-	struct note *n = note_new(e->expander->spool, &e->id);
+	struct note *n = note_new(e->spool, &e->id);
 
 	(void)buf_add(&n->bytes, buf_span(&e->rows));
 	n->done = on_rows_written;
@@ -253,13 +219,11 @@ static void expansion_put_off(struct expansion *e)
 
 static void expansion_damaged(struct expansion *e, struct mail *m)
 {
-	struct spool *sp = e->expander->spool;
+	struct spool *sp = e->spool;
 
 	expansion_free(e);
 	mail_set_aside(sp, m, SPAN("its envelope can't be read from the disk"));
 }
-
-static void expansion_fail(struct expansion *e, const char *enhanced, struct span why);
 
 static void expansion_settle(struct expansion *e)
 {
@@ -269,7 +233,7 @@ static void expansion_settle(struct expansion *e)
 		return;
 	if (!m || !may_expand(m)) {
 		expansion_free(e);
-	} else if (e->temporary && e->began >= schedule_deadline(e->expander->spool->books.schedule, m)) {
+	} else if (e->temporary && e->began >= schedule_deadline(e->spool->books.schedule, m)) {
 		expansion_fail(e, "5.4.7", e->why);
 		expansion_write(e, m);
 		expansion_free(e);
@@ -282,147 +246,7 @@ static void expansion_settle(struct expansion *e)
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
-
-/* One address, one copy, whichever of its names it came by. */
-static bool is_new_target(struct expansion *e, uint32_t site, struct span mailbox)
-{
-	size_t len = mailbox.len + sizeof(site);
-	struct target_key *k;
-	char *key;
-
-	key = arena_new(&e->arena, len);
-	memcpy(key, &site, sizeof(site));
-	memcpy(key + sizeof(site), mailbox.at, mailbox.len);
-	text_lower_in_place(key + sizeof(site), mailbox.len);
-	if (map_find(&e->seen, span_of(key, len)))
-		return false;
-	k = arena_new(&e->arena, sizeof(*k));
-	map_put(&e->seen, &k->node, span_of(key, len));
-	return true;
-}
-
-static const struct set_route *route_of(const struct spool *sp, struct span address)
-{
-	struct span domain = address;
-	const struct set_route *best = NULL;
-	size_t best_len = 0;
-
-	span_cut(&domain, '@');
-	for (size_t at; (at = span_find(domain, '@')) < domain.len;)	/* a quoted local part may hold one */
-		domain = span_from(domain, at + 1);
-	for (unsigned i = 0; i < sp->settings->n_route; i++) {
-		struct span pattern = span_of_text(sp->settings->route[i].title);
-
-		if ((!best || pattern.len > best_len) && text_matches(pattern, domain)) {
-			best = &sp->settings->route[i];
-			best_len = pattern.len;
-		}
-	}
-	return best;
-}
-
-static void add_hold_by_route(struct expansion *e, uint32_t n, struct span address)
-{
-	const struct set_route *route = route_of(e->expander->spool, address);
-
-	if (!route || !route->hold)
-		return;
-	(void)state_add(&e->rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = n,
-	    .words = SPAN("held by its route in the configuration") });
-	e->n_held++;
-}
-
-static void add_target(struct question *q, uint8_t kind, struct span deliver, struct span mailbox, struct span address)
-{
-	struct expansion *e = q->expansion;
-	bool same = span_eq(mailbox, q->address) && span_eq(address, q->address);
-
-	(void)state_add(&e->rows, &(struct state_row){
-		.type = STATE_ROW_TARGET, .n = e->n_targets, .origin = q->origin, .notify = q->notify, .kind = kind,
-		.deliver = deliver, .mailbox = same ? SPAN_NONE : mailbox, .address = same ? SPAN_NONE : address,
-	});
-	e->n_targets++;
-	q->n_targets++;
-}
-
-static void add_failure(struct question *q, const char *enhanced, struct span words)
-{
-	struct expansion *e = q->expansion;
-
-	add_target(q, TARGET_MEMBER, SPAN_NONE, q->address, q->address);
-	(void)state_add(&e->rows, &(struct state_row){
-		.type = STATE_ROW_OUTCOME, .n = e->n_targets - 1, .fate = FATE_FAILED, .code = 550,
-		.enhanced = span_of_text(enhanced), .words = words, .host = SPAN_NONE,
-	});
-}
-
-static void on_expand_to(struct expander *x, const struct wire_expand_to *to)
-{
-	struct question *q = pending_find(&x->pending, to->ask);
-	uint32_t site;
-
-	if (!q || to->mailbox.len == 0)
-		return;
-	site = schedule_site(x->spool->books.schedule, to->deliver, SITE_NO_WAY, 1);
-	if (q->expansion->n_targets >= ENVELOPE_MAX_TARGETS + q->expansion->env.n_rcpts || q->expansion->rows.overflowed)
-		return;		/* on_expand_done says so */
-	if (!is_new_target(q->expansion, site, to->mailbox)) {
-		q->n_targets++;
-		return;
-	}
-	add_target(q, to->kind == TARGET_ARCHIVE ? TARGET_ARCHIVE : TARGET_MEMBER, to->deliver, to->mailbox, to->address.len ? to->address : to->mailbox);
-	if (site == SITE_FOREIGN)
-		add_hold_by_route(q->expansion, q->expansion->n_targets - 1, to->mailbox);
-}
-
-static void event_expanded(struct question *q)
-{
-	struct spool *sp = q->expansion->expander->spool;
-	struct event ev;
-
-	event_begin(&ev, EV_RECIPIENT_EXPANDED, spool_now(sp).wall_ms, &q->expansion->id);
-	event_text(&ev, EF_ORIG_TO, q->address);
-	event_num(&ev, EF_COUNT, q->n_targets);
-	process_event(sp->process, &ev);
-}
-
-static void question_answered(struct question *q, uint8_t result, struct span why)
-{
-	struct expansion *e = q->expansion;
-
-	if (result == ADDRESS_TEMPORARY) {
-		e->temporary = true;
-		e->why = arena_span(&e->arena, why.len ? why : SPAN("It can't be told where this address leads"));
-	} else if (result == ADDRESS_LOOP)
-		add_failure(q, "5.4.6", why.len ? why : SPAN("The alias leads to itself"));
-	else if (result == ADDRESS_DISABLED)
-		add_failure(q, "5.2.1", why.len ? why : SPAN("The mailbox is disabled"));
-	else if (result == ADDRESS_UNKNOWN || q->n_targets == 0)
-		add_failure(q, "5.1.1", why.len ? why : SPAN("No such address here"));
-	else if (q->n_targets > 1)
-		event_expanded(q);
-}
-
-/* None of it is sent, and the sender hears why. */
-static void expansion_fail(struct expansion *e, const char *enhanced, struct span why)
-{
-	struct span rows = e->env.rcpts;
-	struct envelope_rcpt r;
-	struct question q = { .expansion = e };
-
-	buf_clear(&e->rows);
-	e->n_held = 0;
-	for (e->n_targets = 0; envelope_next(&rows, &r) && !e->rows.overflowed; q.origin++) {
-		q.address = r.address;
-		q.notify = r.notify;
-		add_failure(&q, enhanced, why);
-	}
-}
-
-static bool is_too_many(const struct expansion *e)
-{
-	return e->rows.overflowed || e->n_targets >= ENVELOPE_MAX_TARGETS + e->env.n_rcpts;
-}
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void ask_more(struct expansion *e);
 
@@ -434,19 +258,21 @@ static void on_expand_done(struct expander *x, const struct wire_expand_done *do
 	if (!q)
 		return;
 	e = q->expansion;
-	question_answered(q, done->result, done->why);
+	question_take_end(q, done);
 	list_add_first(&x->free_questions, &q->list);
 	e->n_asked--;
-	if (is_too_many(e) && e->rest.len == 0 && e->n_asked == 0)
-		expansion_fail(e, "5.3.5", SPAN("Its aliases lead to too many addresses"));	/* more than may be journalled */
+	if (expansion_is_too_large(e) && e->rest.len == 0 && e->n_asked == 0)
+		expansion_fail(e, "5.3.5", SPAN("Its aliases lead to too many addresses"));
 	ask_more(e);
 	pump(x);
 }
 
 void expander_on_verb(struct expander *x, enum wire_verb verb, const union wire_msg *msg)
 {
-	if (verb == WIRE_expand_to)
-		on_expand_to(x, &msg->expand_to);
+	struct question *q;
+
+	if (verb == WIRE_expand_to && (q = pending_find(&x->pending, msg->expand_to.ask)))
+		question_take_target(q, &msg->expand_to);
 	else if (verb == WIRE_expand_done)
 		on_expand_done(x, &msg->expand_done);
 }

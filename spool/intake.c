@@ -5,7 +5,6 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "spool/spool.h"
-#include "wire/event.h"
 
 #define CHUNK_BYTES    (256u << 10)	/* parts are gathered to this before they become a chunk; the window is as large */
 #define CHUNK_PARTS    64		/* of small parts too: each holds a whole packet */
@@ -14,8 +13,6 @@
 #define OPEN_MAX       20000		/* streams; smtpd has fewer sessions */
 #define PART_COST      16384		/* of a part in memory beside its bytes: it holds its packet, which others may share */
 #define SENDER_SEED    0x9e3779b9u
-#define ASKED_FOR_MS   SECONDS(60)	/* after the start smtpd may ask for what an earlier run took; it waits 10 s for us */
-#define FINISHED_MAX   65536	/* ids kept meanwhile: 1,000 a second */
 
 struct part {
 	struct packet *packet;	/* NULL: the same as the one before */
@@ -60,41 +57,13 @@ struct stream_in {
 	bool begun, committed, over, withdrawn, written;
 };
 
-struct question_in {			/* have_ask or withdraw, before recovery is done */
-	struct list list;
-	struct channel *channel;
-	uint32_t ask;
-	struct msg_id id;
-	bool withdraws;
-};
-
-struct finished {			/* a message of an earlier run that ended in this one */
-	struct map_node node;
-	struct msg_id id;
-};
-
 struct intake {
 	struct spool *spool;
-	struct list open, free, questions;
+	struct list open, free;
 	struct map by_id, by_asker;
-	struct map finished;
-	struct deadline forget;		/* set while finished ones are kept */
 	uint32_t n_open;
 	size_t memory;
 };
-
-static void finished_forget(struct intake *in)
-{
-	for (struct map_node *n; (n = map_next(&in->finished, NULL));) {
-		map_remove(&in->finished, n);
-		mem_free(MAP_OWNER(n, struct finished, node));
-	}
-}
-
-static void on_forget(struct deadline *d)
-{
-	finished_forget(LIST_OWNER(d, struct intake, forget));
-}
 
 struct intake *intake_new(struct spool *sp)
 {
@@ -103,11 +72,8 @@ struct intake *intake_new(struct spool *sp)
 	in->spool = sp;
 	list_init(&in->open);
 	list_init(&in->free);
-	list_init(&in->questions);
 	map_init(&in->by_id);
 	map_init(&in->by_asker);
-	map_init(&in->finished);
-	deadline_init(&in->forget, on_forget);
 	return in;
 }
 
@@ -204,11 +170,6 @@ void intake_free(struct intake **in)
 		stream_free(LIST_OWNER((*in)->open.next, struct stream_in, list));
 	while ((l = list_take_first(&(*in)->free)))
 		stream_destroy(LIST_OWNER(l, struct stream_in, list));
-	while ((l = list_take_first(&(*in)->questions)))
-		mem_free(LIST_OWNER(l, struct question_in, list));
-	deadline_clear((*in)->spool->loop, &(*in)->forget);
-	finished_forget(*in);
-	map_fini(&(*in)->finished);
 	map_fini(&(*in)->by_id);
 	map_fini(&(*in)->by_asker);
 	mem_free(*in);
@@ -494,81 +455,16 @@ static void on_commit(struct stream_in *s, const struct wire_mail_commit *m)
 		stream_commit(s);
 }
 
-/* ---- what else smtpd says ----------------------------------------------------------------- */
+/* ---- verbs ----------------------------------------------------------------------------------- */
 
-static void on_withdraw(struct intake *in, const struct msg_id *id)
+bool intake_withdraw(struct intake *in, const struct msg_id *id)
 {
 	struct map_node *node = map_find(&in->by_id, span_of((const char *)id->bytes, 16));
-	struct mail *m = queue_find(in->spool->books.queue, id);
-	struct event ev;
 
-	if (node)
-		MAP_OWNER(node, struct stream_in, node)->withdrawn = true;
-	if (!node && !m)
-		return;
-	event_begin(&ev, EV_MESSAGE_WITHDRAWN, spool_now(in->spool).wall_ms, id);
-	process_event(in->spool->process, &ev);
-	if (!m)
-		return;
-	if (m->n_flying == 0 && !(m->marks & MARK_BUSY)) {
-		mail_finish(in->spool, m, NULL);
-		return;
-	}
-	m->marks |= MARK_DOOMED;
-	jobs_cancel(in->spool->jobs, m);
-}
-
-static bool is_or_was_here(const struct intake *in, const struct msg_id *id)
-{
-	return queue_find(in->spool->books.queue, id) || map_find(&in->finished, span_of((const char *)id->bytes, 16));
-}
-
-static void answer(struct intake *in, const struct question_in *q)
-{
-	struct wire_have_told told = { .ask = q->ask };
-
-	if (q->withdraws) {
-		on_withdraw(in, &q->id);
-		return;
-	}
-	told.yes = is_or_was_here(in, &q->id);
-	channel_put(q->channel, WIRE_have_told, &told);
-}
-
-/* Before all that was queued is known nothing can be said. */
-static void answer_or_keep(struct intake *in, struct question_in q)
-{
-	struct question_in *kept;
-
-	if (in->spool->recovered) {
-		answer(in, &q);
-		return;
-	}
-	kept = mem_new(sizeof(*kept));
-	*kept = q;
-	list_add_last(&in->questions, &kept->list);
-}
-
-void intake_recovered(struct intake *in)
-{
-	struct list *l;
-
-	deadline_set(in->spool->loop, &in->forget, spool_now(in->spool).mono_ms + ASKED_FOR_MS);
-	while ((l = list_take_first(&in->questions))) {
-		answer(in, LIST_OWNER(l, struct question_in, list));
-		mem_free(LIST_OWNER(l, struct question_in, list));
-	}
-}
-
-void intake_finished(struct intake *in, const struct mail *m)
-{
-	struct finished *f;
-
-	if (!(m->marks & MARK_RECALLED) || !heap_has(&in->forget.node) || in->finished.n >= FINISHED_MAX)
-		return;
-	f = mem_new(sizeof(*f));
-	f->id = m->id;
-	map_put(&in->finished, &f->node, span_of((const char *)f->id.bytes, 16));
+	if (!node)
+		return false;
+	MAP_OWNER(node, struct stream_in, node)->withdrawn = true;
+	return true;
 }
 
 void intake_on_verb(struct intake *in, struct channel *ch, enum wire_verb verb, const union wire_msg *msg)
@@ -577,16 +473,6 @@ void intake_on_verb(struct intake *in, struct channel *ch, enum wire_verb verb, 
 
 	if (verb == WIRE_mail_begin) {
 		on_begin(in, ch, &msg->mail_begin);
-		return;
-	}
-	if (verb == WIRE_withdraw) {
-		if (!in->spool->recovered)
-			answer_or_keep(in, (struct question_in){ .channel = ch, .id = msg->withdraw.id, .withdraws = true });
-		on_withdraw(in, &msg->withdraw.id);
-		return;
-	}
-	if (verb == WIRE_have_ask) {
-		answer_or_keep(in, (struct question_in){ .channel = ch, .ask = msg->have_ask.ask, .id = msg->have_ask.id });
 		return;
 	}
 	s = stream_find(in, ch, msg->mail_rcpt.ask);	/* the first field of all that follow */
@@ -612,13 +498,5 @@ void intake_on_gone(struct intake *in, struct channel *ch)
 		stream_forget_asker(s);
 		if (!s->committed)
 			stream_end(s);
-	}
-	LIST_EACH_SAFE(l, &in->questions) {
-		struct question_in *q = LIST_OWNER(l, struct question_in, list);
-
-		if (q->channel != ch || q->withdraws)
-			continue;
-		list_remove(l);
-		mem_free(q);
 	}
 }

@@ -18,12 +18,15 @@ tests_crash_t_crash_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 noinst_LIBRARIES += libspool.a
 libspool_a_SOURCES = \
 	spool/bounce.c spool/bounce.h spool/envelope.c spool/envelope.h spool/queue.c spool/queue.h spool/schedule.c \
-	spool/schedule.h spool/state.c spool/state.h spool/words.c spool/words.h
+	spool/schedule.h spool/schedule_private.h spool/sites.c spool/state.c spool/state.h spool/words.c spool/words.h
 
 pkglibexec_PROGRAMS += libexec/spool
+SPOOL_PROGRAM = \
+	spool/acts.c spool/control.c spool/control_private.h spool/expand.c spool/expand_private.h spool/handover.c spool/intake.c \
+	spool/jobs.c spool/jobs_private.h spool/notes.c spool/outcomes.c spool/owner.c spool/settle.c spool/spool.h spool/spool_io.c \
+	spool/spool_io.h spool/targets.c spool/view.c spool/whereabouts.c
 libexec_spool_SOURCES = \
-	spool/control.c spool/expand.c spool/intake.c spool/jobs.c spool/main.c spool/settle.c spool/spool.h spool/spool_io.c \
-	spool/spool_io.h
+	$(SPOOL_PROGRAM) spool/main.c
 libexec_spool_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libexec_spool_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libexec_spool_LDADD = libspool.a libjournal.a $(MAIL_LIBS) $(LOOP_LIBS)
@@ -40,7 +43,7 @@ tests_unit_t_envelope_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_spool
 tests_unit_t_spool_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_spool_SOURCES = tests/unit/t_spool.c tests/unit/spool_world.c tests/unit/spool_world.h \
-	spool/control.c spool/expand.c spool/intake.c spool/jobs.c spool/settle.c spool/spool_io.c
+	$(SPOOL_PROGRAM)
 tests_unit_t_spool_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
 
 FUZZERS += tests/fuzz/f_envelope

@@ -69,7 +69,7 @@ void mail_finish(struct spool *sp, struct mail *m, struct note *n)
 	event_finished(sp, m);
 	schedule_leave(sp->books.schedule, m);
 	note_finish(n, m);
-	intake_finished(sp->intake, m);
+	whereabouts_finished(sp->whereabouts, m);
 	queue_remove(sp->books.queue, sp->books.words, m);
 }
 
@@ -147,7 +147,7 @@ static void tell_end(struct telling *t)
 	if (t->last) {
 		event_finished(sp, m);
 		schedule_leave(sp->books.schedule, m);
-		intake_finished(sp->intake, m);
+		whereabouts_finished(sp->whereabouts, m);
 		queue_remove(sp->books.queue, sp->books.words, m);
 	} else {
 		schedule_enter(sp->books.schedule, m);

@@ -1,12 +1,15 @@
 /* The program `spool`: what its files share. Each does one kind of work on the
  * same books:
  *
- *   intake   smtpd's words become a MESSAGE
- *   expand   auth says where it goes; journalled as the first STATE
- *   jobs     workers get it and say what came of it
- *   settle   outcomes become bounces, and the end of a message
- *   control  what the command line asks
- *   spool_io start, channels, settings, time */
+ *   intake       smtpd's words become a MESSAGE
+ *   whereabouts  smtpd withdraws one, or asks after a crash whether it is here
+ *   expand       auth says where it goes (targets); journalled as the first STATE
+ *   jobs         workers get it (handover) and say what came of it (outcomes)
+ *   settle       outcomes become bounces, and the end of a message
+ *   control      what the command line asks (view) and does (acts)
+ *   notes        what must be written until it is written
+ *   owner        what the journal asks and tells
+ *   spool_io     start, channels, settings, time */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
 
@@ -19,9 +22,11 @@
 #include "spool/disk_io.h"
 #include "spool/journal.h"
 #include "spool/state.h"
+#include "wire/event.h"
 #include "wire/settings.h"
 
 struct intake;
+struct whereabouts;
 struct expander;
 struct jobs;
 struct control;
@@ -34,6 +39,7 @@ struct spool {
 	struct books books;
 	const struct settings *settings;
 	struct intake *intake;
+	struct whereabouts *whereabouts;
 	struct expander *expander;
 	struct jobs *jobs;
 	struct control *control;
@@ -54,6 +60,10 @@ bool spool_takes_mail(const struct spool *sp);
 /* Why nothing leaves for this site. It must be one of kind SITE_NO_WAY. */
 struct span spool_no_way(const struct spool *sp, uint32_t site);
 
+/* An event of that reason and nothing else; id may be NULL. */
+void spool_event(struct spool *sp, enum event_code code, const struct msg_id *id, const char *reason);
+
+/* ---- notes.c ------------------------------------------------------------------ */
 /* Something to be written, and what is to be done then. A write that fails is repeated until it is done: a STATE as the
  * whole present state, for later ones may have been written meanwhile. Lives until `done` returns. */
 struct note {
@@ -68,21 +78,34 @@ struct note {
 	uint32_t number;		/* the maker's */
 	bool ends, erases, expands;	/* a DONE; what it was is overwritten then; the bytes are an expansion not yet in the books */
 };
+void notes_init(struct spool *sp);
 struct note *note_new(struct spool *sp, const struct msg_id *id);
 void note_drop(struct note *n);		/* one that was never handed on */
 /* Journals note->bytes as a STATE of m. */
 void note_state(struct note *n, const struct mail *m, bool sync);
 /* Journals the end of m, which leaves the books after that. */
 void note_finish(struct note *n, const struct mail *m);
+/* Rows that lead to where m stands from anywhere. */
+void spool_whole_state(struct spool *sp, struct mail *m, struct buf *out);
+
+/* ---- owner.c ------------------------------------------------------------------- */
+extern const struct journal_owner spool_as_owner;
 
 /* ---- intake.c: smtpd ------------------------------------------------------- */
 struct intake *intake_new(struct spool *sp);
 void intake_free(struct intake **in);
 void intake_on_verb(struct intake *in, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
 void intake_on_gone(struct intake *in, struct channel *ch);
-void intake_recovered(struct intake *in);	/* answers what waited for it */
-void intake_finished(struct intake *in, const struct mail *m);	/* smtpd may yet ask for it */
+bool intake_withdraw(struct intake *in, const struct msg_id *id);	/* false: it is not on its way */
 size_t intake_memory(const struct intake *in);
+
+/* ---- whereabouts.c: smtpd, after a crash ------------------------------------- */
+struct whereabouts *whereabouts_new(struct spool *sp);
+void whereabouts_free(struct whereabouts **w);
+void whereabouts_on_verb(struct whereabouts *w, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
+void whereabouts_on_gone(struct whereabouts *w, struct channel *ch);
+void whereabouts_recovered(struct whereabouts *w);	/* answers what waited for it */
+void whereabouts_finished(struct whereabouts *w, const struct mail *m);	/* smtpd may yet ask for it */
 
 /* ---- expand.c: auth --------------------------------------------------------- */
 struct expander *expander_new(struct spool *sp);

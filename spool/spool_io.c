@@ -10,11 +10,9 @@
 #include "spool/spool.h"
 #include "wire/event.h"
 
-#define NOTES_KEPT      1024	/* free ones kept for the next */
 #define LOOK_MS         SECONDS(1)	/* how often free room and the wall clock are looked at */
 #define STEP_MS         SECONDS(5)	/* a wall clock that is off by more was set */
 #define SLICE           5000	/* messages that start, or move to other sites, in one turn */
-#define REPEAT_MS       SECONDS(1)	/* after a write that failed */
 
 struct shell {
 	struct spool spool;
@@ -46,248 +44,6 @@ struct span spool_no_way(const struct spool *sp, uint32_t site)
 		return SPAN("no way out yet");
 	return SPAN("its deliver section is not in the configuration any more");
 }
-
-/* ---- notes ------------------------------------------------------------------------ */
-
-struct note *note_new(struct spool *sp, const struct msg_id *id)
-{
-	struct list *l = list_take_first(&sp->free_notes);
-	struct note *n = l ? LIST_OWNER(l, struct note, list) : mem_new(sizeof(*n));
-
-	if (!l)
-		buf_init(&n->bytes, STATE_MAX_BYTES);
-	else
-		sp->n_free_notes--;
-	*n = (struct note){ .spool = sp, .id = *id, .bytes = n->bytes };
-	list_init(&n->list);
-	return n;
-}
-
-void note_drop(struct note *n)
-{
-	struct spool *sp = n->spool;
-
-	list_remove(&n->list);
-	buf_clear(&n->bytes);
-	if (n->bytes.room > 4096)
-		buf_shrink(&n->bytes);
-	if (sp->n_free_notes >= NOTES_KEPT) {
-		buf_fini(&n->bytes);
-		mem_free(n);
-		return;
-	}
-	list_add_first(&sp->free_notes, &n->list);
-	sp->n_free_notes++;
-}
-
-static void note_done(struct note *n)
-{
-	if (n->done)
-		n->done(n);
-	if (n->erases)
-		disk_erase(n->spool->disk, &n->id, NULL, NULL);	/* a disk that fails says so by itself */
-	note_drop(n);
-}
-
-static void note_written(struct journal_request *r, enum pr_err err)
-{
-	struct note *n = (struct note *)(void *)((char *)r - offsetof(struct note, request));
-	struct spool *sp = n->spool;
-
-	if (err == PR_OK) {
-		note_done(n);
-		return;
-	}
-	list_remove(&n->list);
-	list_add_last(&sp->failed, &n->list);
-	if (!heap_has(&sp->repeat.node))
-		deadline_set(sp->loop, &sp->repeat, spool_now(sp).mono_ms + REPEAT_MS);
-}
-
-void note_state(struct note *n, const struct mail *m, bool sync)
-{
-	if (n->expands) {
-		list_remove(&n->list);
-		list_add_last(&n->spool->expanded, &n->list);
-	}
-	n->request.done = note_written;
-	journal_state(n->spool->journal, &n->request, &n->id, m->place, buf_span(&n->bytes), sync);
-}
-
-void note_finish(struct note *n, const struct mail *m)
-{
-	n->ends = true;
-	n->erases = m->marks & MARK_ERASE;
-	n->place = m->place;
-	n->request.done = note_written;
-	journal_finish(n->spool->journal, &n->request, &n->id, n->place, false);
-}
-
-/* Rows that lead to where m stands from anywhere. */
-static void whole_state(struct spool *sp, struct mail *m, struct buf *out)
-{
-	buf_clear(out);
-	if (m->marks & MARK_UNEXPANDED && !(m->marks & MARK_HELD))
-		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_RELEASE, .n = STATE_ALL });
-	BUG_ON(state_whole(&sp->books, m, spool_now(sp), out) != PR_OK);	/* the expansion was not larger */
-}
-
-static void note_repeat(struct note *n)
-{
-	struct mail *m = queue_find(n->spool->books.queue, &n->id);
-
-	if (n->ends) {
-		journal_finish(n->spool->journal, &n->request, &n->id, n->place, false);
-	} else if (!m) {
-		note_done(n);	/* its end is being written, which says more */
-	} else {
-		if (!n->expands)
-			whole_state(n->spool, m, &n->bytes);
-		note_state(n, m, true);
-	}
-}
-
-static void on_repeat(struct deadline *d)
-{
-	struct spool *sp = LIST_OWNER(d, struct spool, repeat);
-	struct list *l;
-
-	while ((l = list_take_first(&sp->failed)))
-		note_repeat(LIST_OWNER(l, struct note, list));
-}
-
-/* ---- what the journal asks and tells ------------------------------------------------ */
-
-static void event_plain(struct spool *sp, enum event_code code, const struct msg_id *id, const char *reason)
-{
-	struct event ev;
-
-	event_begin(&ev, code, spool_now(sp).wall_ms, id);
-	event_text(&ev, EF_REASON, span_of_text(reason));
-	process_event(sp->process, &ev);
-}
-
-static void found_aside(struct spool *sp, struct mail *m)
-{
-	m->marks |= MARK_UNEXPANDED | MARK_HELD;
-	schedule_born(m, id_wall_ms(&m->id), spool_now(sp));
-	event_plain(sp, EV_QUEUE_HELD, &m->id, "a program died over it twice");
-}
-
-static void on_found(void *owner, const struct journal_found *f)
-{
-	struct spool *sp = owner;
-	struct instant now = spool_now(sp);
-	struct mail *m;
-	enum pr_err err;
-
-	if (queue_find(sp->books.queue, &f->id))
-		return;
-	m = queue_add(sp->books.queue, &f->id);
-	m->place = f->place;
-	m->size = f->size;
-	process_note(sp->process, &f->id);
-	if (f->aside) {
-		found_aside(sp, m);
-		m->marks |= MARK_STALLED;
-		process_note(sp->process, NULL);
-		return;
-	}
-	err = brief_decode(f->brief, m, now);
-	for (unsigned i = 0; i < f->n_states && err == PR_OK; i++)
-		err = state_apply(&sp->books, m, f->states[i], true, now);
-	m->marks |= MARK_STALLED;
-	if (err != PR_OK) {
-		m->marks |= MARK_HELD;
-		event_plain(sp, EV_STORE_DAMAGED, &f->id, "its state can't be read");
-	}
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (mail_rcpt(m, i)->state == RCPT_WAITING)
-			mail_rcpt(m, i)->flags |= RCPT_DOUBT;
-	process_note(sp->process, NULL);
-}
-
-static void on_recovered(void *owner, const struct journal_stats *stats)
-{
-	struct spool *sp = owner;
-	struct event ev;
-
-	(void)stats;
-	sp->recovered = true;
-	event_begin(&ev, EV_STORE_RECOVERED, spool_now(sp).wall_ms, NULL);
-	event_num(&ev, EF_COUNT, queue_count(sp->books.queue));
-	process_event(sp->process, &ev);
-	jobs_recovered(sp->jobs);
-	intake_recovered(sp->intake);
-}
-
-static void on_damaged(void *owner, const struct journal_damage *d)
-{
-	struct spool *sp = owner;
-	struct event ev;
-	char name[DISK_ASIDE_NAME];
-
-	disk_set_aside(sp->disk, d, name);
-	event_begin(&ev, EV_STORE_DAMAGED, spool_now(sp).wall_ms, d->has_id ? &d->id : NULL);
-	event_num(&ev, EF_SIZE, d->len);
-	event_text(&ev, EF_FILE, span_of(name, strlen(name)));
-	process_event(sp->process, &ev);
-}
-
-static bool on_find(void *owner, const struct msg_id *id, struct place *place)
-{
-	struct spool *sp = owner;
-	struct mail *m = queue_find(sp->books.queue, id);
-
-	if (!m || m->marks & MARK_FINISHING)
-		return false;
-	*place = m->place;
-	return true;
-}
-
-static void on_state(void *owner, const struct msg_id *id, struct span *brief, struct span *state)
-{
-	struct spool *sp = owner;
-	struct mail *m = queue_find(sp->books.queue, id);
-	struct instant now = spool_now(sp);
-
-	BUG_ON(!m);
-	brief_encode(m, m->born_mono - now.mono_ms + now.wall_ms, m->n_rcpts, sp->brief);
-	whole_state(sp, m, &sp->whole);
-	LIST_EACH(l, &sp->expanded)	/* on its way to the disk, perhaps there already: it is never expanded twice */
-		if (id_eq(&LIST_OWNER(l, struct note, list)->id, id))
-			(void)buf_add(&sp->whole, buf_span(&LIST_OWNER(l, struct note, list)->bytes));
-	*brief = span_of(sp->brief, BRIEF_SIZE);
-	*state = buf_span(&sp->whole);
-}
-
-static void on_moved(void *owner, const struct msg_id *id, struct place from, struct place to)
-{
-	struct spool *sp = owner;
-	struct mail *m = queue_find(sp->books.queue, id);
-
-	if (m && place_eq(m->place, from))
-		m->place = to;
-}
-
-static void on_full(void *owner, bool full)
-{
-	struct spool *sp = owner;
-
-	if (sp->full != full)
-		event_plain(sp, full ? EV_STORE_FULL : EV_STORE_BACK, NULL, "");
-	sp->full = full;
-}
-
-static void on_failing(void *owner, int error)
-{
-	struct spool *sp = owner;
-
-	event_plain(sp, error ? EV_STORE_LOST : EV_STORE_BACK, NULL, error ? strerror(error) : "");
-	sp->failing = error != 0;
-}
-
-static const struct journal_owner journal_words = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_full, on_failing };
 
 /* ---- turns ------------------------------------------------------------------------------ */
 
@@ -374,7 +130,7 @@ static void look_at_disk(struct shell *sh)
 	sh->free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 	low = sp->settings->spool.min_free != SET_OFF && sh->free_bytes < (uint64_t)sp->settings->spool.min_free;
 	if (low != sp->low)
-		event_plain(sp, low ? EV_STORE_FULL : EV_STORE_BACK, NULL, "spool.min_free");
+		spool_event(sp, low ? EV_STORE_FULL : EV_STORE_BACK, NULL, "spool.min_free");
 	sp->low = low;
 }
 
@@ -423,7 +179,9 @@ static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, c
 	(void)fd;	/* descriptors come from the master alone; the channel closed it */
 	if (!sp->disk)
 		return;
-	if (channel_peer(ch) == ROLE_SMTPD)
+	if (verb == WIRE_withdraw || verb == WIRE_have_ask)
+		whereabouts_on_verb(sp->whereabouts, ch, verb, msg);
+	else if (channel_peer(ch) == ROLE_SMTPD)
 		intake_on_verb(sp->intake, ch, verb, msg);
 	else if (channel_peer(ch) == ROLE_AUTH)
 		expander_on_verb(sp->expander, verb, msg);
@@ -437,14 +195,16 @@ static void on_peer_gone(void *owner, struct channel *ch)
 {
 	struct spool *sp = owner;
 
-	if (channel_peer(ch) == ROLE_SMTPD)
+	if (channel_peer(ch) == ROLE_SMTPD) {
 		intake_on_gone(sp->intake, ch);
-	else if (channel_peer(ch) == ROLE_AUTH)
+		whereabouts_on_gone(sp->whereabouts, ch);
+	} else if (channel_peer(ch) == ROLE_AUTH) {
 		expander_on_gone(sp->expander, ch);
-	else if (channel_peer(ch) == ROLE_CTL)
+	} else if (channel_peer(ch) == ROLE_CTL) {
 		control_on_gone(sp->control, ch);
-	else
+	} else {
 		jobs_on_gone(sp->jobs, ch);
+	}
 }
 
 static const struct channel_handlers peer_words = { on_peer_verb, on_peer_gone, NULL, NULL };
@@ -547,9 +307,9 @@ static void on_begin(void *owner)
 	const char *why = "";
 	struct instant now = spool_now(sp);
 
-	sp->disk = disk_open(sp->loop, &o, &journal_words, sp, &why);
+	sp->disk = disk_open(sp->loop, &o, &spool_as_owner, sp, &why);
 	if (!sp->disk) {
-		event_plain(sp, EV_STORE_LOST, NULL, why);
+		spool_event(sp, EV_STORE_LOST, NULL, why);
 		process_end(sp->process, 74);
 		return;
 	}
@@ -629,12 +389,10 @@ int spool_run(struct process *p)
 	sp->loop = process_loop(p);
 	sp->books.queue = queue_new();
 	sp->books.words = words_new();
-	list_init(&sp->free_notes);
-	list_init(&sp->expanded);
-	list_init(&sp->failed);
-	deadline_init(&sp->repeat, on_repeat);
+	notes_init(sp);
 	buf_init(&sp->whole, STATE_MAX_BYTES);
 	sp->intake = intake_new(sp);
+	sp->whereabouts = whereabouts_new(sp);
 	sp->expander = expander_new(sp);
 	sp->jobs = jobs_new(sp);
 	sp->control = control_new(sp);

@@ -1,0 +1,119 @@
+/* What the command line does to messages. */
+#include "spool/control_private.h"
+#include "wire/event.h"
+
+static void event_about(struct spool *sp, enum event_code code, const struct msg_id *id)
+{
+	struct event ev;
+
+	event_begin(&ev, code, spool_now(sp).wall_ms, id);
+	event_text(&ev, EF_REASON, SPAN("by hand"));
+	process_event(sp->process, &ev);
+}
+
+void act_delete(struct command *k, struct mail *m)
+{
+	struct spool *sp = k->control->spool;
+
+	event_about(sp, EV_QUEUE_DELETED, &m->id);
+	if (k->action == QUEUE_ERASE)
+		m->marks |= MARK_ERASE;
+	if (m->n_flying > 0 || m->marks & MARK_BUSY) {
+		m->marks |= MARK_DOOMED;
+		jobs_cancel(sp->jobs, m);
+		return;
+	}
+	mail_finish(sp, m, NULL);
+}
+
+static void bounce_one(struct command *k, struct mail *m, uint32_t n, struct buf *rows)
+{
+	struct spool *sp = k->control->spool;
+	struct state_row row;
+
+	rcpt_settle(&sp->books, m, n, FATE_FAILED, &(struct saying){ 0, SPAN("5.7.0"),
+	    k->argument[0] ? span_of_text(k->argument) : SPAN("The administrator gave it back"), SPAN_NONE });
+	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
+	(void)state_add(rows, &row);
+}
+
+static bool would_change(const struct command *k, const struct rcpt *r)
+{
+	if (rcpt_is_settled(r) || r->state == RCPT_FLYING)
+		return false;
+	return k->action == QUEUE_BOUNCE || (r->state == RCPT_HELD) == (k->action == QUEUE_RELEASE);
+}
+
+static uint8_t row_type_of(uint8_t action)
+{
+	return action == QUEUE_HOLD ? STATE_ROW_HOLD : action == QUEUE_RELEASE ? STATE_ROW_RELEASE : STATE_ROW_RETRY;
+}
+
+static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct buf *rows)
+{
+	struct spool *sp = k->control->spool;
+
+	if (k->action == QUEUE_BOUNCE) {
+		bounce_one(k, m, n, rows);
+		return;
+	}
+	if (k->action == QUEUE_RETRY)
+		schedule_site_open(sp->books.schedule, mail_rcpt(m, n)->site, spool_now(sp));
+	(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = n,
+	    .words = k->action == QUEUE_HOLD ? (k->argument[0] ? span_of_text(k->argument) : SPAN("held by hand")) : SPAN_NONE });
+}
+
+/* Of a message that was never expanded each recipient of the envelope fails, under the address that its sender knows. */
+static void bounce_unexpanded(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
+{
+	struct spool *sp = k->control->spool;
+
+	if (m->marks & MARK_BUSY)
+		return;
+	m->marks &= (uint16_t)~MARK_HELD;
+	for (uint32_t i = 0; i < o->env.n_rcpts; i++)
+		(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_TARGET, .n = i, .origin = i, .notify = o->at[i].notify });
+	BUG_ON(state_apply(&sp->books, m, buf_span(rows), false, spool_now(sp)) != PR_OK);
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		bounce_one(k, m, i, rows);
+}
+
+static void rows_for(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
+{
+	struct spool *sp = k->control->spool;
+	struct view v;
+
+	if (m->marks & MARK_UNEXPANDED) {
+		if (k->action == QUEUE_BOUNCE)
+			bounce_unexpanded(k, m, o, rows);
+		else if (k->action == QUEUE_RETRY ? !(m->marks & MARK_HELD) : !(m->marks & MARK_HELD) == (k->action == QUEUE_HOLD))
+			(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = STATE_ALL });
+		return;
+	}
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		view_at(sp, m, o, i, &v);
+		if (would_change(k, mail_rcpt(m, i)) && filter_recipient_matches(&k->filter, &v.facts))
+			act_on_rcpt(k, m, i, rows);
+	}
+}
+
+bool act_change(struct command *k, struct mail *m, const struct originals *o)
+{
+	struct spool *sp = k->control->spool;
+	struct note *n = note_new(sp, &m->id);
+
+	schedule_leave(sp->books.schedule, m);
+	rows_for(k, m, o, &n->bytes);
+	if (n->bytes.len == 0) {
+		note_drop(n);
+		schedule_enter(sp->books.schedule, m);
+		return false;
+	}
+	if (k->action == QUEUE_HOLD || k->action == QUEUE_RELEASE)
+		event_about(sp, k->action == QUEUE_HOLD ? EV_QUEUE_HELD : EV_QUEUE_RELEASED, &m->id);
+	if (k->action != QUEUE_BOUNCE)
+		BUG_ON(state_apply(&sp->books, m, buf_span(&n->bytes), false, spool_now(sp)) != PR_OK);
+	note_state(n, m, true);
+	mail_start(sp, m);
+	return true;
+}

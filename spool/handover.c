@@ -1,0 +1,178 @@
+/* A job's message on its way to the worker: envelope and recipients, then the
+ * body, read from the journal piece by piece as the worker's window allows. */
+#include "base/mem.h"
+#include "spool/jobs_private.h"
+
+#define COPY_MAX 16384	/* a piece up to this is cheaper to copy than to lend */
+
+static void job_damaged(struct job *job, enum pr_err err)
+{
+	struct spool *sp = job->owner->spool;
+	struct mail *m = job_mail(job);
+
+	disk_reader_close(&job->reader);
+	job->reading = false;
+	if (job->sent_begin) {
+		job_cancel(job);
+		return;		/* its outcomes are deferrals; the next attempt meets the damage at its begin */
+	}
+	BUG_ON(!m);
+	if (err == PR_IO) {
+		job_put_off(job, m, SPAN("It can't be read from the disk now"));
+		return;
+	}
+	job_undo(job, m);
+	mail_set_aside(sp, m, SPAN("it can't be read from the disk"));
+}
+
+static const struct envelope_rcpt *originals_of(struct jobs *j, const struct envelope *env)
+{
+	struct span rows = env->rcpts;
+
+	if (j->n_originals < env->n_rcpts) {
+		j->n_originals = env->n_rcpts;
+		j->originals = mem_resize(j->originals, j->n_originals * sizeof(*j->originals));
+	}
+	for (uint32_t i = 0; i < env->n_rcpts; i++)
+		if (!envelope_next(&rows, &j->originals[i]))
+			j->originals[i] = (struct envelope_rcpt){ 0, SPAN_NONE, SPAN_NONE };
+	return j->originals;
+}
+
+static void put_begin(struct job *job, struct mail *m, const struct envelope *env)
+{
+	struct spool *sp = job->owner->spool;
+	struct wire_job_begin b = { .job = job->ask, .id = job->id, .flags = env->flags, .deliver = schedule_site_name(sp->books.schedule, job->site),
+	    .attempt = 1, .size = job->size, .received_ms = (uint64_t)env->received_ms, .sender = env->sender, .envid = env->envid,
+	    .quarantine = env->quarantine };
+
+	for (uint32_t i = 0; i < job->n_rcpts; i++) {
+		const struct rcpt *r = mail_rcpt(m, job_rcpts(job)[i]);
+
+		if (r->tries + 1u > b.attempt)
+			b.attempt = r->tries + 1u;
+		if (r->flags & RCPT_DOUBT)
+			b.flags |= MAIL_IN_DOUBT;
+	}
+	channel_put(job->worker->channel, WIRE_job_begin, &b);
+	job->sent_begin = true;
+}
+
+static void put_rcpts(struct job *job, struct mail *m, const struct envelope *env)
+{
+	const struct envelope_rcpt *originals = originals_of(job->owner, env);
+	const struct envelope_rcpt none = { 0, SPAN_NONE, SPAN_NONE };
+
+	for (uint32_t i = 0; i < job->n_rcpts; i++) {
+		uint32_t n = job_rcpts(job)[i];
+		const struct rcpt *r = mail_rcpt(m, n);
+		struct rcpt_names names = rcpt_names(&job->owner->spool->books, r);
+		const struct envelope_rcpt *from = names.origin < env->n_rcpts ? &originals[names.origin] : &none;
+		struct wire_job_rcpt msg = { .job = job->ask, .n = n, .notify = r->flags & RCPT_SILENT ? NOTIFY_NEVER : r->flags & RCPT_NOTIFY,
+		    .mailbox = names.mailbox.len ? names.mailbox : from->address,
+		    .address = names.address.len ? names.address : from->address, .orcpt = from->orcpt };
+
+		channel_put(job->worker->channel, WIRE_job_rcpt, &msg);
+		(void)buf_add(&job->addresses, msg.address);
+		(void)buf_add_char(&job->addresses, '\0');
+	}
+}
+
+static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes, uint64_t size)
+{
+	struct job *job = owner;
+	struct mail *m = job_mail(job);
+	struct envelope env;
+
+	job->asked = false;
+	job->reader = r;
+	process_note(job->owner->spool->process, &job->id);
+	if (err == PR_OK)
+		err = envelope_decode(bytes, &env);
+	process_note(job->owner->spool->process, NULL);
+	if (err != PR_OK || !m) {
+		job_damaged(job, err);
+		return;
+	}
+	if (m->marks & MARK_DOOMED) {
+		disk_reader_close(&job->reader);
+		job_undo(job, m);
+		settle(job->owner->spool, m);
+		return;
+	}
+	job->size = size;
+	put_begin(job, m, &env);
+	put_rcpts(job, m, &env);
+	disk_reader_next(r);
+}
+
+static void on_part_gone(void *arg)
+{
+	struct job *job = arg;
+
+	job->n_lent--;
+	if (job->over)
+		job_free(job);
+	else
+		job_send(job);
+}
+
+static void put_part(struct job *job, struct span bytes)
+{
+	struct wire_job_part msg = { .job = job->ask, .bytes = bytes };
+
+	job->window -= (uint32_t)bytes.len;
+	if (bytes.len <= COPY_MAX) {
+		channel_put(job->worker->channel, WIRE_job_part, &msg);
+		return;
+	}
+	job->n_lent++;
+	channel_put_borrowed(job->worker->channel, WIRE_job_part, &msg, bytes, on_part_gone, job);
+}
+
+/* Sends of the piece what the window allows; when all of it has left, asks for the next. */
+void job_send(struct job *job)
+{
+	while (job->piece.len > 0 && job->window > 0 && !job->cancelled) {
+		size_t n = job->piece.len < WIRE_PART_MAX ? job->piece.len : WIRE_PART_MAX;
+		struct span part = span_first(job->piece, n < job->window ? n : job->window);
+
+		job->piece = span_from(job->piece, part.len);
+		put_part(job, part);
+	}
+	if (job->reading && job->piece.len == 0 && job->n_lent == 0 && !job->cancelled) {
+		job->reading = false;
+		disk_reader_next(job->reader);
+	}
+}
+
+static void on_piece(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes)
+{
+	struct job *job = owner;
+	struct wire_job_end end = { .job = job->ask };
+
+	job->reader = r;
+	if (err != PR_OK) {
+		job_damaged(job, err);
+		return;
+	}
+	if (bytes.len == 0) {
+		disk_reader_close(&job->reader);
+		channel_put(job->worker->channel, WIRE_job_end, &end);
+		return;
+	}
+	job->piece = bytes;
+	job->reading = true;
+	job_send(job);
+}
+
+void job_hand_over(struct job *job, struct mail *m)
+{
+	static const struct disk_reader_handlers handlers = { on_envelope, on_piece };
+	struct disk_reader *r;
+
+	job->asked = true;
+	r = disk_read(job->owner->spool->disk, &job->id, m->place, &handlers, job);
+	if (job->asked)		/* not answered yet: the job is as it was */
+		job->reader = r;
+}

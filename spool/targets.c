@@ -1,0 +1,151 @@
+/* What auth says of a recipient becomes rows of the message's first STATE. */
+#include <string.h>
+
+#include "base/text.h"
+#include "spool/expand_private.h"
+#include "wire/event.h"
+
+struct target_key {
+	struct map_node node;
+};
+
+/* One address, one copy, whichever of its names it came by. */
+static bool is_new_target(struct expansion *e, uint32_t site, struct span mailbox)
+{
+	size_t len = mailbox.len + sizeof(site);
+	struct target_key *k;
+	char *key;
+
+	key = arena_new(&e->arena, len);
+	memcpy(key, &site, sizeof(site));
+	memcpy(key + sizeof(site), mailbox.at, mailbox.len);
+	text_lower_in_place(key + sizeof(site), mailbox.len);
+	if (map_find(&e->seen, span_of(key, len)))
+		return false;
+	k = arena_new(&e->arena, sizeof(*k));
+	map_put(&e->seen, &k->node, span_of(key, len));
+	return true;
+}
+
+static const struct set_route *route_of(const struct spool *sp, struct span address)
+{
+	struct span domain = address;
+	const struct set_route *best = NULL;
+	size_t best_len = 0;
+
+	span_cut(&domain, '@');
+	for (size_t at; (at = span_find(domain, '@')) < domain.len;)	/* a quoted local part may hold one */
+		domain = span_from(domain, at + 1);
+	for (unsigned i = 0; i < sp->settings->n_route; i++) {
+		struct span pattern = span_of_text(sp->settings->route[i].title);
+
+		if ((!best || pattern.len > best_len) && text_matches(pattern, domain)) {
+			best = &sp->settings->route[i];
+			best_len = pattern.len;
+		}
+	}
+	return best;
+}
+
+static void add_hold_by_route(struct expansion *e, uint32_t n, struct span address)
+{
+	const struct set_route *route = route_of(e->spool, address);
+
+	if (!route || !route->hold)
+		return;
+	(void)state_add(&e->rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = n,
+	    .words = SPAN("held by its route in the configuration") });
+	e->n_held++;
+}
+
+static void add_target(struct question *q, uint8_t kind, struct span deliver, struct span mailbox, struct span address)
+{
+	struct expansion *e = q->expansion;
+	bool same = span_eq(mailbox, q->address) && span_eq(address, q->address);
+
+	(void)state_add(&e->rows, &(struct state_row){
+		.type = STATE_ROW_TARGET, .n = e->n_targets, .origin = q->origin, .notify = q->notify, .kind = kind,
+		.deliver = deliver, .mailbox = same ? SPAN_NONE : mailbox, .address = same ? SPAN_NONE : address,
+	});
+	e->n_targets++;
+	q->n_targets++;
+}
+
+static void add_failure(struct question *q, const char *enhanced, struct span words)
+{
+	struct expansion *e = q->expansion;
+
+	add_target(q, TARGET_MEMBER, SPAN_NONE, q->address, q->address);
+	(void)state_add(&e->rows, &(struct state_row){
+		.type = STATE_ROW_OUTCOME, .n = e->n_targets - 1, .fate = FATE_FAILED, .code = 550,
+		.enhanced = span_of_text(enhanced), .words = words, .host = SPAN_NONE,
+	});
+}
+
+bool expansion_is_too_large(const struct expansion *e)
+{
+	return e->rows.overflowed || e->n_targets >= ENVELOPE_MAX_TARGETS + e->env.n_rcpts;
+}
+
+void question_take_target(struct question *q, const struct wire_expand_to *to)
+{
+	uint32_t site;
+
+	if (to->mailbox.len == 0)
+		return;
+	site = schedule_site(q->expansion->spool->books.schedule, to->deliver, SITE_NO_WAY, 1);
+	if (expansion_is_too_large(q->expansion))
+		return;		/* said at the end */
+	if (!is_new_target(q->expansion, site, to->mailbox)) {
+		q->n_targets++;
+		return;
+	}
+	add_target(q, to->kind == TARGET_ARCHIVE ? TARGET_ARCHIVE : TARGET_MEMBER, to->deliver, to->mailbox, to->address.len ? to->address : to->mailbox);
+	if (site == SITE_FOREIGN)
+		add_hold_by_route(q->expansion, q->expansion->n_targets - 1, to->mailbox);
+}
+
+static void event_expanded(struct question *q)
+{
+	struct spool *sp = q->expansion->spool;
+	struct event ev;
+
+	event_begin(&ev, EV_RECIPIENT_EXPANDED, spool_now(sp).wall_ms, &q->expansion->id);
+	event_text(&ev, EF_ORIG_TO, q->address);
+	event_num(&ev, EF_COUNT, q->n_targets);
+	process_event(sp->process, &ev);
+}
+
+void question_take_end(struct question *q, const struct wire_expand_done *done)
+{
+	struct expansion *e = q->expansion;
+	uint8_t result = done->result;
+	struct span why = done->why;
+
+	if (result == ADDRESS_TEMPORARY) {
+		e->temporary = true;
+		e->why = arena_span(&e->arena, why.len ? why : SPAN("It can't be told where this address leads"));
+	} else if (result == ADDRESS_LOOP)
+		add_failure(q, "5.4.6", why.len ? why : SPAN("The alias leads to itself"));
+	else if (result == ADDRESS_DISABLED)
+		add_failure(q, "5.2.1", why.len ? why : SPAN("The mailbox is disabled"));
+	else if (result == ADDRESS_UNKNOWN || q->n_targets == 0)
+		add_failure(q, "5.1.1", why.len ? why : SPAN("No such address here"));
+	else if (q->n_targets > 1)
+		event_expanded(q);
+}
+
+void expansion_fail(struct expansion *e, const char *enhanced, struct span why)
+{
+	struct span rows = e->env.rcpts;
+	struct envelope_rcpt r;
+	struct question q = { .expansion = e };
+
+	buf_clear(&e->rows);
+	e->n_held = 0;
+	for (e->n_targets = 0; envelope_next(&rows, &r) && !e->rows.overflowed; q.origin++) {
+		q.address = r.address;
+		q.notify = r.notify;
+		add_failure(&q, enhanced, why);
+	}
+}
