@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "auth/directory.h"
+#include "auth/relay_logins.h"
 #include "auth/table_io.h"
 #include "base/mem.h"
 
@@ -10,6 +11,7 @@ struct auth {
 	struct process *process;
 	struct directory *directory;
 	const struct settings *settings;	/* those of the directory */
+	struct relay_logins relay_logins;
 	struct list coming;	/* tables told since the last tables_done */
 	struct buf problems;
 	struct list peers;
@@ -51,6 +53,15 @@ static void answer_expand(struct auth *a, struct channel *ch, const struct wire_
 	channel_put(ch, WIRE_expand_done, &done);
 }
 
+static void answer_relay_login(struct auth *a, struct channel *ch, const struct wire_relay_login_ask *ask)
+{
+	const struct relay_login *login = relay_logins_find(&a->relay_logins, ask->file);
+	struct wire_relay_login_told told = { .ask = ask->ask, .user = span_of_text(login ? login->user : NULL),
+		.password = span_of_text(login ? login->password : NULL) };
+
+	channel_put(ch, WIRE_relay_login_told, &told);
+}
+
 static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
 {
 	struct peer *p = owner;
@@ -61,6 +72,8 @@ static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, c
 		answer_address(p->auth, ch, &msg->address_ask);
 	else if (verb == WIRE_expand_ask)
 		answer_expand(p->auth, ch, &msg->expand_ask);
+	else if (verb == WIRE_relay_login_ask)
+		answer_relay_login(p->auth, ch, &msg->relay_login_ask);
 }
 
 static void on_peer_gone(void *owner, struct channel *ch)
@@ -109,10 +122,24 @@ static void tell_changed(struct auth *a)
 	}
 }
 
+static void on_relay_login(struct auth *a, struct span path, int fd)
+{
+	char text[RELAY_LOGIN_FILE_MAX];
+	size_t len = table_io_read_few_take(fd, text, sizeof(text));
+
+	relay_logins_add(&a->relay_logins, path, span_of(text, len), &a->problems);
+	mem_wipe(text, sizeof(text));
+}
+
 static void on_table(struct auth *a, const struct wire_table *told, int fd)
 {
-	struct table *t = table_io_read_take(fd, told->kind, told->name, told->path, &a->problems);
+	struct table *t;
 
+	if (told->kind == TABLE_RELAY_LOGIN) {
+		on_relay_login(a, told->path, fd);
+		return;
+	}
+	t = table_io_read_take(fd, told->kind, told->name, told->path, &a->problems);
 	list_add_last(&a->coming, &t->list);
 }
 
@@ -129,6 +156,7 @@ static void on_master_verb(void *owner, enum wire_verb verb, const union wire_ms
 	if (verb != WIRE_tables_done)
 		return;
 	directory_take_tables(a->directory, &a->coming, &a->problems);
+	relay_logins_take(&a->relay_logins);
 	tell_changed(a);
 	tell_loaded(a, msg->tables_done.serial);
 	buf_clear(&a->problems);
@@ -176,6 +204,7 @@ int auth_run(struct process *process)
 	int status;
 
 	list_init(&a.coming);
+	relay_logins_init(&a.relay_logins);
 	list_init(&a.peers);
 	buf_init(&a.problems, TABLE_PROBLEMS_MAX);
 	status = process_run(process, &handlers, &a);
@@ -192,6 +221,7 @@ int auth_run(struct process *process)
 		table_free(&t);
 	}
 	buf_fini(&a.problems);
+	relay_logins_fini(&a.relay_logins);
 	directory_free(&a.directory);
 	return status;
 }

@@ -23,3 +23,17 @@ struct table *table_io_read_take(int fd, enum wire_table_kind kind, struct span 
 	(void)close(fd);
 	return t;
 }
+
+size_t table_io_read_few_take(int fd, char *at, size_t room)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, at + len, room - len);
+		if (n > 0)
+			len += (size_t)n;
+	} while ((n > 0 && len < room) || (n < 0 && errno == EINTR));
+	(void)close(fd);
+	return len;
+}

@@ -149,6 +149,9 @@ static void each(const struct settings *s, on_table *fn, void *arg)
 	for (unsigned i = 0; i < s->n_users; i++)
 		if (s->users[i].file)
 			give(TABLE_USERS_FILE, s->users[i].title, s->users[i].file, fn, arg);
+	for (unsigned i = 0; i < s->n_route; i++)
+		if (s->route[i].login_file)
+			give(TABLE_RELAY_LOGIN, "", s->route[i].login_file, fn, arg);
 }
 
 struct telling {

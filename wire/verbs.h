@@ -116,7 +116,8 @@ enum wire_table_kind {		/* kinds of `table` */
 	TABLE_ALIASES,		/* name: the domain; path: the file */
 	TABLE_INCLUDE,		/* name: the domain; path: as :include: wrote it */
 	TABLE_USERS_FILE,	/* name: the users section */
-	TABLE_ALIAS_STATE	/* state/aliases, what `postrider alias add` wrote */
+	TABLE_ALIAS_STATE,	/* state/aliases, what `postrider alias add` wrote */
+	TABLE_RELAY_LOGIN	/* path: a route's login_file */
 };
 
 #define WIRE_C_u8   uint8_t

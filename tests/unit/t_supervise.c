@@ -121,8 +121,8 @@ static void t_start_wires_all_before_they_begin(void **state)
 	(void)state;
 	world_init(&w, false);
 	assert_int_equal(w.spawns, 7);
-	/* events with 6 others, auth with spool and 2 smtpd, spool with 2 smtpd, relay and local */
-	assert_int_equal(w.wires, 6 + 3 + 4);
+	/* events with 6 others, auth with spool, relay and 2 smtpd, spool with 2 smtpd, relay and local */
+	assert_int_equal(w.wires, 6 + 4 + 4);
 	assert_int_equal(w.begins, 5);	/* not the smtpd: nobody takes mail from them yet */
 	supervise_ready(&w.core, find(&w, ROLE_AUTH, 0, 1), w.now);
 	supervise_ready(&w.core, find(&w, ROLE_SPOOL, 0, 1), w.now);
@@ -226,8 +226,8 @@ static void t_who_comes_back_is_wired_to_all_who_live(void **state)
 	pass(&w, 99);
 	assert_int_equal(w.wires, 0);
 	pass(&w, 1);
-	/* spool: events, 2 smtpd, relay, local; auth: events, 2 smtpd; and each other once */
-	assert_int_equal(w.wires, 5 + 3 + 1);
+	/* spool: events, 2 smtpd, relay, local; auth: events, 2 smtpd, relay; and each other once */
+	assert_int_equal(w.wires, 5 + 4 + 1);
 	world_fini(&w);
 }
 
@@ -546,9 +546,9 @@ static void t_wires_are_those_of_the_design(void **state)
 		/*                  M S A Q R L D K E C */
 		[ROLE_MASTER] =    "----------",
 		[ROLE_SMTPD] =     "--xx----x-",
-		[ROLE_AUTH] =      "-x-x----x-",
+		[ROLE_AUTH] =      "-x-xx---x-",
 		[ROLE_SPOOL] =     "-xx-xx--x-",
-		[ROLE_RELAY] =     "---x----x-",
+		[ROLE_RELAY] =     "--xx----x-",
 		[ROLE_LOCAL] =     "---x----x-",
 		[ROLE_DNS] =       "----------",
 		[ROLE_SIGN] =      "----------",
