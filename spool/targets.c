@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "mail/address.h"
 #include "spool/expand_private.h"
 #include "wire/event.h"
+#include "wire/route.h"
 
 struct target_key {
 	struct map_node node;
@@ -27,30 +29,13 @@ static bool is_new_target(struct expansion *e, uint32_t site, struct span mailbo
 	return true;
 }
 
-static const struct set_route *route_of(const struct spool *sp, struct span address)
-{
-	struct span domain = address;
-	const struct set_route *best = NULL;
-	size_t best_len = 0;
-
-	span_cut(&domain, '@');
-	for (size_t at; (at = span_find(domain, '@')) < domain.len;)	/* a quoted local part may hold one */
-		domain = span_from(domain, at + 1);
-	for (unsigned i = 0; i < sp->settings->n_route; i++) {
-		struct span pattern = span_of_text(sp->settings->route[i].title);
-
-		if ((!best || pattern.len > best_len) && text_matches(pattern, domain)) {
-			best = &sp->settings->route[i];
-			best_len = pattern.len;
-		}
-	}
-	return best;
-}
-
 static void add_hold_by_route(struct expansion *e, uint32_t n, struct span address)
 {
-	const struct set_route *route = route_of(e->spool, address);
+	const struct set_route *route;
+	struct span local, domain;
 
+	address_split(address, &local, &domain);
+	route = route_find(e->spool->settings, domain);
 	if (!route || !route->hold)
 		return;
 	(void)state_add(&e->rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = n,

@@ -5,6 +5,7 @@ libwire_a_SOURCES = \
 	wire/pending.c wire/pending.h \
 	wire/event.c wire/event.h wire/events.def \
 	wire/filter.c wire/filter.h \
+	wire/route.c wire/route.h \
 	wire/settings.c wire/settings.def wire/settings.h wire/settings_code.c wire/settings_value.c wire/settings_value.h
 
 check_PROGRAMS += tests/unit/t_settings
@@ -25,7 +26,9 @@ tests_fuzz_f_filter_SOURCES = tests/fuzz/f_filter.c
 tests_fuzz_f_filter_LDADD = libwire.a $(BASE_LIBS)
 tests_fuzz_f_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
-check_PROGRAMS += tests/unit/t_codec tests/unit/t_pending tests/unit/t_event
+check_PROGRAMS += tests/unit/t_codec tests/unit/t_pending tests/unit/t_event tests/unit/t_route
+tests_unit_t_route_SOURCES = tests/unit/t_route.c
+tests_unit_t_route_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_t_codec_SOURCES = tests/unit/t_codec.c
 tests_unit_t_codec_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_t_pending_SOURCES = tests/unit/t_pending.c
