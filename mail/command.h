@@ -64,13 +64,11 @@ struct command_rules {
 	uint64_t max_size;	/* octets; SIZE above it is 552 5.3.4 */
 };
 
-enum mail_body { BODY_NOT_GIVEN, BODY_7BIT, BODY_8BITMIME };
 enum mail_ret { RET_NOT_GIVEN, RET_FULL, RET_HDRS };
 
 struct command_mail {
 	struct address sender;	/* PATH_MAILBOX or PATH_NULL */
 	bool smtputf8;
-	enum mail_body body;
 	enum mail_ret ret;
 	uint64_t size;		/* 0: not given */
 	struct span envid;	/* xtext as sent, checked: decodes to printable ASCII; empty: not given */

@@ -105,7 +105,6 @@ static enum state begin_value(struct header *h, struct span name)
 
 static enum state not_a_field(struct header *h)
 {
-	h->faults |= HEADER_NOT_FIELDS;
 	h->name = HEADER_OTHER;
 	return IN_FIELD;
 }
@@ -278,8 +277,6 @@ static struct span value_in(struct header *h, struct span s, bool line_ends)
 	if (span_find(s, ':') < s.len) {
 		h->colon_due = false;
 		count_field(h, HEADER_OTHER);
-	} else if (line_ends) {
-		h->faults |= HEADER_NOT_FIELDS;
 	}
 	return span_from(s, span_find(s, ':') + 1);
 }

@@ -27,8 +27,7 @@ enum header_name {
 enum header_fault {		/* a set */
 	HEADER_TOO_LARGE = 1,	/* more than max_size bytes */
 	HEADER_TOO_MANY = 2,	/* more than max_fields fields */
-	HEADER_NOT_FIELDS = 4,	/* a line that is neither field nor continuation */
-	HEADER_8BIT = 8		/* no fault: bytes above 127, so it needs SMTPUTF8 */
+	HEADER_8BIT = 4		/* no fault: bytes above 127, so it needs SMTPUTF8 */
 };
 
 struct header_rules {

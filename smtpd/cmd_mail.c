@@ -40,7 +40,7 @@ static void begin(struct session *s, const struct command_mail *m)
 	tx->sender = arena_span(&tx->arena, address_span(&m->sender));
 	tx->envid = arena_span(&tx->arena, m->envid);
 	tx->declared_size = m->size;
-	tx->flags = (m->smtputf8 ? MAIL_SMTPUTF8 : 0U) | (m->body == BODY_8BITMIME ? MAIL_8BIT : 0U) |
+	tx->flags = (m->smtputf8 ? MAIL_SMTPUTF8 : 0U) |
 	    (m->ret == RET_FULL ? MAIL_RET_FULL : 0U) | (m->ret == RET_HDRS ? MAIL_RET_HDRS : 0U) | (s->is_trusted ? MAIL_SUBMITTED : 0U);
 	s->tx = tx;
 }

@@ -16,7 +16,7 @@ enum effect_type {
 	FX_DROP_ADDRESS,	/* the answer is not waited for any more */
 	FX_BEGIN,		/* the session's transaction goes to spool: begin and all its recipients */
 	FX_PART,		/* block: the next bytes of it; the effect owns the block */
-	FX_COMMIT,		/* it is whole: size, and the prefix in effects.prefix */
+	FX_COMMIT,		/* it is whole: commit, and the prefix in effects.prefix */
 	FX_ABORT,		/* it will never be whole */
 	FX_DROP_MAIL,		/* the answer is not waited for any more */
 	FX_WITHDRAW,		/* id: its client was told 4xx; when spool is away, as soon as it is back */
@@ -32,7 +32,10 @@ struct effect {
 		struct span text;
 		struct pool_block *block;
 		struct msg_id id;
-		uint64_t size;
+		struct {
+			uint64_t size;
+			uint32_t flags;	/* set of enum wire_mail */
+		} commit;
 		const struct event *event;
 	};
 };

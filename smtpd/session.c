@@ -425,7 +425,7 @@ struct session_envelope session_envelope(const struct session *s)
 {
 	const struct transaction *tx = s->tx;
 
-	return (struct session_envelope){ tx->id, tx->flags, (uint64_t)tx->began_wall_ms, tx->sender, tx->envid };
+	return (struct session_envelope){ tx->id, (uint64_t)tx->began_wall_ms, tx->sender, tx->envid };
 }
 
 const struct recipient *session_recipients(const struct session *s)

@@ -92,7 +92,6 @@ const char *session_step(const struct session *s);
 /* Performing FX_BEGIN: what the transaction says. */
 struct session_envelope {
 	struct msg_id id;
-	uint32_t flags;		/* set of enum wire_mail */
 	uint64_t received_ms;
 	struct span sender, envid;
 };

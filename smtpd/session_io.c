@@ -47,7 +47,7 @@ static void begin_mail(struct conn *c)
 	client_text(session_client(c->session), client);
 	c->at_spool = pending_open(&c->d->at_spool, c);
 	BUG_ON(c->at_spool == 0);
-	channel_put(spool, WIRE_mail_begin, &(struct wire_mail_begin){ .ask = c->at_spool, .id = e.id, .flags = e.flags,
+	channel_put(spool, WIRE_mail_begin, &(struct wire_mail_begin){ .ask = c->at_spool, .id = e.id,
 	    .received_ms = e.received_ms, .sender = e.sender, .envid = e.envid, .client = span_of_text(client), .login = SPAN_NONE });
 	for (const struct recipient *r = session_recipients(c->session); r; r = r->next)
 		channel_put(spool, WIRE_mail_rcpt, &(struct wire_mail_rcpt){ .ask = c->at_spool, .notify = r->notify,
@@ -98,8 +98,8 @@ static void perform(struct conn *c, struct effect *e)
 	case FX_BEGIN: begin_mail(c); return;
 	case FX_PART: send_part(c, e->block); return;
 	case FX_COMMIT:
-		channel_put(d->spool, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = c->at_spool, .size = e->size,
-		    .prefix = buf_span(&d->fx.prefix), .quarantine = SPAN_NONE });
+		channel_put(d->spool, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = c->at_spool,
+		    .flags = e->commit.flags, .size = e->commit.size, .prefix = buf_span(&d->fx.prefix), .quarantine = SPAN_NONE });
 		return;
 	case FX_ABORT: abort_mail(c); return;
 	case FX_DROP_MAIL: drop(&d->at_spool, &c->at_spool); return;

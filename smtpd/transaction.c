@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/date.h"
 #include "mail/received.h"
 #include "smtpd/session_private.h"
@@ -83,8 +84,6 @@ static void begin(struct transaction *tx, struct effects *fx)
 	if (tx->begun)
 		return;
 	list_remove(&tx->gathering);
-	if (tx->lines.faults & LINES_8BIT)
-		tx->flags |= MAIL_8BIT;
 	effects_add(fx, FX_BEGIN);
 	tx->begun = true;
 	tx->window = WIRE_WINDOW;
@@ -328,8 +327,24 @@ static void add_missing(const struct transaction *tx, struct buf *out)
 	buf_printf(out, "Message-ID: <%s@%s>\r\n", id, tx->session->house->settings->top.hostname);
 }
 
+/* RFC 6531 3.4: SMTPUTF8 is asked for where it is needed, not where a client says it by habit. A header of raw 8-bit bytes
+ * without it goes on as it came: whatever it is, nobody said that it is UTF-8. */
+static uint32_t flags_learned(const struct transaction *tx, struct span prefix)
+{
+	bool sender_is_plain = text_is_ascii(tx->sender), prefix_is_plain = text_is_ascii(prefix);
+	uint32_t flags = tx->flags;
+
+	if (sender_is_plain && prefix_is_plain && !(tx->header.faults & HEADER_8BIT))
+		flags &= ~(uint32_t)MAIL_SMTPUTF8;
+	if (tx->lines.faults & LINES_8BIT || !prefix_is_plain)
+		flags |= MAIL_8BIT;
+	return flags;
+}
+
 void transaction_commit(struct transaction *tx, struct effects *fx)
 {
+	struct effect *commit;
+
 	buf_clear(&fx->prefix);
 	add_received(tx, &fx->prefix);
 	if (tx->submitted)
@@ -337,7 +352,9 @@ void transaction_commit(struct transaction *tx, struct effects *fx)
 	begin(tx, fx);
 	if (tx->block && tx->block->len > 0)
 		leave(tx, fx);
-	effects_add(fx, FX_COMMIT)->size = tx->size;
+	commit = effects_add(fx, FX_COMMIT);
+	commit->commit.size = tx->size;
+	commit->commit.flags = flags_learned(tx, buf_span(&fx->prefix));
 	tx->committed = true;
 	fx->must_leave = true;
 }

@@ -25,7 +25,7 @@ struct transaction {
 	struct msg_id id;
 	struct arena arena;
 	struct span sender, envid;
-	uint32_t flags;			/* set of enum wire_mail */
+	uint32_t flags;			/* set of enum wire_mail, as MAIL declared them */
 	uint64_t declared_size;
 	int64_t began_wall_ms, began_mono_ms;
 	struct recipient *first, **last;

@@ -262,7 +262,6 @@ static void on_begin(struct intake *in, struct channel *ch, const struct wire_ma
 	s->begun = true;
 	map_put(&in->by_id, &s->node, span_of((const char *)s->id.bytes, 16));
 	(void)buf_room(&s->names, m->sender.len + m->envid.len + m->client.len + m->login.len + 512);
-	s->env.flags = m->flags & (MAIL_SMTPUTF8 | MAIL_8BIT | MAIL_RET_FULL | MAIL_RET_HDRS | MAIL_SUBMITTED);
 	s->env.received_ms = (int64_t)(m->received_ms & INT64_MAX);
 	s->env.sender = names_keep(s, m->sender);
 	s->env.envid = names_keep(s, m->envid);
@@ -439,6 +438,7 @@ static void on_commit(struct stream_in *s, const struct wire_mail_commit *m)
 		return;
 	}
 	s->committed = true;
+	s->env.flags = m->flags & (MAIL_SMTPUTF8 | MAIL_8BIT | MAIL_RET_FULL | MAIL_RET_HDRS | MAIL_SUBMITTED);
 	s->env.quarantine = names_keep(s, m->quarantine);
 	s->prefix = names_keep(s, m->prefix);
 	s->env.sender = name_settled(s, s->env.sender);

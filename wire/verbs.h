@@ -69,8 +69,8 @@ enum wire_notify {
 };
 
 enum wire_mail {		/* flags of a message and of a job */
-	MAIL_SMTPUTF8 = 1,
-	MAIL_8BIT = 2,		/* BODY=8BITMIME was given, or the body holds 8-bit bytes */
+	MAIL_SMTPUTF8 = 1,	/* it came with SMTPUTF8 and its sender or header needs it; each recipient says for itself (RFC 6531 3.4) */
+	MAIL_8BIT = 2,		/* there are bytes above 127 in it */
 	MAIL_RET_FULL = 4,	/* RET=FULL */
 	MAIL_RET_HDRS = 8,	/* RET=HDRS */
 	MAIL_SUBMITTED = 16,	/* from a login or a trusted network */

@@ -57,7 +57,7 @@ static void perform(struct world *w, struct effect *e)
 		pool_give(&e->block);
 		return;
 	case FX_COMMIT:
-		BUG_ON(!w->is_begun || e->size != w->body.len);
+		BUG_ON(!w->is_begun || e->commit.size != w->body.len);
 		w->awaits_spool = true;
 		buf_printf(&w->out->bodies, "%zu:", w->body.len);
 		buf_add(&w->out->bodies, buf_span(&w->body));

@@ -40,7 +40,7 @@ struct player {
 	struct said replies, effects;
 	bool by_hand_user, by_hand_spool, is_closed, has_events;
 	bool answers_user, answers_spool, early;
-	uint32_t user_answer;
+	uint32_t user_answer, flags;
 	/* how the client's texts are cut: text number `cut_block` at `cut_at`, or each octet alone */
 	int cut_block, n_blocks;
 	size_t cut_at, cut_len;
@@ -142,8 +142,9 @@ static void perform(struct player *p, struct effect *e)
 		return;
 	case FX_COMMIT:
 		buf_add(&p->prefix, buf_span(&p->fx.prefix));
-		if (e->size != p->body.len)
-			fault(p, "commit says %llu octets, %zu came", (unsigned long long)e->size, p->body.len);
+		p->flags = e->commit.flags;
+		if (e->commit.size != p->body.len)
+			fault(p, "commit says %llu octets, %zu came", (unsigned long long)e->commit.size, p->body.len);
 		if (p->by_hand_spool)
 			note(p, &p->effects, SPAN("commit"));
 		else
@@ -406,6 +407,17 @@ static void check_text(struct player *p, const struct buf *got, struct span want
 	buf_fini(&text);
 }
 
+static void check_flags(struct player *p, struct span words)
+{
+	static const char *const names[] = { "none", "smtputf8", "8bit", "ret-full", "ret-hdrs", "submitted", NULL };
+	uint32_t wanted = 0;
+
+	while (words.len)
+		wanted |= (1u << word_of(p, span_cut(&words, ' '), names)) >> 1;
+	if (p->flags != wanted)
+		fault(p, "the flags are %u", p->flags);
+}
+
 static void tell(struct player *p, struct span words)
 {
 	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", NULL };
@@ -527,6 +539,8 @@ static void play_line(struct player *p, struct span line)
 		check_text(p, &p->body, rest, true);
 	} else if (takes("prefix has ", line, &rest)) {
 		check_text(p, &p->prefix, rest, false);
+	} else if (takes("flags ", line, &rest)) {
+		check_flags(p, rest);
 	} else if (takes("size ", line, &rest)) {
 		if (!span_to_u64(rest, 1 << 30, &n) || p->body.len != n)
 			fault(p, "%zu octets", p->body.len);
