@@ -15,7 +15,7 @@
 #include "base/span.h"
 
 #define HEADER_HOLD_MAX  1024	/* bytes of a field kept back until it is known whether it stays; undecided after that, it goes */
-#define HEADER_VALUE_MAX 512	/* bytes of a value that is told; longer ones are cut */
+#define HEADER_VALUE_MAX 1000	/* bytes of a value that is told; longer ones are cut */
 
 enum header_name {
 	HEADER_OTHER, HEADER_RECEIVED, HEADER_FROM, HEADER_DATE, HEADER_MESSAGE_ID, HEADER_DELIVERED_TO, HEADER_RETURN_PATH,

@@ -4,7 +4,7 @@ MAIL_LIBS = libmail.a $(IDN_LIBS)
 noinst_LIBRARIES += libmail.a
 libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
-	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
+	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/author.c mail/author.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
 	mail/reply.c mail/reply.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
 
 check_PROGRAMS += tests/unit/t_lines
@@ -58,7 +58,16 @@ FUZZERS += tests/fuzz/f_users_row
 tests_fuzz_f_users_row_SOURCES = tests/fuzz/f_users_row.c
 tests_fuzz_f_users_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
 tests_fuzz_f_users_row_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-EXTRA_DIST += tests/fuzz/seeds/lines/data tests/fuzz/seeds/lines/normalise tests/fuzz/seeds/lines/chunks tests/fuzz/seeds/header/forged \
+FUZZERS += tests/fuzz/f_author
+tests_fuzz_f_author_SOURCES = tests/fuzz/f_author.c
+tests_fuzz_f_author_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_author_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+check_PROGRAMS += tests/unit/t_author
+tests_unit_t_author_SOURCES = tests/unit/t_author.c
+tests_unit_t_author_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+EXTRA_DIST += tests/fuzz/seeds/author/many tests/fuzz/seeds/lines/data tests/fuzz/seeds/lines/normalise tests/fuzz/seeds/lines/chunks tests/fuzz/seeds/header/forged \
 	tests/fuzz/seeds/header/blank tests/fuzz/seeds/header/long tests/fuzz/seeds/received/all tests/fuzz/seeds/received/evil \
 	tests/fuzz/seeds/aliases/file tests/fuzz/seeds/dsn/failed tests/fuzz/seeds/dsn/utf8 tests/fuzz/seeds/users_row/row \
 	tests/fuzz/seeds/users_row/plain

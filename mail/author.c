@@ -1,0 +1,112 @@
+#include "mail/author.h"
+
+#include <stdbool.h>
+
+#define ELEMENT_MAX (2 * ADDRESS_MAX)	/* of a mailbox without brackets, with what was between its comments */
+
+/* What is in hand of one element. */
+struct element {
+	bool is_open, is_closed;	/* its brackets */
+	bool is_bad;
+	size_t len;
+	char text[ELEMENT_MAX];		/* what counts: inside the brackets, or all without comments */
+};
+
+static void keep(struct element *e, char c)
+{
+	if (e->is_closed)
+		e->is_bad |= c != ' ' && c != '\t';
+	else if (e->len < sizeof(e->text))
+		e->text[e->len++] = c;
+	else
+		e->is_bad |= e->is_open;	/* a long phrase does no harm, a long mailbox does */
+}
+
+/* A comment from its bracket on: its length, or all there is when it does not end. */
+static size_t comment_len(struct span s, bool *ends)
+{
+	unsigned depth = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] == '\\')
+			i++;
+		else if (s.at[i] == '(')
+			depth++;
+		else if (s.at[i] == ')' && --depth == 0)
+			return i + 1;
+	}
+	*ends = false;
+	return s.len;
+}
+
+static size_t quoted_len(struct span s, bool *ends)
+{
+	for (size_t i = 1; i < s.len; i++) {
+		if (s.at[i] == '\\')
+			i++;
+		else if (s.at[i] == '"')
+			return i + 1;
+	}
+	*ends = false;
+	return s.len;
+}
+
+static void bracket(struct element *e, char c)
+{
+	if (c == '<') {
+		e->is_bad |= e->is_open;
+		e->is_open = true;
+		e->len = 0;
+	} else {
+		e->is_bad |= !e->is_open || e->is_closed;
+		e->is_closed = true;
+	}
+}
+
+/* One comment, quoted string or byte from the front of *s. */
+static void take(struct span *s, struct element *e)
+{
+	bool ends = true;
+	size_t n = 1;
+
+	if (s->at[0] == '(') {
+		n = comment_len(*s, &ends);
+		keep(e, ' ');
+	} else if (s->at[0] == '"') {
+		n = quoted_len(*s, &ends);
+		for (size_t i = 0; i < n; i++)
+			keep(e, s->at[i]);
+	} else if (s->at[0] == '<' || s->at[0] == '>') {
+		bracket(e, s->at[0]);
+	} else if (s->at[0] == ':' && !e->is_open) {
+		e->len = 0;		/* the name of a group */
+	} else {
+		keep(e, s->at[0]);
+	}
+	e->is_bad |= !ends;
+	*s = span_from(*s, n);
+}
+
+static bool at_end_of_element(struct span s, const struct element *e)
+{
+	return s.len == 0 || ((s.at[0] == ',' || s.at[0] == ';') && e->is_open == e->is_closed);
+}
+
+enum pr_err author_next(struct span *value, struct address *out)
+{
+	while (value->len > 0) {
+		struct element e = { .len = 0 };
+		struct span text;
+
+		while (!at_end_of_element(*value, &e))
+			take(value, &e);
+		*value = span_from(*value, 1);
+		text = span_trim(span_of(e.text, e.len));
+		if (text.len == 0 && !e.is_open && !e.is_bad)
+			continue;
+		if (e.is_bad || e.is_open != e.is_closed || address_parse_mailbox(text, ALLOW_UTF8, out) != PR_OK)
+			return PR_BAD;
+		return PR_OK;
+	}
+	return PR_NONE;
+}

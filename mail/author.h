@@ -1,0 +1,20 @@
+/* Who wrote a message: the mailboxes of a From field, one after the other
+ * (RFC 5322 3.4, RFC 6854). What stands before the brackets is for people and
+ * proves nothing.
+ *
+ *	list    = element *( ("," / ";") element )
+ *	element = [ group-name ":" ] ( [phrase] "<" mailbox ">" / mailbox ) / nothing
+ *
+ * with comments and blanks where RFC 5322 has them, but not within a mailbox. */
+#ifndef MAIL_AUTHOR_H
+#define MAIL_AUTHOR_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "mail/address.h"
+
+/* Takes the next one off the front of *value, an unfolded field. PR_NONE at the end; PR_BAD when it is not surely
+ * one mailbox: two pairs of brackets, words behind them, no domain, an end that is missing. */
+enum pr_err author_next(struct span *value, struct address *out) MUST_USE;
+
+#endif

@@ -1,0 +1,106 @@
+/* From fields: whom they name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "mail/author.h"
+
+/* All of them with a blank between; "!" in place of one that is none. */
+static void read_all(struct span value, char out[1024])
+{
+	struct address a;
+	enum pr_err err;
+
+	out[0] = '\0';
+	while ((err = author_next(&value, &a)) != PR_NONE) {
+		if (out[0])
+			strcat(out, " ");
+		strcat(out, err == PR_OK ? a.text : "!");
+	}
+}
+
+static void t_mailboxes_are_found(void **state)
+{
+	static const struct { const char *value, *authors; } table[] = {
+		{ "alice@example.org", "alice@example.org" },
+		{ "  alice@Example.ORG  ", "alice@example.org" },
+		{ "Alice <alice@example.org>", "alice@example.org" },
+		{ "<alice@example.org>", "alice@example.org" },
+		{ "\"Alice, the first\" <alice@example.org>", "alice@example.org" },
+		{ "\"a \\\" <mallory@example.net>\" <alice@example.org>", "alice@example.org" },
+		{ "alice@example.org (Alice (of Wonderland))", "alice@example.org" },
+		{ "(<mallory@example.net>,) alice@example.org", "alice@example.org" },
+		{ "(\\) <m@example.net>) <alice@example.org> (x)", "alice@example.org" },
+		{ "alice@example.org, Bob <bob@example.org>", "alice@example.org bob@example.org" },
+		{ "bob@example.org <alice@example.org>", "alice@example.org" },
+		{ "Team: alice@example.org, bob@example.org;", "alice@example.org bob@example.org" },
+		{ "Nobody:;", "" },
+		{ "", "" },
+		{ " , ,", "" },
+		{ "(only words)", "" },
+		{ "\"a b\"@example.org", "\"a b\"@example.org" },
+		{ "\"alice\"@example.org", "alice@example.org" },
+		{ "J\xc3\xbcrgen <j\xc3\xbcrgen@example.org>", "j\xc3\xbcrgen@example.org" },
+		{ "=?utf-8?q?a=2Cb?= <alice@example.org>", "alice@example.org" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char got[1024];
+
+		read_all(span_of_text(table[i].value), got);
+		if (strcmp(got, table[i].authors) != 0)
+			fail_msg("%s: %s, not %s", table[i].value, got, table[i].authors);
+	}
+}
+
+static void t_what_may_deceive_is_none(void **state)
+{
+	static const char *const table[] = {
+		"root", "<>", "Alice <>", "<alice@example.org", "alice@example.org>", "<alice@example.org> <mallory@example.net>",
+		"<alice@example.org> mallory@example.net", "\"Alice <alice@example.org>", "(Alice alice@example.org", "<@a.example:alice@example.org>",
+		"<alice @example.org>", "alice@example.org bob@example.org", "<alice@example.org>>", "<<alice@example.org>>", "alice@",
+		"@example.org", "<alice@example.org\"> <m@example.net>",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char got[1024];
+
+		read_all(span_of_text(table[i]), got);
+		if (!strchr(got, '!'))
+			fail_msg("%s: %s", table[i], got);
+	}
+}
+
+static void t_a_long_phrase_does_no_harm(void **state)
+{
+	char value[2000], got[1024];
+
+	(void)state;
+	memset(value, 'x', sizeof(value));
+	strcpy(value + 1500, " <alice@example.org>");
+	read_all(span_of_text(value), got);
+	assert_string_equal(got, "alice@example.org");
+	memset(value, 'x', sizeof(value));
+	value[0] = '<';
+	strcpy(value + 1500, "@example.org>");
+	read_all(span_of_text(value), got);
+	assert_string_equal(got, "!");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_mailboxes_are_found),
+		cmocka_unit_test(t_what_may_deceive_is_none),
+		cmocka_unit_test(t_a_long_phrase_does_no_harm),
+	};
+
+	return cmocka_run_group_tests_name("author", tests, NULL, NULL);
+}
