@@ -304,7 +304,7 @@ static void check_listeners(struct check *ck)
 
 static void check_route(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
-	const struct set_route *r = (const struct set_route *)(const void *)s;
+	struct set_route *r = (struct set_route *)(void *)s;
 	bool is_below = strncmp(s->title, "*.", 2) == 0;
 	const char *domain = canonical_host(ck, s->title + (is_below ? 2 : 0));
 	char below[1024];
@@ -317,8 +317,12 @@ static void check_route(struct check *ck, const struct outline_section *section,
 		(void)snprintf(below, sizeof(below), "%s%s", is_below ? "*." : "", domain);
 		claim(ck, section, s, below);
 	}
+	if (r->tls == ROUTE_TLS_AUTO)
+		r->tls = ck->cfg->settings->outbound.tls + 1;	/* the same words without `auto` */
 	if (r->login_file && !r->via)
 		FAULT(ck, section, "login_file", "a login needs a smarthost: via = \"host:port\"");
+	else if (r->login_file && r->tls == ROUTE_TLS_NONE)
+		FAULT(ck, section, "tls", "a login needs TLS: without it its password could be read on the way");
 }
 
 static const char *network_text(const struct set_network *net, char text[INET6_ADDRSTRLEN + 4])

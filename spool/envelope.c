@@ -193,7 +193,7 @@ static void take_outcome(struct reader *r, struct state_row *row)
 	row->enhanced = take_text(r);
 	row->words = take_text(r);
 	row->host = take_text(r);
-	r->bad |= row->fate > FATE_FAILED || row->next_ms < 0;
+	r->bad |= row->fate > FATE_PASSED || row->next_ms < 0;
 }
 
 enum pr_err state_add(struct buf *out, const struct state_row *row)

@@ -23,7 +23,10 @@ static struct span job_address(const struct job *job, uint32_t n)
 
 static void event_outcome(const struct job *job, const struct state_row *row, const struct rcpt *r)
 {
-	static const enum event_code codes[] = { EV_DELIVERY_DELIVERED, EV_DELIVERY_DELIVERED, EV_DELIVERY_DEFERRED, EV_DELIVERY_FAILED };
+	static const enum event_code codes[] = {
+		[FATE_DELIVERED] = EV_DELIVERY_DELIVERED, [FATE_RELAYED] = EV_DELIVERY_DELIVERED, [FATE_DEFERRED] = EV_DELIVERY_DEFERRED,
+		[FATE_FAILED] = EV_DELIVERY_FAILED, [FATE_PASSED] = EV_DELIVERY_DELIVERED
+	};
 	struct instant now = spool_now(job->owner->spool);
 	struct event ev;
 
@@ -240,7 +243,7 @@ static struct job *job_find(struct worker *w, const struct msg_id *id, uint32_t 
 static struct state_row row_of(const struct wire_outcome *o)
 {
 	return (struct state_row){ .type = STATE_ROW_OUTCOME, .n = o->n,
-	    .fate = o->result <= FATE_FAILED ? o->result : FATE_DEFERRED, .code = o->code,
+	    .fate = o->result <= FATE_PASSED ? o->result : FATE_DEFERRED, .code = o->code,
 	    .enhanced = o->enhanced, .words = o->words, .host = o->host };
 }
 

@@ -20,7 +20,7 @@ enum rcpt_state {
 	RCPT_FLYING,		/* in the hands of a worker */
 	RCPT_HELD,
 	RCPT_EXPIRED,		/* its time is over; about to be FAILED */
-	RCPT_DELIVERED, RCPT_RELAYED, RCPT_FAILED	/* settled */
+	RCPT_DELIVERED, RCPT_RELAYED, RCPT_PASSED, RCPT_FAILED	/* settled */
 };
 
 enum rcpt_flag {		/* the low four bits are an enum wire_notify */

@@ -60,11 +60,14 @@ struct rcpt_names rcpt_names(const struct books *b, const struct rcpt *r)
 
 void rcpt_settle(struct books *b, struct mail *m, uint32_t n, enum wire_fate fate, const struct saying *said)
 {
+	static const uint8_t settled[] = {
+		[FATE_DELIVERED] = RCPT_DELIVERED, [FATE_RELAYED] = RCPT_RELAYED, [FATE_FAILED] = RCPT_FAILED, [FATE_PASSED] = RCPT_PASSED
+	};
 	struct rcpt *r = mail_rcpt(m, n);
 
 	rcpt_say(b, r, said);
-	r->state = fate == FATE_FAILED ? RCPT_FAILED : fate == FATE_RELAYED ? RCPT_RELAYED : RCPT_DELIVERED;
-	if (fate == FATE_FAILED || r->flags & NOTIFY_SUCCESS)
+	r->state = settled[fate];
+	if (fate == FATE_FAILED || (fate != FATE_PASSED && r->flags & NOTIFY_SUCCESS))
 		r->flags |= RCPT_UNTOLD;
 }
 
@@ -75,6 +78,8 @@ static enum wire_fate rcpt_fate(const struct rcpt *r)
 		return FATE_DELIVERED;
 	case RCPT_RELAYED:
 		return FATE_RELAYED;
+	case RCPT_PASSED:
+		return FATE_PASSED;
 	case RCPT_FAILED:
 		return FATE_FAILED;
 	default:

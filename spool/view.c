@@ -14,6 +14,7 @@ static enum wire_state state_of(const struct rcpt *r)
 		return STATE_HELD;
 	case RCPT_DELIVERED:
 	case RCPT_RELAYED:
+	case RCPT_PASSED:
 		return STATE_DELIVERED;
 	default:
 		return STATE_FAILED;

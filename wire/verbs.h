@@ -80,7 +80,13 @@ enum wire_mail {		/* flags of a message and of a job */
 
 enum wire_target { TARGET_MEMBER, TARGET_ARCHIVE };
 
-enum wire_fate { FATE_DELIVERED, FATE_RELAYED, FATE_DEFERRED, FATE_FAILED };
+enum wire_fate {
+	FATE_DELIVERED,
+	FATE_RELAYED,		/* to a server that will tell nobody of its delivery */
+	FATE_DEFERRED,
+	FATE_FAILED,
+	FATE_PASSED		/* to a server that was asked to tell of its delivery: we don't */
+};
 enum wire_scope { SCOPE_RECIPIENT, SCOPE_MESSAGE, SCOPE_SITE };	/* what a deferral speaks of */
 
 enum wire_state {		/* of a recipient, as the command line shows it */

@@ -228,6 +228,7 @@ static void t_what_is_right_is_understood(void **state)
 	assert_int_equal(s->listen[1].bare_newline, NEWLINE_NORMALISE);
 	assert_string_equal(s->route[0].title, "*.example.net");
 	assert_string_equal(s->route[1].title, "*");
+	assert_int_equal(s->route[1].tls, ROUTE_TLS_OPPORTUNISTIC);
 	assert_int_equal(s->retry.after.n, 2);
 	assert_int_equal(s->retry.notice, SET_OFF);
 	settings_free(&s);

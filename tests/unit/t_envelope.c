@@ -105,6 +105,29 @@ static void check_books(struct books *b, struct mail *m)
 	assert_int_equal(names.origin, 1);
 }
 
+/* Whoever asked to be told of a success is told by us, but where the next server was asked to do it. */
+static void t_a_success_is_told_by_one(void **state)
+{
+	static const enum wire_fate fates[] = { FATE_DELIVERED, FATE_RELAYED, FATE_PASSED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fates) / sizeof(fates[0]); i++) {
+		struct books b = books_new();
+		struct mail *m = queue_add(b.queue, &(struct msg_id){ { 1 } });
+		struct state_row row;
+
+		mail_add_rcpts(m, 1);
+		mail_rcpt(m, 0)->flags = NOTIFY_SUCCESS;
+		rcpt_settle(&b, m, 0, fates[i], &(struct saying){ 250, SPAN("2.0.0"), SPAN("ok"), SPAN("mx") });
+		assert_true(rcpt_is_settled(mail_rcpt(m, 0)));
+		assert_int_equal(bounce_wants(m, mail_rcpt(m, 0), BOUNCE_OUTCOMES), fates[i] != FATE_PASSED);
+		row = rcpt_outcome_row(&b, m, 0, NOW);
+		assert_int_equal(row.fate, fates[i]);
+		queue_remove(b.queue, b.words, m);
+		books_free(&b);
+	}
+}
+
 /* Told once, told twice, or told as one whole state: the same. */
 static void states_lead_to_the_same_end(void **state)
 {
@@ -176,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(envelope_comes_back),
 		cmocka_unit_test(envelope_cut_anywhere_is_refused),
+		cmocka_unit_test(t_a_success_is_told_by_one),
 		cmocka_unit_test(states_lead_to_the_same_end),
 		cmocka_unit_test(senders_hear_what_they_asked_for),
 	};
