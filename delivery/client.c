@@ -424,13 +424,14 @@ static enum progress run_hello(struct client *c, struct buf *out, struct client_
 
 /* ---- between mails ----------------------------------------------------------------- */
 
-#define UNFIT(code, text) { .fate = FATE_FAILED, .scope = SCOPE_MESSAGE, .enhanced = { code, sizeof(code) - 1 }, .words = { text, sizeof(text) - 1 }, .host = { "", 0 } }
+#define UNFIT(whose, code, text) { .fate = FATE_FAILED, .scope = whose, .enhanced = { code, sizeof(code) - 1 }, .words = { text, sizeof(text) - 1 }, .host = { "", 0 } }
 
 static const struct job_outcome
-	unfit_size = UNFIT("5.3.4", "The message is larger than the server takes"),
-	unfit_8bit = UNFIT("5.6.3", "The message has 8-bit bytes, which the server does not take"),
-	unfit_utf8 = UNFIT("5.6.7", "The message needs SMTPUTF8, which the server does not offer"),
-	unfit_path = UNFIT("5.1.3", "An address of the envelope can't be said in a command");
+	unfit_size = UNFIT(SCOPE_MESSAGE, "5.3.4", "The message is larger than the server takes"),
+	unfit_8bit = UNFIT(SCOPE_MESSAGE, "5.6.3", "The message has 8-bit bytes, which the server does not take"),
+	unfit_utf8 = UNFIT(SCOPE_MESSAGE, "5.6.7", "The message needs SMTPUTF8, which the server does not offer"),
+	unfit_address = UNFIT(SCOPE_RECIPIENT, "5.6.7", "The address needs SMTPUTF8, which the server does not offer"),
+	unfit_path = UNFIT(SCOPE_MESSAGE, "5.1.3", "An address of the envelope can't be said in a command");
 
 /* Nothing in it can end a command. */
 static bool is_path(struct span s)
@@ -449,6 +450,16 @@ static bool has_paths(const struct job *job)
 	return is_path(job->sender);
 }
 
+/* The first that is open and whose address is not all ASCII; n_rcpts without. */
+static unsigned rcpt_utf8(const struct job *job)
+{
+	unsigned n = rcpt_open(job, 0);
+
+	while (n < job->n_rcpts && text_is_ascii(job->rcpts[n].address))
+		n = rcpt_open(job, n + 1);
+	return n;
+}
+
 /* NULL when the server can take this message as far as we know. */
 static const struct job_outcome *unfit(const struct client *c)
 {
@@ -461,33 +472,36 @@ static const struct job_outcome *unfit(const struct client *c)
 	return c->job->flags & MAIL_8BIT && !(c->offers & OFFERS_8BITMIME) ? &unfit_8bit : NULL;
 }
 
-static void begin_mail(struct client *c)
+static enum progress begin_mail(struct client *c, struct client_effect *effect)
 {
 	const struct job_outcome *why = unfit(c);
+	unsigned rcpt = rcpt_utf8(c->job);
 
 	if (why) {
 		c->verdict = *why;
 		settle_then(c, &READY);
-		return;
+		return STEP_AGAIN;
 	}
+	if (rcpt < c->job->n_rcpts && !(c->offers & OFFERS_SMTPUTF8))
+		return tell(c, effect, rcpt, &unfit_address);
 	c->n_replies = c->owed = 0;
 	c->says = c->awaits = c->must_reset ? SAY_RSET : SAY_MAIL;
 	c->rcpt_said = c->rcpt_answered = rcpt_open(c->job, 0);
 	c->in_mail = c->asked_data = false;
 	step_to(c, &ENVELOPE, CLIENT_COMMAND_MS);
+	return STEP_AGAIN;
 }
 
 /* Nobody asked, so whatever is said here has no meaning we could trust. */
 static enum progress run_ready(struct client *c, struct buf *out, struct client_effect *effect)
 {
 	(void)out;
-	(void)effect;
 	if (c->in.len > 0 && c->job)
 		protocol_broken(c);
 	else if (c->in.len > 0 || (c->is_last && !c->job))
 		step_to(c, &QUIT, INT64_MAX);
 	else if (c->job)
-		begin_mail(c);
+		return begin_mail(c, effect);
 	else if (c->due_ms == INT64_MAX)
 		step_to(c, &READY, CLIENT_IDLE_MS);
 	return wait_or_again(c, &READY);
@@ -517,7 +531,7 @@ static void say_mail(const struct client *c, struct buf *out)
 		buf_printf(out, " SIZE=%llu", (unsigned long long)job->size);
 	if (job->flags & MAIL_8BIT)
 		buf_add(out, SPAN(" BODY=8BITMIME"));
-	if (job->flags & MAIL_SMTPUTF8)
+	if (job->flags & MAIL_SMTPUTF8 || rcpt_utf8(job) < job->n_rcpts)
 		buf_add(out, SPAN(" SMTPUTF8"));
 	if (c->offers & OFFERS_DSN && job->flags & (MAIL_RET_FULL | MAIL_RET_HDRS))
 		buf_add_text(out, job->flags & MAIL_RET_FULL ? " RET=FULL" : " RET=HDRS");
@@ -755,6 +769,9 @@ static enum progress run_final(struct client *c, struct buf *out, struct client_
 	c->rcpt_answered = rcpt_open(c->job, rcpt + 1);
 	step_to(c, &FINAL, CLIENT_FINAL_MS);
 	said = outcome_of_reply(c, SCOPE_RECIPIENT);
+	/* RFC 3461 5.2.1: who takes NOTIFY on tells of success. */
+	if (said.fate == FATE_DELIVERED && c->offers & OFFERS_DSN && c->job->rcpts[rcpt].notify & NOTIFY_SUCCESS)
+		said.fate = FATE_PASSED;
 	(void)tell(c, effect, rcpt, &said);
 	if (!c->job) {
 		c->must_reset = false;

@@ -48,6 +48,9 @@ static const struct {
 	      { .address = { "v@b.example", 11 }, .notify = NOTIFY_NEVER, .orcpt = { "rfc822;a b", 10 } } } },
 	{ "8bit", { .size = 20, .n_rcpts = 1, .flags = MAIL_8BIT }, { { .address = { "u@b.example", 11 } } } },
 	{ "utf8", { .size = 20, .n_rcpts = 1, .flags = MAIL_8BIT | MAIL_SMTPUTF8 }, { { .address = { "\xc3\xbc@b.example", 12 } } } },
+	{ "header", { .size = 20, .n_rcpts = 1, .flags = MAIL_8BIT | MAIL_SMTPUTF8 }, { { .address = { "u@b.example", 11 } } } },
+	{ "mixed", { .size = 20, .n_rcpts = 3, .sender = { "s@a.example", 11 } },
+	    { { .address = { "\xc3\xbc@b.example", 12 } }, { .address = { "v@b.example", 11 } }, { .address = { "\xc3\xb6@b.example", 12 } } } },
 	{ "big", { .size = 1001, .n_rcpts = 1 }, { { .address = { "u@b.example", 11 } } } },
 	{ "evil", { .size = 20, .n_rcpts = 1 }, { { .address = { "u@b\r\nQUIT", 9 } } } },
 };
@@ -82,7 +85,7 @@ static void log_sent(struct play *p)
 
 static void log_outcome(struct play *p, const struct client_effect *e)
 {
-	static const char *const fates[] = { "delivered", "relayed", "deferred", "failed" }, *const scopes[] = { "recipient", "message", "site" };
+	static const char *const fates[] = { "delivered", "relayed", "deferred", "failed", "passed" }, *const scopes[] = { "recipient", "message", "site" };
 	const struct job_outcome *o = &e->outcome;
 
 	assert_true(e->rcpt < p->job.n_rcpts && !p->rcpts[e->rcpt].is_settled);
@@ -484,11 +487,36 @@ static void t_what_is_offered_is_used(void **state)
 	play("> job utf8\n" BEGIN "S: 250-hi\nS: 250-8bitmime\nS: 250 SMTPUTF8\nC: MAIL FROM:<> BODY=8BITMIME SMTPUTF8\nS: 250 ok\nC: RCPT TO:<\xc3\xbc@b.example>\n", 0);
 }
 
+/* RFC 6531 3.4: each recipient for itself. */
+static void t_an_address_that_needs_utf8_asks_for_it_alone(void **state)
+{
+	(void)state;
+	play("> job mixed\n" BEGIN "S: 250-hi\nS: 250-PIPELINING\nS: 250 SMTPUTF8\nC: MAIL FROM:<s@a.example> SMTPUTF8\n"
+	    "C: RCPT TO:<\xc3\xbc@b.example>\nC: RCPT TO:<v@b.example>\nC: RCPT TO:<\xc3\xb6@b.example>\nC: DATA\n", 0);
+	play("> job mixed\n" BEGIN "S: 250-hi\nS: 250 PIPELINING\n"
+	    "O: 0 failed recipient 0 5.6.7 The address needs SMTPUTF8, which the server does not offer\n"
+	    "O: 2 failed recipient 0 5.6.7 The address needs SMTPUTF8, which the server does not offer\n"
+	    "C: MAIL FROM:<s@a.example>\nC: RCPT TO:<v@b.example>\nC: DATA\n", 0);
+}
+
+/* RFC 3461 5.2.1: who takes NOTIFY on tells of success. */
+static void t_a_server_that_was_asked_to_tell_does(void **state)
+{
+	(void)state;
+	play("> job dsn\n" FULL "C: MAIL FROM:<s@a.example> SIZE=20 RET=HDRS ENVID=QQ314+20x\n"
+	    "C: RCPT TO:<u@b.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;u@c.example\nC: RCPT TO:<v@b.example> NOTIFY=NEVER\nC: DATA\n"
+	    "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 ok\n"
+	    "O: 0 passed recipient 250 2.0.0 ok @127.0.0.1:24\nS: 250 ok\nO: 1 delivered recipient 250 2.0.0 ok @127.0.0.1:24\n", 0);
+	play("> job dsn\n" BEGIN "S: 250-hi\nS: 250 PIPELINING\nC: MAIL FROM:<s@a.example>\nC: RCPT TO:<u@b.example>\nC: RCPT TO:<v@b.example>\nC: DATA\n"
+	    "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 ok\n"
+	    "O: 0 delivered recipient 250 2.0.0 ok @127.0.0.1:24\nS: 250 ok\nO: 1 delivered recipient 250 2.0.0 ok @127.0.0.1:24\n", 0);
+}
+
 static void t_what_is_needed_and_not_offered_fails(void **state)
 {
 	(void)state;
 	play("> job 8bit\n" PLAIN "O: 0 failed message 0 5.6.3 The message has 8-bit bytes, which the server does not take\n> wait 5000\nC: QUIT\nE: close\n", 0);
-	play("> job utf8\n" FULL "O: 0 failed message 0 5.6.7 The message needs SMTPUTF8, which the server does not offer\n"
+	play("> job header\n" FULL "O: 0 failed message 0 5.6.7 The message needs SMTPUTF8, which the server does not offer\n"
 	    "> job null\nC: MAIL FROM:<> SIZE=20\nC: RCPT TO:<u@b.example>\nC: DATA\n", 0);
 	play("> job big\n" FULL "O: 0 failed message 0 5.3.4 The message is larger than the server takes\n", 0);
 	play("> job evil\n" FULL "O: 0 failed message 0 5.1.3 An address of the envelope can't be said in a command\n", 0);
@@ -624,6 +652,8 @@ int main(void)
 		cmocka_unit_test(t_bytes_extend_no_wait), cmocka_unit_test(t_we_who_took_too_long_blame_nobody),
 		cmocka_unit_test(t_a_cancelled_job_is_put_off), cmocka_unit_test(t_dots_are_stuffed_across_pieces),
 		cmocka_unit_test(t_the_body_waits_for_a_slow_peer), cmocka_unit_test(t_what_is_offered_is_used),
+		cmocka_unit_test(t_an_address_that_needs_utf8_asks_for_it_alone), cmocka_unit_test(t_a_connection_is_used_again),
+		cmocka_unit_test(t_a_server_that_was_asked_to_tell_does), cmocka_unit_test(t_a_connection_is_used_again),
 		cmocka_unit_test(t_what_is_needed_and_not_offered_fails), cmocka_unit_test(t_a_connection_is_used_again),
 		cmocka_unit_test(t_a_connection_that_died_idle_costs_no_attempt), cmocka_unit_test(t_lies_deliver_nothing),
 		cmocka_unit_test(t_a_refusal_within_the_message_ends_it), cmocka_unit_test(t_words_of_many_lines_become_one),
