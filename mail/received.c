@@ -1,5 +1,7 @@
 #include "mail/received.h"
 
+#include <inttypes.h>
+
 #include "base/text.h"
 #include "mail/date.h"
 
@@ -51,6 +53,8 @@ static void add_from(struct buf *out, const struct received *r)
 		buf_add_text(out, is_v6 ? "[IPv6:" : "[");
 		add_safe(out, r->client_ip);
 		buf_add(out, SPAN("])"));
+	} else if (r->local) {
+		buf_printf(out, " (by uid %" PRIu32 ")", r->uid);
 	}
 }
 

@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static bool make_address(const char *text, int64_t port, struct bound *b)
@@ -27,6 +29,19 @@ static bool make_address(const char *text, int64_t port, struct bound *b)
 	return true;
 }
 
+/* Everybody may submit: who it is the kernel tells. */
+static bool make_local(const char *runtime, struct bound *b)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&b->address;
+	int n;
+
+	memset(&b->address, 0, sizeof(b->address));
+	un->sun_family = AF_UNIX;
+	n = snprintf(un->sun_path, sizeof(un->sun_path), "%s/submit", runtime);
+	b->address_len = sizeof(*un);
+	return n > 0 && (size_t)n < sizeof(un->sun_path);
+}
+
 static const struct bound *find(const struct bindings *b, const struct bound *wanted)
 {
 	for (unsigned i = 0; b && i < b->n; i++)
@@ -36,16 +51,31 @@ static const struct bound *find(const struct bindings *b, const struct bound *wa
 	return NULL;
 }
 
+static bool bind_port(int fd, const struct bound *b)
+{
+	int yes = 1;
+
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+	    (b->address.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) == 0) &&
+	    bind(fd, (const struct sockaddr *)&b->address, b->address_len) == 0;
+}
+
+/* We hold the lock on the state: what lies there is of a server that died. */
+static bool bind_local(int fd, const struct bound *b)
+{
+	const char *path = ((const struct sockaddr_un *)&b->address)->sun_path;
+
+	(void)unlink(path);
+	return bind(fd, (const struct sockaddr *)&b->address, b->address_len) == 0 && chmod(path, 0666) == 0;
+}
+
 static int open_socket(const struct bound *b)
 {
-	int fd = socket(b->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int yes = 1, error;
+	int fd = socket(b->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
 
 	if (fd < 0)
 		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
-	    (b->address.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) == 0) &&
-	    bind(fd, (const struct sockaddr *)&b->address, b->address_len) == 0 && listen(fd, BIND_BACKLOG) == 0)
+	if ((b->address.ss_family == AF_UNIX ? bind_local(fd, b) : bind_port(fd, b)) && listen(fd, BIND_BACKLOG) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -71,6 +101,25 @@ static void complain(const struct set_listen *l, const char *address, struct buf
 static bool has_no_ipv6(const struct bound *b)
 {
 	return b->address.ss_family == AF_INET6 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+}
+
+static enum pr_err add_local(struct bindings *out, const struct bindings *old, const struct settings *s, unsigned listener, struct buf *words)
+{
+	struct bound b = { .listen = (uint16_t)listener };
+	const struct bound *known;
+
+	if (!make_local(s->top.runtime, &b) || out->n == BIND_MAX) {
+		buf_printf(words, "listen %s: %s is too long for the name of a socket", s->listen[listener].title, s->top.runtime);
+		return PR_BAD;
+	}
+	known = find(old, &b);
+	b.fd = known ? known->fd : open_socket(&b);
+	if (b.fd >= 0) {
+		out->at[out->n++] = b;
+		return PR_OK;
+	}
+	buf_printf(words, "listen %s: can't listen on %s/submit: %s", s->listen[listener].title, s->top.runtime, strerror(errno));
+	return PR_IO;
 }
 
 /* optional: may be missing on this machine (IPv6, where all addresses are meant). */
@@ -104,6 +153,8 @@ static enum pr_err add_listener(struct bindings *out, const struct bindings *old
 	const struct set_list *addresses = &s->listen[i].address;
 	enum pr_err err = PR_OK;
 
+	if (s->listen[i].local)
+		return add_local(out, old, s, i, words);
 	for (unsigned n = 0; n < addresses->n && err == PR_OK; n++)
 		err = add(out, old, s, i, addresses->at[n], false, words);
 	if (addresses->n > 0)

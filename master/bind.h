@@ -1,4 +1,4 @@
-/* The listening sockets: one an address, opened once, shared by all workers
+/* The listening sockets: one an address (or runtime/submit, of a local listener), opened once, shared by all workers
  * of all generations, and not closed as long as the address is configured, so
  * that a reload refuses no connection. */
 #ifndef MASTER_BIND_H

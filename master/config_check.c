@@ -11,6 +11,7 @@
 #include "wire/settings_value.h"
 
 #define LISTENERS_MAX 256	/* each is a descriptor in every smtpd */
+#define LOCAL_CONNECTIONS 100	/* of one user of this machine at once: beyond, his mail goes by the drop folder */
 #define NAMES_MAX     (1u << 20)	/* bytes of the names among which a suggestion is sought */
 
 /* A name that may be given once in its canonical form: "domain example.org". */
@@ -218,10 +219,19 @@ static void settle_check(int *check, bool is_submission, int usual)
 		*check = is_submission ? CHECKS_OFF : usual;
 }
 
+/* Who speaks here needs no TLS and no password, and may send as anybody: programs of the machine do, and always did. */
+static void settle_local(struct set_listen *l)
+{
+	l->tls = LISTEN_TLS_NONE;
+	l->senders = LISTEN_SENDERS_ANY;
+}
+
 static void settle_listen(const struct settings *s, struct set_listen *l)
 {
-	bool is_submission = l->auth == LISTEN_AUTH_REQUIRED;
+	bool is_submission = l->auth == LISTEN_AUTH_REQUIRED || l->local;
 
+	if (l->local)
+		settle_local(l);
 	if (l->tls == LISTEN_TLS_AUTO)
 		l->tls = has_certificate(s) ? LISTEN_TLS_OFFERED : LISTEN_TLS_NONE;
 	if (l->bare_newline == NEWLINE_AUTO)
@@ -238,12 +248,42 @@ static void check_open_relay(struct check *ck, const struct outline_section *sec
 			FAULT(ck, section, "trusted", "this would let everybody relay");
 }
 
+static bool outline_has(const struct check *ck, const struct outline_section *section, const char *path)
+{
+	return outline_find(&ck->cfg->outline, section, settings_key_find(section->kind, span_of_text(path)));
+}
+
+/* What a local listener does not have. */
+static void check_local(struct check *ck, const struct outline_section *section, const struct set_listen *l)
+{
+	const struct {
+		const char *path;
+		bool is_strange;
+	} keys[] = {
+		{ "port", l->port != 0 }, { "address", l->address.n > 0 }, { "tls", l->tls != LISTEN_TLS_AUTO && l->tls != LISTEN_TLS_NONE },
+		{ "auth", l->auth != LISTEN_AUTH_OFF }, { "trusted", l->trusted.n > 0 }, { "proxy", l->proxy.n > 0 },
+		{ "senders", l->senders == LISTEN_SENDERS_OWN && outline_has(ck, section, "senders") },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].is_strange)
+			FAULT(ck, section, keys[i].path, "`%s` has no place in a local listener: it is a socket of this machine", keys[i].path);
+	for (unsigned i = 0; i < section->nth; i++)
+		if (ck->cfg->settings->listen[i].local)
+			FAULT(ck, section, "local", "`listen %s` in line %u is local already", ck->cfg->settings->listen[i].title,
+			    ck->cfg->settings->listen[i].line);
+}
+
 static void check_listen(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
 	struct set_listen *l = (struct set_listen *)(void *)s;
 	bool wants_tls = l->tls != LISTEN_TLS_AUTO && l->tls != LISTEN_TLS_NONE;
 
+	if (l->local)
+		check_local(ck, section, l);
 	settle_listen(ck->cfg->settings, l);
+	if (l->local)
+		return;
 	if (l->port == 0)
 		TITLE_FAULT(ck, section, "`listen %s` needs a port", s->title);
 	if (wants_tls && !has_certificate(ck->cfg->settings))
@@ -286,6 +326,14 @@ static void check_clashes(struct check *ck, const struct outline_section *sectio
 		}
 }
 
+static bool has_port(const struct settings *s)
+{
+	for (unsigned i = 0; i < s->n_listen; i++)
+		if (!s->listen[i].local)
+			return true;
+	return false;
+}
+
 static void check_listeners(struct check *ck)
 {
 	const struct outline *o = &ck->cfg->outline;
@@ -296,7 +344,7 @@ static void check_listeners(struct check *ck)
 				TITLE_FAULT(ck, &o->sections[i], "there are more than %d listeners", LISTENERS_MAX);
 			check_clashes(ck, &o->sections[i]);
 		}
-	if (ck->cfg->settings->n_listen == 0)
+	if (!has_port(ck->cfg->settings))
 		complain(&ck->cfg->complaints, COMPLAINT_WARNING, NULL, "there is no `listen` section: no mail will come in");
 }
 
@@ -432,6 +480,42 @@ static void add_maildir(struct settings *s)
 	d->path = settings_text(s, SPAN("/var/mail/:domain/:local/"));
 }
 
+static void add_local_listener(struct settings *s)
+{
+	struct set_listen *l;
+
+	for (unsigned i = 0; i < s->n_listen; i++)
+		if (s->listen[i].local)
+			return;
+	l = settings_add_section(s, "listen", "submit", 0);
+	l->local = true;
+	l->limit_connections_address = LOCAL_CONNECTIONS;
+	settle_listen(s, l);
+}
+
+static const char *domain_of(const struct settings *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_domain; i++)
+		if (strcmp(s->domain[i].title, name) == 0)
+			return s->domain[i].title;
+	return NULL;
+}
+
+/* Mail to `root` must not go to a name that nobody serves. */
+static void settle_origin(struct settings *s)
+{
+	const char *above = s->top.hostname ? strchr(s->top.hostname, '.') : NULL;
+	const char *origin = s->top.hostname ? domain_of(s, s->top.hostname) : NULL;
+
+	if (s->top.origin)
+		return;
+	if (!origin && above)
+		origin = domain_of(s, above + 1);
+	if (!origin)
+		origin = s->n_domain ? s->domain[0].title : s->top.hostname;
+	s->top.origin = origin;
+}
+
 void config_check(struct config *cfg)
 {
 	struct check ck = { .cfg = cfg };
@@ -441,5 +525,7 @@ void config_check(struct config *cfg)
 	for (unsigned i = 0; i < cfg->outline.n_sections; i++)
 		check_section(&ck, &cfg->outline.sections[i]);
 	check_listeners(&ck);
+	add_local_listener(cfg->settings);
+	settle_origin(cfg->settings);
 	map_fini(&ck.claims);
 }

@@ -16,13 +16,21 @@
 
 enum unit_group server_group(const struct set_listen *l)
 {
-	return l->auth == LISTEN_AUTH_REQUIRED ? GROUP_SUBMISSION : GROUP_MX;
+	return l->auth == LISTEN_AUTH_REQUIRED || l->local ? GROUP_SUBMISSION : GROUP_MX;
 }
 
-static bool has_listener(const struct settings *s, enum unit_group group)
+static bool has_strangers(const struct settings *s)
 {
 	for (unsigned i = 0; i < s->n_listen; i++)
-		if (server_group(&s->listen[i]) == group)
+		if (server_group(&s->listen[i]) == GROUP_MX)
+			return true;
+	return false;
+}
+
+static bool has_logins(const struct settings *s)
+{
+	for (unsigned i = 0; i < s->n_listen; i++)
+		if (s->listen[i].auth == LISTEN_AUTH_REQUIRED)
 			return true;
 	return false;
 }
@@ -32,17 +40,16 @@ static unsigned workers(int64_t wanted, unsigned usual)
 	return wanted == 0 ? usual : (unsigned)wanted;
 }
 
-/* Who would have nothing to listen on is not started. */
+/* Without a listener for strangers none is started for them; the users of this machine are always there. */
 struct plan server_plan(const struct settings *s)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned n = cores < 1 ? 1 : (unsigned)cores;
 	struct plan plan = { .relay = workers(s->workers.relay, n < RELAYS_MAX ? n : RELAYS_MAX) };
 
-	if (has_listener(s, GROUP_MX))
+	if (has_strangers(s))
 		plan.mx = workers(s->workers.mx, n < MXS_MAX ? n : MXS_MAX);
-	if (has_listener(s, GROUP_SUBMISSION))
-		plan.submission = workers(s->workers.submission, SUBMISSIONS);
+	plan.submission = workers(s->workers.submission, has_logins(s) ? SUBMISSIONS : 1);
 	return plan;
 }
 

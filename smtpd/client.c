@@ -1,6 +1,7 @@
 #include "smtpd/client.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,9 +17,25 @@ void client_set(struct client *c, int family, const unsigned char *address, uint
 	memcpy(c->address, address, c->family == 4 ? 4 : 16);
 }
 
+void client_set_local(struct client *c, uint32_t uid)
+{
+	*c = (struct client){ .family = CLIENT_LOCAL };
+	memcpy(c->address, &uid, sizeof(uid));
+}
+
+uint32_t client_uid(const struct client *c)
+{
+	uint32_t uid;
+
+	memcpy(&uid, c->address, sizeof(uid));
+	return uid;
+}
+
 void client_text(const struct client *c, char text[CLIENT_TEXT_MAX])
 {
-	if (!c->family || !inet_ntop(c->family == 4 ? AF_INET : AF_INET6, c->address, text, CLIENT_TEXT_MAX))
+	if (c->family == CLIENT_LOCAL)
+		snprintf(text, CLIENT_TEXT_MAX, "uid:%" PRIu32, client_uid(c));
+	else if (!c->family || !inet_ntop(c->family == 4 ? AF_INET : AF_INET6, c->address, text, CLIENT_TEXT_MAX))
 		snprintf(text, CLIENT_TEXT_MAX, "unknown");
 }
 

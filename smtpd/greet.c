@@ -24,11 +24,12 @@ static enum progress refuse_connection(struct session *s, struct effects *fx, en
 /* The client is known from here on. */
 static enum progress welcome(struct session *s, struct effects *fx)
 {
+	bool is_local = s->client.family == CLIENT_LOCAL;
 	enum limits_scope scope;
 
-	s->is_trusted = s->client.family && settings_network_has(&s->listen->trusted, s->client.family, s->client.address);
+	s->is_trusted = is_local || (s->client.family && settings_network_has(&s->listen->trusted, s->client.family, s->client.address));
 	s->place = limits_place(s->house->tally, s->listener, &s->client);
-	scope = limits_connect(s->house->tally, &s->place, s->listen, s->is_trusted);
+	scope = limits_connect(s->house->tally, &s->place, s->listen, s->is_trusted && !is_local);
 	if (scope != LIMITS_FREE)
 		return refuse_connection(s, fx, scope);
 	s->counts = true;

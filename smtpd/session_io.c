@@ -42,13 +42,15 @@ static void begin_mail(struct conn *c)
 {
 	struct session_envelope e = session_envelope(c->session);
 	struct channel *spool = c->d->spool;
+	bool is_local = session_client(c->session)->family == CLIENT_LOCAL;
 	char client[CLIENT_TEXT_MAX];
 
 	client_text(session_client(c->session), client);
 	c->at_spool = pending_open(&c->d->at_spool, c);
 	BUG_ON(c->at_spool == 0);
 	channel_put(spool, WIRE_mail_begin, &(struct wire_mail_begin){ .ask = c->at_spool, .id = e.id,
-	    .received_ms = e.received_ms, .sender = e.sender, .envid = e.envid, .client = span_of_text(client), .login = SPAN_NONE });
+	    .received_ms = e.received_ms, .sender = e.sender, .envid = e.envid, .client = span_of_text(client),
+	    .login = is_local ? span_of_text(client) : SPAN_NONE });
 	for (const struct recipient *r = session_recipients(c->session); r; r = r->next)
 		channel_put(spool, WIRE_mail_rcpt, &(struct wire_mail_rcpt){ .ask = c->at_spool, .notify = r->notify,
 		    .address = r->address, .orcpt = r->orcpt });
@@ -303,6 +305,17 @@ static void to_client(struct client *c, const struct sockaddr_storage *from)
 	}
 }
 
+/* Who connected, not who holds the socket now: a user can't lend his name by passing it on. */
+static void to_local_client(struct client *c, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	*c = (struct client){ 0 };
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		client_set_local(c, peer.uid);
+}
+
 static const struct stream_handlers HANDLERS = { .on_bytes = on_bytes, .on_tls = on_tls, .on_gone = on_gone };
 
 void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const struct sockaddr_storage *from)
@@ -314,7 +327,10 @@ void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const stru
 
 	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
 		own.ss_family = AF_UNSPEC;
-	to_client(&client, from);
+	if (d->settings->listen[listener].local)
+		to_local_client(&client, fd);
+	else
+		to_client(&client, from);
 	to_client(&local, &own);
 	c->d = d;
 	c->session = session_new(&d->house, listener, &client, &local, c);

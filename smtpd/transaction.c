@@ -306,7 +306,9 @@ static void add_received(const struct transaction *tx, struct buf *out)
 	id_to_text(&tx->id, id);
 	client_text(&s->client, client);
 	r.id = span_of_text(id);
-	r.client_ip = s->client.family ? span_of_text(client) : SPAN_NONE;
+	r.local = s->client.family == CLIENT_LOCAL;
+	r.uid = r.local ? client_uid(&s->client) : 0;
+	r.client_ip = s->client.family && !r.local ? span_of_text(client) : SPAN_NONE;
 	r.only_rcpt = tx->n_rcpts == 1 ? tx->first->address : SPAN_NONE;
 	received_add(out, &r);
 }

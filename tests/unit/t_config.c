@@ -215,7 +215,10 @@ static void t_what_is_right_is_understood(void **state)
 	assert_string_equal(s->domain[0].aliases, "/a b/#c");
 	assert_string_equal(s->deliver[0].title, "maildir");
 	assert_string_equal(s->deliver[0].path, "/var/mail/:domain/:local/");
-	assert_int_equal(s->n_listen, 3);
+	assert_string_equal(s->top.origin, "example.org");
+	assert_int_equal(s->n_listen, 4);
+	assert_true(s->listen[3].local);
+	assert_string_equal(s->listen[3].title, "submit");
 	assert_int_equal(s->listen[0].line, 7);
 	assert_int_equal(s->listen[0].address.n, 2);
 	assert_int_equal(s->listen[0].trusted.n, 0);

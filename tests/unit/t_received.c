@@ -45,6 +45,8 @@ static void the_field_says_who_how_and_when(void **unused)
 	assert_field(&r, "Received: from client.example.net (ptr.example.net [IPv6:2001:db8::1])\r\n"
 			 "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)\r\n"
 			 "\tby mx.example.org with ESMTPS id ABC\r\n\tfor <bob+x@example.org>;\r\n\tSat, 21 Nov 2026 07:09:00 +0000\r\n");
+	r = (struct received){ .helo = SPAN("localhost"), .by = SPAN("mx.example.org"), .id = SPAN("ABC"), .local = true, .uid = 1000 };
+	assert_field(&r, "Received: from localhost (by uid 1000)\r\n\tby mx.example.org with SMTP id ABC;\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n");
 	r = (struct received){ .by = SPAN("mx.example.org"), .id = SPAN("ABC") };
 	assert_field(&r, "Received: from unknown\r\n\tby mx.example.org with SMTP id ABC;\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n");
 }
