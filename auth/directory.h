@@ -54,6 +54,18 @@ struct directory_answer {
 };
 void directory_expand(struct directory *d, struct span address, struct directory_answer *out);
 
+/* One of our own users, by his address; the spans last as long as the tables. */
+struct directory_user {
+	struct span address;	/* as user add wrote it */
+	struct span password;	/* as base/password.h writes it */
+	bool is_disabled;
+};
+bool directory_user(const struct directory *d, struct span address, struct directory_user *out);
+bool directory_token(const struct directory *d, uint64_t proof, struct table_token *out);
+
+/* Does mail to this address reach that login, or is it his own, with or without subaddress? Never SENDER_GONE. */
+enum wire_sender directory_owns(struct directory *d, struct span login, struct span address);
+
 size_t directory_n_users(const struct directory *d);
 size_t directory_n_aliases(const struct directory *d);
 

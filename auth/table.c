@@ -1,11 +1,21 @@
 #include "auth/table.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "base/text.h"
 
 /* A list in `targets`: verdict (u8), then targets: kind (u8), length (u16), text; and LIST_END. */
 #define LIST_END    0xff
 #define TARGET_HEAD 3
+
+#define TEXT_HEAD 2	/* length (u16) before a password, or an address behind a digest */
+
+static bool has_lines(enum wire_table_kind kind)
+{
+	return kind == TABLE_USERS || kind == TABLE_USERS_FILE || kind == TABLE_TOKENS;
+}
 
 struct table *table_new(enum wire_table_kind kind, struct span name, struct span path, struct buf *problems)
 {
@@ -19,7 +29,7 @@ struct table *table_new(enum wire_table_kind kind, struct span name, struct span
 	t->line = 1;
 	names_init(&t->names);
 	buf_init(&t->targets, TABLE_TARGETS_MAX);
-	buf_init(&t->text, kind == TABLE_USERS || kind == TABLE_USERS_FILE ? USERS_ROW_MAX + 1 : TABLE_ALIASES_MAX);
+	buf_init(&t->text, has_lines(kind) ? USERS_ROW_MAX + 1 : TABLE_ALIASES_MAX);
 	return t;
 }
 
@@ -29,6 +39,8 @@ void table_free(struct table **t)
 		return;
 	list_remove(&(*t)->list);
 	names_fini(&(*t)->names);
+	if ((*t)->targets.at)
+		mem_wipe((*t)->targets.at, (*t)->targets.len);
 	buf_fini(&(*t)->targets);
 	buf_fini(&(*t)->text);
 	mem_free((*t)->name);
@@ -64,7 +76,25 @@ void table_break(struct table *t, const char *why)
 
 /* ---- users: a line at a time ------------------------------------------------ */
 
-static void user_add(struct table *t, struct span text, enum table_user value)
+/* The place of text in `targets`, with its length before it. */
+static uint32_t text_keep(struct table *t, struct span text)
+{
+	uint32_t place = (uint32_t)t->targets.len;
+	const char head[TEXT_HEAD] = { (char)(text.len & 0xff), (char)(text.len >> 8) };
+
+	if (buf_add(&t->targets, span_of(head, sizeof(head))) != PR_OK || buf_add(&t->targets, text) != PR_OK)
+		table_break(t, "too large");
+	return place;
+}
+
+static struct span text_at(const struct table *t, uint32_t place)
+{
+	const unsigned char *head = (const unsigned char *)t->targets.at + place;
+
+	return span_of(t->targets.at + place + TEXT_HEAD, head[0] | (size_t)head[1] << 8);
+}
+
+static void user_add(struct table *t, struct span text, uint32_t value)
 {
 	struct address address;
 	bool is_new;
@@ -88,14 +118,65 @@ static void users_line(struct table *t, struct span line)
 	if (err == PR_BAD)
 		problem(t, t->line, why, SPAN_NONE);
 	if (err == PR_OK)
-		user_add(t, row.address, row.is_disabled ? USER_DISABLED : USER_ENABLED);
+		user_add(t, row.address, 2 * text_keep(t, row.password) + row.is_disabled);
+}
+
+bool table_user_is_disabled(const struct table *t, uint32_t place)
+{
+	return names_value(&t->names, place) & 1;
+}
+
+struct span table_user_password(const struct table *t, uint32_t place)
+{
+	return t->kind == TABLE_USERS ? text_at(t, names_value(&t->names, place) / 2) : SPAN_NONE;
+}
+
+static void proof_text(uint64_t proof, char out[2 * TABLE_PROOF_LEN + 1])
+{
+	(void)snprintf(out, 2 * TABLE_PROOF_LEN + 1, "%016" PRIx64, proof);
+}
+
+static void tokens_line(struct table *t, struct span line)
+{
+	char proof[2 * TABLE_PROOF_LEN + 1];
+	struct tokens_row row;
+	const char *why;
+	bool is_new;
+	enum pr_err err = tokens_row_parse(line, &row, &why);
+	uint32_t place = (uint32_t)t->targets.len;
+
+	if (err == PR_BAD)
+		problem(t, t->line, why, SPAN_NONE);
+	if (err != PR_OK)
+		return;
+	proof_text(table_proof(row.digest), proof);
+	buf_add(&t->targets, span_of((const char *)row.digest, SHA256_LEN));
+	(void)text_keep(t, row.address);
+	if (names_add(&t->names, span_of_text(proof), place, &is_new) == NAMES_NONE)
+		table_break(t, "too many tokens");
+	else if (!is_new)
+		problem(t, t->line, "a token that is there already", SPAN_NONE);
+}
+
+bool table_token_find(const struct table *t, uint64_t proof, struct table_token *out)
+{
+	char text[2 * TABLE_PROOF_LEN + 1];
+	uint32_t place, at;
+
+	proof_text(proof, text);
+	place = names_find(&t->names, span_of_text(text));
+	if (place == NAMES_NONE)
+		return false;
+	at = names_value(&t->names, place);
+	*out = (struct table_token){ .address = text_at(t, at + SHA256_LEN), .digest = span_of(t->targets.at + at, SHA256_LEN) };
+	return true;
 }
 
 static void addresses_line(struct table *t, struct span line)
 {
 	line = span_trim(line);
 	if (line.len > 0 && line.at[0] != '#')
-		user_add(t, line, USER_ENABLED);
+		user_add(t, line, 0);
 }
 
 static void take_line(struct table *t, struct span line)
@@ -106,6 +187,8 @@ static void take_line(struct table *t, struct span line)
 		problem(t, t->line, "longer than a line may be", SPAN_NONE);
 	else if (t->kind == TABLE_USERS)
 		users_line(t, line);
+	else if (t->kind == TABLE_TOKENS)
+		tokens_line(t, line);
 	else
 		addresses_line(t, line);
 	t->skip_line = false;
@@ -269,7 +352,7 @@ void table_feed(struct table *t, struct span bytes)
 		return;
 	if (memchr(bytes.at, '\0', bytes.len) != NULL)
 		table_break(t, "no text: it holds NUL");
-	else if (t->kind == TABLE_USERS || t->kind == TABLE_USERS_FILE)
+	else if (has_lines(t->kind))
 		feed_lines(t, bytes);
 	else if (buf_add(&t->text, bytes) != PR_OK)
 		table_break(t, "too large");
@@ -277,7 +360,7 @@ void table_feed(struct table *t, struct span bytes)
 
 void table_finish(struct table *t)
 {
-	if (!t->broken && t->kind != TABLE_USERS && t->kind != TABLE_USERS_FILE)
+	if (!t->broken && !has_lines(t->kind))
 		aliases_finish(t);
 	else if (!t->broken && (t->text.len > 0 || t->skip_line))
 		take_line(t, buf_span(&t->text));

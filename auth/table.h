@@ -1,5 +1,5 @@
-/* A file that auth answers from, read whole: users, a list of addresses,
- * aliases, or a list that aliases include. Bytes come in pieces of any size.
+/* A file that auth answers from, read whole: users, tokens, a list of
+ * addresses, aliases, or a list that aliases include. Bytes come in pieces of any size.
  * A line that is wrong does not count and is named in problems; all others
  * count. A file that is no text at all, or is too large, is broken. */
 #ifndef AUTH_TABLE_H
@@ -12,26 +12,23 @@
 #include "base/list.h"
 #include "mail/aliases.h"
 #include "mail/address.h"
+#include "mail/tokens_row.h"
 #include "mail/users_row.h"
 #include "wire/verbs.h"
 
 #define TABLE_ALIASES_MAX  (64U << 20)	/* bytes of a file of aliases, or of a list: a million targets */
-#define TABLE_TARGETS_MAX  (256U << 20)	/* bytes of what is kept of it */
+#define TABLE_TARGETS_MAX  (256U << 20)	/* bytes of what is kept beside its names */
 #define TABLE_PROBLEMS_MAX 49152	/* bytes of all problems: they go to the master in one packet */
-
-enum table_user {		/* values of users and of lists of addresses */
-	USER_ENABLED,
-	USER_DISABLED
-};
 
 struct table {
 	struct list list;	/* of its owner */
 	enum wire_table_kind kind;
 	char *name, *path;	/* as the verb said */
 	bool broken;
-	/* users, files of users: addresses, value is an enum table_user; aliases: the place of the targets. */
+	/* users: addresses, value is the place of the password, twice, and 1 more when disabled; lists of addresses: 0.
+	 * tokens: their proofs in hex, value is the place of digest and address. aliases: the place of the targets. */
 	struct names names;
-	struct buf targets;	/* table_target_next reads them */
+	struct buf targets;	/* passwords, digests, targets: read by the functions below */
 	/* while it is read */
 	struct buf text;	/* aliases: all of it; users: a line's beginning */
 	unsigned line;
@@ -48,6 +45,23 @@ void table_feed(struct table *t, struct span bytes);
 void table_finish(struct table *t);
 /* Notes a problem of the whole file, which is broken by it. */
 void table_break(struct table *t, const char *why);
+
+bool table_user_is_disabled(const struct table *t, uint32_t place);
+struct span table_user_password(const struct table *t, uint32_t place);	/* as base/password.h writes it; empty in a list of addresses */
+
+struct table_token {
+	struct span address, digest;
+};
+#define TABLE_PROOF_LEN 8	/* bytes at the front of a digest */
+static inline uint64_t table_proof(const unsigned char digest[SHA256_LEN])
+{
+	uint64_t proof = 0;
+
+	for (unsigned i = 0; i < TABLE_PROOF_LEN; i++)
+		proof = proof << 8 | digest[i];
+	return proof;
+}
+bool table_token_find(const struct table *t, uint64_t proof, struct table_token *out);
 
 /* The targets of an alias: start with the value of its name (of an included list: TABLE_LIST_START). False at the end. */
 #define TABLE_LIST_START 0

@@ -5,7 +5,7 @@ noinst_LIBRARIES += libmail.a
 libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
 	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/author.c mail/author.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
-	mail/reply.c mail/reply.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
+	mail/reply.c mail/reply.h mail/tokens_row.c mail/tokens_row.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
 
 check_PROGRAMS += tests/unit/t_lines
 tests_unit_t_lines_SOURCES = tests/unit/t_lines.c tests/unit/slow_lines.c tests/unit/slow_lines.h
@@ -22,6 +22,10 @@ tests_unit_t_received_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_aliases
 tests_unit_t_aliases_SOURCES = tests/unit/t_aliases.c
 tests_unit_t_aliases_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_tokens_row
+tests_unit_t_tokens_row_SOURCES = tests/unit/t_tokens_row.c
+tests_unit_t_tokens_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/t_users_row
 tests_unit_t_users_row_SOURCES = tests/unit/t_users_row.c

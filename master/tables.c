@@ -141,6 +141,8 @@ static void each(const struct settings *s, on_table *fn, void *arg)
 
 	snprintf(path, sizeof(path), "%s/users", s->top.state);
 	give(TABLE_USERS, "", path, fn, arg);
+	snprintf(path, sizeof(path), "%s/tokens", s->top.state);
+	give(TABLE_TOKENS, "", path, fn, arg);
 	snprintf(path, sizeof(path), "%s/aliases", s->top.state);
 	give(TABLE_ALIAS_STATE, "", path, fn, arg);
 	for (unsigned i = 0; i < s->n_domain; i++)
@@ -162,7 +164,7 @@ struct telling {
 /* What the command line writes into the state folder is not there before its first use. */
 static bool may_be_missing(const struct table *t)
 {
-	return t->error == ENOENT && (t->kind == TABLE_USERS || t->kind == TABLE_ALIAS_STATE);
+	return t->error == ENOENT && (t->kind == TABLE_USERS || t->kind == TABLE_TOKENS || t->kind == TABLE_ALIAS_STATE);
 }
 
 static void tell(void *arg, const struct table *t)

@@ -123,6 +123,7 @@ enum wire_table_kind {		/* kinds of `table` */
 	TABLE_INCLUDE,		/* name: the domain; path: as :include: wrote it */
 	TABLE_USERS_FILE,	/* name: the users section */
 	TABLE_ALIAS_STATE,	/* state/aliases, what `postrider alias add` wrote */
+	TABLE_TOKENS,		/* state/tokens */
 	TABLE_RELAY_LOGIN	/* path: a route's login_file */
 };
 
