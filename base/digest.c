@@ -34,6 +34,38 @@ void digest_sha256(struct span s, unsigned char out[SHA256_LEN])
 	BUG_ON(EVP_Digest(s.at, s.len, out, NULL, sha256, NULL) != 1);
 }
 
+/* libcrypto's own, never looked into. */
+static EVP_MD_CTX *context_of(struct digest *d)
+{
+	return (EVP_MD_CTX *)d;
+}
+
+struct digest *digest_new(void)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	digest_load();
+	BUG_ON(!context || EVP_DigestInit_ex2(context, sha256, NULL) != 1);
+	return (struct digest *)context;
+}
+
+void digest_feed(struct digest *d, struct span s)
+{
+	BUG_ON(EVP_DigestUpdate(context_of(d), s.at, s.len) != 1);
+}
+
+void digest_finish(struct digest *d, unsigned char out[SHA256_LEN])
+{
+	BUG_ON(EVP_DigestFinal_ex(context_of(d), out, NULL) != 1);
+	BUG_ON(EVP_DigestInit_ex2(context_of(d), sha256, NULL) != 1);
+}
+
+void digest_free(struct digest **d)
+{
+	EVP_MD_CTX_free(context_of(*d));
+	*d = NULL;
+}
+
 void digest_hmac_sha256(struct span key, struct span s, unsigned char out[SHA256_LEN])
 {
 	digest_load();

@@ -14,6 +14,12 @@
 void digest_load(void);
 
 void digest_sha256(struct span s, unsigned char out[SHA256_LEN]);
+/* SHA-256 of bytes that come one after the other. */
+struct digest;
+struct digest *digest_new(void);
+void digest_feed(struct digest *d, struct span s);
+void digest_finish(struct digest *d, unsigned char out[SHA256_LEN]);	/* begins anew */
+void digest_free(struct digest **d);
 void digest_hmac_sha256(struct span key, struct span s, unsigned char out[SHA256_LEN]);
 /* RFC 5802 Hi(): PBKDF2 with HMAC-SHA-256. */
 void digest_pbkdf2_sha256(struct span password, struct span salt, unsigned iterations, unsigned char out[SHA256_LEN]);

@@ -1,6 +1,6 @@
 #include "mail/author.h"
 
-#include <stdbool.h>
+#include <string.h>
 
 #define ELEMENT_MAX (2 * ADDRESS_MAX)	/* of a mailbox without brackets, with what was between its comments */
 
@@ -109,4 +109,21 @@ enum pr_err author_next(struct span *value, struct address *out)
 		return PR_OK;
 	}
 	return PR_NONE;
+}
+
+bool author_domain(struct span value, char out[ADDRESS_DOMAIN_MAX + 1])
+{
+	struct address author;
+	enum pr_err err;
+
+	out[0] = 0;
+	while ((err = author_next(&value, &author)) == PR_OK) {
+		struct span domain = address_domain(&author);
+
+		if (author.is_literal || (out[0] && !span_eq(domain, span_of_text(out))))
+			return false;
+		memcpy(out, domain.at, domain.len);
+		out[domain.len] = 0;
+	}
+	return err == PR_NONE && out[0];
 }

@@ -9,6 +9,8 @@
 #ifndef MAIL_AUTHOR_H
 #define MAIL_AUTHOR_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/span.h"
 #include "mail/address.h"
@@ -16,5 +18,8 @@
 /* Takes the next one off the front of *value, an unfolded field. PR_NONE at the end; PR_BAD when it is not surely
  * one mailbox: two pairs of brackets, words behind them, no domain, an end that is missing. */
 enum pr_err author_next(struct span *value, struct address *out) MUST_USE;
+
+/* The domain of all of them where it is one and the same, with a NUL; false when it is not surely one, or an address literal. */
+bool author_domain(struct span value, char out[ADDRESS_DOMAIN_MAX + 1]);
 
 #endif

@@ -94,9 +94,33 @@ static void t_a_long_phrase_does_no_harm(void **state)
 	assert_string_equal(got, "!");
 }
 
+static void t_the_domain_of_all_is_told(void **state)
+{
+	static const struct { const char *value, *domain; } table[] = {
+		{ "Anna <a@Example.org>", "example.org" },
+		{ "a@example.org, b@EXAMPLE.org", "example.org" },
+		{ "a@\xc3\xa4.example", "xn--4ca.example" },
+		{ "a@example.org, b@example.net", "" },
+		{ "a@example.org, nobody", "" },
+		{ "<a@[192.0.2.1]>", "" },
+		{ "", "" },
+		{ "group:;", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char domain[ADDRESS_DOMAIN_MAX + 1];
+
+		assert_int_equal(author_domain(span_of_text(table[i].value), domain), table[i].domain[0] != 0);
+		if (table[i].domain[0])
+			assert_string_equal(domain, table[i].domain);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_the_domain_of_all_is_told),
 		cmocka_unit_test(t_mailboxes_are_found),
 		cmocka_unit_test(t_what_may_deceive_is_none),
 		cmocka_unit_test(t_a_long_phrase_does_no_harm),

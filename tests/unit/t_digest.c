@@ -175,9 +175,28 @@ static void t_crc32c_goes_on_from_what_came_before(void **state)
 	}
 }
 
+static void t_a_hash_of_pieces_is_that_of_the_whole(void **state)
+{
+	unsigned char whole[SHA256_LEN], pieces[SHA256_LEN];
+	struct digest *d = digest_new();
+
+	(void)state;
+	digest_sha256(SPAN("one and two"), whole);
+	for (int again = 0; again < 2; again++) {
+		digest_feed(d, SPAN("one a"));
+		digest_feed(d, SPAN_NONE);
+		digest_feed(d, SPAN("nd two"));
+		digest_finish(d, pieces);
+		assert_memory_equal(pieces, whole, SHA256_LEN);
+	}
+	digest_free(&d);
+	assert_null(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_a_hash_of_pieces_is_that_of_the_whole),
 		cmocka_unit_test(t_sha256_gives_the_standards_values),
 		cmocka_unit_test(t_hmac_gives_the_values_of_rfc_4231),
 		cmocka_unit_test(t_pbkdf2_gives_the_values_of_rfc_7914),

@@ -1,0 +1,371 @@
+#include "mail/dkim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/base64.h"
+#include "mail/dkim_record.h"
+#include "slow_dkim.h"
+
+#define N_OF(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define S(text)    { (text), sizeof(text) - 1 }
+
+/* ---- the body ------------------------------------------------------------------ */
+
+static void body_hash_cut(struct span body, size_t piece, unsigned char hash[SHA256_LEN])
+{
+	struct dkim_body b;
+
+	dkim_body_init(&b);
+	for (; body.len > 0; body = span_from(body, piece))
+		dkim_body_feed(&b, span_first(body, piece));
+	dkim_body_finish(&b, hash);
+	assert_null(b.digest);
+}
+
+static void assert_body(struct span body, struct span canonical)
+{
+	unsigned char expected[SHA256_LEN], got[SHA256_LEN];
+
+	digest_sha256(canonical, expected);
+	for (size_t piece = 1; piece <= body.len + 1; piece++) {
+		body_hash_cut(body, piece, got);
+		assert_memory_equal(got, expected, SHA256_LEN);
+	}
+}
+
+static void t_a_body_is_relaxed_in_pieces_of_any_size(void **state)
+{
+	static const struct {
+		struct span body, canonical;
+	} rows[] = {
+		/* RFC 6376 3.4.5 */
+		{ S(" C \r\nD \t E\r\n\r\n\r\n"), S(" C\r\nD E\r\n") },
+		{ S(""), S("") },
+		{ S("\r\n"), S("") },
+		{ S("\r\n\r\n\r\n"), S("") },
+		{ S(" \t\r\n  \r\n"), S("") },
+		{ S("  "), S("") },
+		{ S("no end"), S("no end\r\n") },
+		{ S("no end  \t"), S("no end\r\n") },
+		{ S("a\r\n\r\nb\r\n"), S("a\r\n\r\nb\r\n") },
+		{ S("\r\n\r\na"), S("\r\n\r\na\r\n") },
+		{ S("a\r\n \t \r\nb \r\n \r\n"), S("a\r\n\r\nb\r\n") },
+		{ S("\ta\t\tb \r\n"), S(" a b\r\n") },
+		{ S("a\rb\nc \r d\r"), S("a\rb\nc \r d\r\r\n") },
+		{ S("a\r\r\nb"), S("a\r\r\nb\r\n") },
+		{ S("\xc3\xa4\x80 \xff\r\n"), S("\xc3\xa4\x80 \xff\r\n") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++)
+		assert_body(rows[i].body, rows[i].canonical);
+}
+
+static void t_the_hash_of_the_rfcs_is_ours(void **state)
+{
+	/* RFC 6376 A.2, RFC 8463 A; and the empty body, 3.4.4. */
+	static const struct {
+		struct span body;
+		const char *hash;
+	} rows[] = {
+		{ { "Hi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n", 55 }, "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=" },
+		{ { "", 0 }, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" },
+	};
+	unsigned char hash[SHA256_LEN];
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 100);
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		body_hash_cut(rows[i].body, 7, hash);
+		buf_clear(&text);
+		assert_int_equal(base64_add(&text, span_of((const char *)hash, SHA256_LEN)), PR_OK);
+		assert_memory_equal(text.at, rows[i].hash, text.len);
+	}
+	buf_fini(&text);
+}
+
+/* All texts of these letters up to some length: nothing that a body can be made of is left out. */
+static void t_every_short_body_is_as_the_rfc_says(void **state)
+{
+	static const char letters[] = "a \t\r\n";
+	char body[7];
+	struct buf canonical;
+
+	(void)state;
+	buf_init(&canonical, 64);
+	for (size_t len = 0; len <= sizeof(body); len++) {
+		size_t all = 1;
+
+		for (size_t i = 0; i < len; i++)
+			all *= 5;
+		for (size_t n = 0; n < all; n++) {
+			unsigned char expected[SHA256_LEN], got[SHA256_LEN];
+			size_t rest = n;
+
+			for (size_t i = 0; i < len; i++, rest /= 5)
+				body[i] = letters[rest % 5];
+			buf_clear(&canonical);
+			slow_dkim_body(span_of(body, len), &canonical);
+			digest_sha256(buf_span(&canonical), expected);
+			body_hash_cut(span_of(body, len), 1 + n % 3, got);
+			assert_memory_equal(got, expected, SHA256_LEN);
+		}
+	}
+	buf_fini(&canonical);
+}
+
+/* ---- the header ---------------------------------------------------------------- */
+
+static enum pr_err read_header(struct dkim_header *h, struct span header, size_t piece)
+{
+	dkim_header_init(h);
+	for (; header.len > 0; header = span_from(header, piece))
+		dkim_header_feed(h, span_first(header, piece));
+	return dkim_header_finish(h);
+}
+
+static void t_fields_are_relaxed_in_pieces_of_any_size(void **state)
+{
+	static const char header[] =
+	    "Received: by us\r\n\twith from: x\r\n"
+	    "FROM \t: \r\n  Anna  <anna@example.org>\t \r\n"
+	    "X-Subject: no\r\n"
+	    "Subject:\r\n"
+	    "sUBJECT: a \t b\r\n\t\r\n c\r\n"
+	    "garbage\r\n  to: no\r\n"
+	    "Sub ject: no\r\n"
+	    "To:b@example.net\r\n"
+	    "Cc: \xc3\xa4  \xff\r \n\r\n"
+	    "\r\nDate: in the body\r\n";
+	static const char *const expected[] = {
+		"from:Anna <anna@example.org>", "subject:", "subject:a b c", "to:b@example.net", "cc:\xc3\xa4 \xff\r \n",
+	};
+
+	(void)state;
+	for (size_t piece = 1; piece <= sizeof(header); piece++) {
+		struct dkim_header h;
+
+		assert_int_equal(read_header(&h, span_of(header, sizeof(header) - 1), piece), PR_OK);
+		assert_int_equal(h.n_fields, N_OF(expected));
+		for (size_t i = 0; i < N_OF(expected); i++) {
+			assert_int_equal(h.fields[i].len, strlen(expected[i]));
+			assert_memory_equal(h.text.at + h.fields[i].at, expected[i], h.fields[i].len);
+		}
+		dkim_header_fini(&h);
+	}
+}
+
+static void t_a_field_is_as_the_rfc_says(void **state)
+{
+	static const char letters[] = "a \t\r\n";
+	char field[5 + 6];
+	struct buf canonical, header;
+
+	(void)state;
+	buf_init(&canonical, 64);
+	buf_init(&header, 64);
+	memcpy(field, "From:", 5);
+	for (size_t n = 0; n < 15625; n++) {
+		struct dkim_header h;
+		size_t rest = n;
+
+		for (size_t i = 0; i < 6; i++, rest /= 5)
+			field[5 + i] = letters[rest % 5];
+		/* Only what is one field: line ends in it are followed by blanks, and it does not end with half of one. */
+		if (memchr(field, '\r', sizeof(field)) || memchr(field, '\n', sizeof(field)))
+			if (!strstr(field, "\r\n ") && !strstr(field, "\r\n\t"))
+				continue;
+		for (size_t i = 0; i < sizeof(field); i++)
+			if ((field[i] == '\r' && (i + 2 >= sizeof(field) || field[i + 1] != '\n' || (field[i + 2] != ' ' && field[i + 2] != '\t'))) ||
+			    (field[i] == '\n' && field[i - 1] != '\r'))
+				goto next;
+		buf_clear(&header);
+		buf_add(&header, span_of(field, sizeof(field)));
+		buf_add(&header, SPAN("\r\n\r\n"));
+		assert_int_equal(read_header(&h, buf_span(&header), 1 + n % 4), PR_OK);
+		buf_clear(&canonical);
+		slow_dkim_field(span_of(field, sizeof(field)), &canonical);
+		assert_int_equal(h.fields[0].len, canonical.len);
+		assert_memory_equal(h.text.at + h.fields[0].at, canonical.at, canonical.len);
+		dkim_header_fini(&h);
+next:		;
+	}
+	buf_fini(&canonical);
+	buf_fini(&header);
+}
+
+static void t_what_cannot_be_signed_is_told(void **state)
+{
+	struct dkim_header h;
+	struct buf header;
+
+	(void)state;
+	assert_int_equal(read_header(&h, SPAN("Subject: x\r\n\r\nFrom: a@b\r\n"), 5), PR_NONE);
+	dkim_header_fini(&h);
+	assert_int_equal(read_header(&h, SPAN("From: a@b"), 5), PR_OK);
+	dkim_header_fini(&h);
+	assert_int_equal(read_header(&h, SPAN_NONE, 5), PR_NONE);
+	dkim_header_fini(&h);
+
+	buf_init(&header, DKIM_HEADER_MAX * 2);
+	for (unsigned i = 0; i < DKIM_FIELDS_MAX; i++)
+		buf_add(&header, SPAN("From: a@b\r\n"));
+	assert_int_equal(read_header(&h, buf_span(&header), 100), PR_OK);
+	dkim_header_fini(&h);
+	buf_add(&header, SPAN("to:\r\n"));
+	assert_int_equal(read_header(&h, buf_span(&header), 100), PR_FULL);
+	dkim_header_fini(&h);
+
+	buf_clear(&header);
+	buf_add(&header, SPAN("From: "));
+	while (header.len < DKIM_HEADER_MAX + 10)
+		buf_add_char(&header, 'x');
+	assert_int_equal(read_header(&h, buf_span(&header), 4000), PR_FULL);
+	dkim_header_fini(&h);
+	buf_fini(&header);
+}
+
+/* ---- the field ------------------------------------------------------------------- */
+
+static void t_the_field_names_each_signed_one_and_one_more(void **state)
+{
+	static const unsigned char hash[SHA256_LEN] = { 1, 2, 3 };
+	static const char expected[] =
+	    "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.org;\r\n"
+	    "\ts=pr202611e; t=1700000000; x=1700086400;\r\n"
+	    "\th=From:From:To:To:To:Cc:Subject:Subject:Date:Reply-To:Message-ID\r\n"
+	    "\t:MIME-Version:Content-Type;\r\n"
+	    "\tbh=AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;\r\n"
+	    "\tb=";
+	static const char signed_text[] =
+	    "from:a@example.org\r\nto:second\r\nto:first\r\nsubject:s\r\n"
+	    "dkim-signature:v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.org; s=pr202611e; t=1700000000; x=1700086400; "
+	    "h=From:From:To:To:To:Cc:Subject:Subject:Date:Reply-To:Message-ID :MIME-Version:Content-Type; "
+	    "bh=AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=; b=";
+	const struct dkim_signature sig = { .algorithm = DKIM_ED25519_SHA256, .domain = SPAN("example.org"),
+		.selector = SPAN("pr202611e"), .body_hash = hash, .signed_at = 1700000000, .expires_at = 1700086400 };
+	unsigned char digest[SHA256_LEN], own[SHA256_LEN];
+	struct dkim_header h;
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(read_header(&h, SPAN("To: first\r\nFrom: a@example.org\r\nTo: second\r\nSubject: s\r\nX: y\r\n\r\n"), 3), PR_OK);
+	buf_init(&out, 4096);
+	buf_add(&out, SPAN("Other: field\r\n"));
+	assert_int_equal(dkim_field_begin(&h, &sig, &out, digest), PR_OK);
+	assert_int_equal(out.len, 14 + sizeof(expected) - 1);
+	assert_memory_equal(out.at + 14, expected, sizeof(expected) - 1);
+	digest_sha256(span_of(signed_text, sizeof(signed_text) - 1), own);
+	assert_memory_equal(digest, own, SHA256_LEN);
+	dkim_header_fini(&h);
+	buf_fini(&out);
+}
+
+static void t_no_line_of_the_field_is_long(void **state)
+{
+	char domain[250], signature[512];
+	static const unsigned char hash[SHA256_LEN];
+	struct dkim_signature sig = { .algorithm = DKIM_RSA_SHA256, .selector = SPAN("s"), .body_hash = hash, .signed_at = 1 };
+	unsigned char digest[SHA256_LEN];
+	struct dkim_header h;
+	struct span rest, line;
+	struct buf out;
+
+	(void)state;
+	memset(domain, 'd', sizeof(domain));
+	memset(signature, 0x5a, sizeof(signature));
+	sig.domain = span_of(domain, 60);
+	assert_int_equal(read_header(&h, SPAN("From: a@b\r\n"), 3), PR_OK);
+	buf_init(&out, 4096);
+	assert_int_equal(dkim_field_begin(&h, &sig, &out, digest), PR_OK);
+	assert_int_equal(dkim_field_end(&out, span_of(signature, sizeof(signature))), PR_OK);
+	assert_memory_equal(out.at + out.len - 2, "\r\n", 2);
+	for (rest = span_first(buf_span(&out), out.len - 1); rest.len > 0;) {
+		line = span_cut(&rest, '\n');
+		assert_true(line.len <= 77 && line.at[line.len - 1] == '\r');
+		assert_true(rest.len == 0 || *rest.at == '\t');
+	}
+	out.ceiling = out.len + 100;
+	assert_int_equal(dkim_field_begin(&h, &sig, &out, digest), PR_FULL);
+	dkim_header_fini(&h);
+	buf_fini(&out);
+}
+
+/* ---- the record -------------------------------------------------------------------- */
+
+static void t_a_record_is_known_by_its_key(void **state)
+{
+	static const struct {
+		const char *record;
+		bool has;
+	} rows[] = {
+		{ "v=DKIM1; k=ed25519; p=a2V5", true },
+		{ "v=DKIM1;k=ed25519;p=a2V5;", true },
+		{ " v = DKIM1 ; p = a2 V5 ; k = ed25519 ; n=words; t=s", true },
+		{ "k=ed25519; p=a2V5; h=sha1:sha256; s=email", true },
+		{ "k=ed25519; p=a2V5; h=sha1", false },
+		{ "k=ed25519; p=a2V5; s=other", false },
+		{ "v=DKIM2; k=ed25519; p=a2V5", false },
+		{ "v=DKIM1; k=rsa; p=a2V5", false },
+		{ "v=DKIM1; p=a2V5", false },
+		{ "v=DKIM1; k=ed25519; p=", false },
+		{ "v=DKIM1; k=ed25519; p=a2V", false },
+		{ "v=DKIM1; k=ed25519; p=a2V5a2V5", false },
+		{ "v=DKIM1; k=ed25519", false },
+		{ "", false },
+		{ "v=spf1 -all", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++)
+		assert_int_equal(dkim_record_has(span_of_text(rows[i].record), DKIM_ED25519_SHA256, SPAN("key")), rows[i].has);
+	assert_true(dkim_record_has(SPAN("v=DKIM1; p=a2V5"), DKIM_RSA_SHA256, SPAN("key")));
+	assert_false(dkim_record_has(SPAN("v=DKIM1; p="), DKIM_RSA_SHA256, SPAN_NONE));
+}
+
+static void t_a_record_is_split_as_zone_files_need_it(void **state)
+{
+	char key[300];
+	struct buf record, quoted;
+
+	(void)state;
+	memset(key, 'k', sizeof(key));
+	buf_init(&record, 1024);
+	buf_init(&quoted, 2048);
+	assert_int_equal(dkim_record_add(&record, DKIM_RSA_SHA256, span_of(key, sizeof(key))), PR_OK);
+	assert_true(dkim_record_has(buf_span(&record), DKIM_RSA_SHA256, span_of(key, sizeof(key))));
+	assert_int_equal(record.len, sizeof("v=DKIM1; k=rsa; p=") - 1 + 400);
+	assert_int_equal(dkim_record_add_quoted(&quoted, buf_span(&record)), PR_OK);
+	assert_int_equal(quoted.len, record.len + 5);
+	assert_memory_equal(quoted.at + 256, "\" \"", 3);
+	buf_clear(&record);
+	assert_int_equal(dkim_record_add_name(&record, SPAN("s"), SPAN("example.org")), PR_OK);
+	assert_true(span_eq(buf_span(&record), SPAN("s._domainkey.example.org")));
+	buf_fini(&record);
+	buf_fini(&quoted);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_a_body_is_relaxed_in_pieces_of_any_size),
+		cmocka_unit_test(t_the_hash_of_the_rfcs_is_ours),
+		cmocka_unit_test(t_every_short_body_is_as_the_rfc_says),
+		cmocka_unit_test(t_fields_are_relaxed_in_pieces_of_any_size),
+		cmocka_unit_test(t_a_field_is_as_the_rfc_says),
+		cmocka_unit_test(t_what_cannot_be_signed_is_told),
+		cmocka_unit_test(t_the_field_names_each_signed_one_and_one_more),
+		cmocka_unit_test(t_no_line_of_the_field_is_long),
+		cmocka_unit_test(t_a_record_is_known_by_its_key),
+		cmocka_unit_test(t_a_record_is_split_as_zone_files_need_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
