@@ -21,6 +21,7 @@
 #include "master/supervise.h"
 #include "master/watch_io.h"
 
+#define RESOLV_CONF      "/etc/resolv.conf"
 #define TICKET_KEY_LEN   80
 #define TICKET_KEYS      2
 #define TICKET_ROTATE_MS HOURS(12)
@@ -86,6 +87,7 @@ void child_spawn(struct server *s, struct unit *u);
 void child_wire(struct server *s, struct unit *a, struct unit *b);
 void child_tell_settings(struct child *c, const struct settings *settings);
 void child_tell_tables(struct child *c);
+void child_tell_resolv_conf(struct child *c);
 void child_tell_tickets(struct child *c);
 void child_tell_begin(struct child *c);
 void child_forget(struct unit *u);
