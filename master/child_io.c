@@ -145,15 +145,14 @@ void child_tell_settings(struct child *c, const struct settings *settings)
 void child_tell_tables(struct child *c)
 {
 	struct server *s = c->server;
-	struct buf problems;
+	struct buf *problems = &s->table_problems;
 
 	if (!is_reachable(c))
 		return;
-	buf_init(&problems, COMPLAINTS_MAX);
-	tables_tell(s->settings, ++s->tables_serial, c->channel, &problems);
-	if (problems.len > 0)
-		report_reason(&s->report, EV_TABLES_LOADED, buf_span(&problems));
-	buf_fini(&problems);
+	buf_clear(problems);
+	tables_tell(s->settings, ++s->tables_serial, c->channel, problems);
+	if (problems->len > 0)
+		report_reason(&s->report, EV_TABLES_LOADED, buf_span(problems));
 }
 
 void child_tell_tickets(struct child *c)

@@ -107,10 +107,12 @@ static void take_settings(struct server *s, struct settings *next, const struct 
 	server_rewatch(s);
 }
 
-static void refuse(struct server *s, struct span words)
+static void refuse(struct server *s, struct buf *words)
 {
-	report_reason(&s->report, EV_CONFIG_REJECTED, words);
-	answer_reloads(s, EX_CONFIG, words);
+	report_reason(&s->report, EV_CONFIG_REJECTED, buf_span(words));
+	buf_add_text(words, words->len && words->at[words->len - 1] != '\n' ? "\n" : "");
+	buf_add(words, SPAN("the configuration that was read before goes on"));
+	answer_reloads(s, EX_CONFIG, buf_span(words));
 	notify_ready();
 }
 
@@ -132,7 +134,7 @@ void server_reload_now(struct server *s)
 		supervise_reload(&s->core, &plan, s->generation, times, loop_now(s->loop).mono_ms);
 	} else {
 		settings_free(&next);
-		refuse(s, buf_span(&words));
+		refuse(s, &words);
 	}
 	buf_fini(&words);
 }
