@@ -24,8 +24,11 @@ struct rows {
 
 static int open_spool(const struct call *call, struct client *c)
 {
-	int status = client_open(c, call);
+	struct places at;
+	int status = master_places(call, &at);
 
+	if (status == EX_OK)
+		status = client_open(c, &at);
 	if (status != EX_OK)
 		return status;
 	status = client_meet(c, ROLE_SPOOL);

@@ -131,6 +131,16 @@ static void conn_outcome(struct conn *c, const struct client_effect *effect)
 	c->wants = false;
 }
 
+/* There is no other server that could have it. */
+static void conn_return(struct conn *c, const struct job_outcome *why)
+{
+	struct job *job = c->job;
+
+	c->job = NULL;
+	c->wants = false;
+	job_settle_all(c->site->jobs, job, why);
+}
+
 static void conn_arm(struct conn *c, int64_t at_ms)
 {
 	if (at_ms == INT64_MAX)
@@ -163,6 +173,12 @@ static bool conn_perform(struct conn *c, const struct client_effect *effect)
 		break;
 	case CLIENT_OUTCOME:
 		conn_outcome(c, effect);
+		break;
+	case CLIENT_RETURN:
+		conn_return(c, &effect->outcome);
+		break;
+	case CLIENT_START_TLS:
+		BUG_ON(true);	/* no server here has it */
 		break;
 	case CLIENT_ARM:
 		conn_arm(c, effect->at_ms);
@@ -322,7 +338,7 @@ struct client_site *client_site_new(struct process *process, struct jobs *jobs, 
 	site->jobs = jobs;
 	site->host = mem_text(span_of_text(options->address));
 	site->helo = mem_text(span_of_text(options->helo));
-	site->options = (struct client_options){ .host = site->host, .helo = site->helo, .max_mails = options->max_mails };
+	site->options = (struct client_options){ .host = site->host, .helo = site->helo, .max_mails = options->max_mails, .is_lmtp = true };
 	list_init(&site->busy);
 	list_init(&site->idle);
 	buf_init(&site->out, CLIENT_OUT_MAX);

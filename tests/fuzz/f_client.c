@@ -1,7 +1,7 @@
-/* An LMTP server that may say anything at any time: whatever it does, each
+/* A server that may say anything at any time: whatever it does, each
  * recipient gets one outcome, and the client ends.
  *
- * The input: a byte for the job's form, then events: a byte for its kind and a
+ * The input: a byte for the job's form, one for what is spoken, then events: a byte for its kind and a
  * byte for its length or time, with bytes of the server behind it. */
 #include "base/err.h"
 #include "delivery/client.h"
@@ -16,7 +16,7 @@ struct fuzz {
 	struct job_rcpt rcpts[N_RCPTS];
 	struct buf out;
 	int64_t now, due;
-	bool wants, closed, connecting, connected;
+	bool wants, closed, connecting, connected, shaking, has_tls, has_begun;
 };
 
 static void give_job(struct fuzz *f, uint8_t form)
@@ -24,6 +24,7 @@ static void give_job(struct fuzz *f, uint8_t form)
 	f->job = (struct job){ .size = form & 1 ? 2000 : 20, .n_rcpts = 1 + (form >> 1) % N_RCPTS, .rcpts = f->rcpts, .sender = SPAN("s@a.example"),
 		.flags = (form & 8 ? MAIL_8BIT : 0) | (form & 16 ? MAIL_SMTPUTF8 : 0) | (form & 32 ? MAIL_RET_FULL : 0) };
 	f->job.n_open = f->job.n_rcpts;
+	f->has_begun = false;
 	for (unsigned i = 0; i < N_RCPTS; i++)
 		f->rcpts[i] = (struct job_rcpt){ .n = i, .address = SPAN("u@b.example"), .notify = form >> 4, .orcpt = SPAN("rfc822;u@b.example") };
 }
@@ -41,7 +42,7 @@ static void perform(struct fuzz *f, const struct client_effect *e)
 	switch (e->type) {
 	case CLIENT_CONNECT:
 		f->connecting = true;
-		f->connected = false;
+		f->connected = f->has_tls = f->shaking = false;
 		break;
 	case CLIENT_SEND:
 		BUG_ON(!f->connected || f->out.len == 0);
@@ -52,6 +53,14 @@ static void perform(struct fuzz *f, const struct client_effect *e)
 		break;
 	case CLIENT_OUTCOME:
 		settle(f, e);
+		break;
+	case CLIENT_RETURN:
+		BUG_ON(e->outcome.enhanced.len < 5 || f->has_begun || f->job.n_open == 0);
+		f->job.n_open = 0;
+		break;
+	case CLIENT_START_TLS:
+		BUG_ON(!f->connected || f->has_tls);
+		f->shaking = true;
 		break;
 	case CLIENT_ARM:
 		BUG_ON(e->at_ms < f->now);
@@ -76,6 +85,14 @@ static void feed(struct fuzz *f, struct client_event ev)
 		f->wants = false;
 }
 
+/* The handshake ends well or badly; no plain bytes come meanwhile. */
+static void shake_or_fail(struct fuzz *f, uint8_t kind)
+{
+	f->shaking = false;
+	f->has_tls = kind != 0xff;
+	feed(f, (struct client_event){ .type = f->has_tls ? CLIENT_TLS_UP : CLIENT_TLS_FAILED, .why = "why" });
+}
+
 static void one_event(struct fuzz *f, uint8_t kind, uint8_t amount, struct span bytes)
 {
 	if (kind % 8 == 0 && client_is_idle(&f->client)) {
@@ -83,6 +100,7 @@ static void one_event(struct fuzz *f, uint8_t kind, uint8_t amount, struct span 
 		feed(f, (struct client_event){ .type = CLIENT_JOB, .job = &f->job });
 	} else if (kind % 8 == 1 && f->wants) {
 		f->wants = false;
+		f->has_begun = true;
 		feed(f, (struct client_event){ .type = CLIENT_BODY, .bytes = bytes, .last = amount & 1 });
 	} else if (kind % 8 == 2) {
 		f->now += amount * 1000;
@@ -120,20 +138,27 @@ static void end(struct fuzz *f)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct client_options options = { .host = "unix:/run/lmtp", .helo = "mx.example.test", .max_mails = 2 };
+	struct client_options options = { .host = "mx[192.0.2.1]:25", .helo = "mx.example.test", .max_mails = 2 };
 	struct fuzz f = { .due = INT64_MAX };
+	uint8_t variant = size > 1 ? data[1] : 0;
 
+	options.is_lmtp = variant & 1;
+	options.force_8bit = variant & 2;
+	options.tls = (enum client_tls)((variant >> 2) % 3);
+	options.user = options.password = variant & 16 ? SPAN("secret") : SPAN_NONE;
 	buf_init(&f.out, CLIENT_OUT_MAX);
 	client_init(&f.client, &options, 0);
 	give_job(&f, size > 0 ? data[0] : 0);
 	feed(&f, (struct client_event){ .type = CLIENT_JOB, .job = &f.job });
-	for (size_t at = 1; at + 2 <= size && !f.closed;) {
+	for (size_t at = 2; at + 2 <= size && !f.closed;) {
 		uint8_t kind = data[at], amount = data[at + 1];
 		struct span bytes = span_first(span_of((const char *)data + at + 2, size - at - 2), amount);
 
 		at += 2 + (kind % 8 == 1 || kind % 8 > 3 ? bytes.len : 0);
 		if (f.connecting)
 			connect_or_fail(&f, kind);
+		if (f.shaking && !f.closed)
+			shake_or_fail(&f, kind);
 		if (!f.closed)
 			one_event(&f, kind, amount, bytes);
 	}
