@@ -34,3 +34,8 @@ tests_unit_t_span_SOURCES = tests/unit/t_span.c
 tests_unit_t_span_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_t_text_SOURCES = tests/unit/t_text.c
 tests_unit_t_text_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+
+libbase_a_SOURCES += base/key.c base/key.h
+check_PROGRAMS += tests/unit/t_key
+tests_unit_t_key_SOURCES = tests/unit/t_key.c
+tests_unit_t_key_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
