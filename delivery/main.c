@@ -1,9 +1,11 @@
 /* delivery: `local` puts mail into Maildirs and has no network, `relay` gives
- * it to other servers and has no files. */
+ * it to other servers and has no files, `sign` signs it and has neither. */
 #include <sys/resource.h>
 
+#include "base/digest.h"
 #include "delivery/local_io.h"
 #include "delivery/relay.h"
+#include "delivery/sign_io.h"
 #include "loop/sandbox.h"
 
 /* A batch holds a file or folder open for each of its messages, a relay a connection. */
@@ -25,6 +27,11 @@ int main(int argc, char **argv)
 	if (process_role(process) == ROLE_RELAY) {
 		process_confine(process, MAY_CONNECT);
 		return relay_run(process);
+	}
+	if (process_role(process) == ROLE_SIGN) {
+		digest_load();
+		process_confine(process, 0);
+		return sign_run(process);
 	}
 	process_confine(process, MAY_FILES | MAY_THREADS);
 	return local_run(process);

@@ -42,3 +42,8 @@ tests_fuzz_f_client_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/seeds/client/delivered tests/fuzz/seeds/client/refused tests/fuzz/seeds/client/again tests/fuzz/seeds/client/plain \
 	tests/fuzz/seeds/client/smtp tests/fuzz/seeds/client/chunks tests/fuzz/seeds/client/tls tests/fuzz/seeds/client/login tests/fuzz/seeds/client/helo
 EXTRA_DIST += tests/fuzz/seeds/path/bytes tests/fuzz/seeds/path/dots tests/fuzz/seeds/path/header
+
+libdelivery_a_SOURCES += delivery/keyring.c delivery/keyring.h delivery/sign.c delivery/sign.h delivery/sign_io.c delivery/sign_io.h
+check_PROGRAMS += tests/unit/t_sign
+tests_unit_t_sign_SOURCES = tests/unit/t_sign.c
+tests_unit_t_sign_LDADD = libdelivery.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
