@@ -23,7 +23,7 @@ struct directory {
 	struct map domains;
 	struct domain *all;
 	unsigned n_all;
-	struct span admin;
+	struct span admin, hostname;
 	struct list tables;
 	struct table *alias_state;
 	/* scratch of a walk */
@@ -162,6 +162,7 @@ void directory_set(struct directory *d, const struct settings *s)
 	map_init(&d->domains);
 	arena_reset(&d->arena);
 	d->admin = keep_address(d, s->top.admin);
+	d->hostname = arena_span(&d->arena, span_of_text(s->top.hostname));
 	d->n_all = s->n_domain;
 	d->all = arena_new(&d->arena, (s->n_domain + 1) * sizeof(d->all[0]));
 	for (unsigned i = 0; i < s->n_domain; i++)
@@ -224,6 +225,14 @@ static bool is_admins(struct span local)
 	return span_eq_nocase(local, SPAN("postmaster")) || span_eq_nocase(local, SPAN("abuse"));
 }
 
+/* Of an address in no domain of ours: the server must be reached at its own name (RFC 5321 4.5.1), and without any. */
+static bool is_servers_own(const struct directory *d, struct span local, struct span domain)
+{
+	if (domain.len == 0)
+		return span_eq_nocase(local, SPAN("postmaster"));
+	return is_admins(local) && d->hostname.len > 0 && span_eq_nocase(domain, d->hostname);
+}
+
 /* Somebody who has this address himself: alias or user, with or without subaddress. local becomes that without it. */
 static bool find_owner(const struct directory *d, struct span address, struct span *local, struct span domain, struct found *out)
 {
@@ -246,14 +255,16 @@ static void find(const struct directory *d, struct span address, bool with_other
 
 	*out = (struct found){ .kind = FOUND_NOBODY };
 	address_split(address, &local, &domain);
-	if (domain.len == 0 || address.len > ADDRESS_MAX) {
-		if (with_others && span_eq_nocase(address, SPAN("postmaster")) && d->admin.len > 0)
+	if (address.len > ADDRESS_MAX)
+		return;
+	node = map_find(&d->domains, domain);
+	if (!node && is_servers_own(d, local, domain)) {
+		if (with_others && d->admin.len > 0)
 			*out = (struct found){ .kind = FOUND_OTHER, .other = d->admin };
 		return;
 	}
-	node = map_find(&d->domains, domain);
 	if (!node) {
-		out->kind = FOUND_FOREIGN;
+		out->kind = domain.len ? FOUND_FOREIGN : FOUND_NOBODY;
 		return;
 	}
 	out->domain = MAP_OWNER(node, struct domain, node);
@@ -302,7 +313,7 @@ static void add_row(struct walk *w, uint16_t deliver, struct span mailbox, struc
 	if (seen & SEEN_ROW)
 		return;
 	if (d->n_rows == DIRECTORY_TARGETS_MAX) {
-		stop(w, ADDRESS_TEMPORARY, "It leads to more than 10000 addresses");
+		stop(w, ADDRESS_TOO_LARGE, "It leads to more than 10000 addresses");
 		return;
 	}
 	names_set_value(&d->seen, place, seen | SEEN_ROW);
@@ -344,7 +355,7 @@ static void walk_list(struct walk *w, const struct table *t, uint32_t list, unsi
 	struct table_target target;
 
 	if (depth > DIRECTORY_DEPTH_MAX)
-		stop(w, ADDRESS_LOOP, "Its aliases are nested deeper than 10");
+		stop(w, ADDRESS_TOO_LARGE, "Its aliases are nested deeper than 10");
 	while (w->result == ADDRESS_OK && table_target_next(t, &at, &target)) {
 		struct table *included;
 
@@ -462,35 +473,45 @@ static void walk_members(struct walk *w, struct span address)
 		stop(w, ADDRESS_UNKNOWN, "It leads to nobody");
 }
 
-/* An alias or a user may not take postmaster and abuse away from the world (RFC 5321 4.5.1): where his leads nowhere, admin stands in. */
-static bool admin_stands_in(const struct directory *d, struct span address, enum wire_address result)
+static bool is_refused(enum wire_address result)
+{
+	return result != ADDRESS_OK && result != ADDRESS_TEMPORARY && result != ADDRESS_FOREIGN;
+}
+
+/* postmaster and abuse, of the server itself or of a domain of ours: never refused for good (RFC 5321 4.5.1). */
+static bool is_reserved(const struct directory *d, struct span address)
 {
 	char room[ADDRESS_MAX];
 	struct span local, domain, base;
 	struct map_node *node;
 
-	if (d->admin.len == 0 || result == ADDRESS_OK || result == ADDRESS_TEMPORARY || result == ADDRESS_FOREIGN)
-		return false;
 	address_split(address, &local, &domain);
 	node = map_find(&d->domains, domain);
 	if (!node)
-		return false;
+		return is_servers_own(d, local, domain);
 	if (base_of(local, domain, MAP_OWNER(node, struct domain, node)->subaddress, room, &base))
 		local = span_first(local, base.len - domain.len - 1);
 	return is_admins(local);
 }
 
+/* An alias or a user may not take postmaster and abuse away from the world: where his leads nowhere, admin stands in; where
+ * nobody does, who writes to them tries again until somebody does. */
 static void walk_recipient(struct walk *w, struct span address)
 {
+	struct directory *d = w->d;
+
 	walk_members(w, address);
-	if (!admin_stands_in(w->d, address, w->result))
+	if (!is_refused(w->result) || !is_reserved(d, address))
 		return;
-	names_clear(&w->d->seen);
-	w->d->n_rows = 0;
+	names_clear(&d->seen);
+	d->n_rows = 0;
 	w->result = ADDRESS_OK;
-	walk_address(w, w->d->admin, false, 0);
-	if (w->result == ADDRESS_OK && w->d->n_rows == 0)
-		stop(w, ADDRESS_UNKNOWN, "It leads to nobody");
+	if (d->admin.len > 0)
+		walk_address(w, d->admin, false, 0);
+	if (w->result != ADDRESS_TEMPORARY && (w->result != ADDRESS_OK || d->n_rows == 0)) {
+		w->result = ADDRESS_TEMPORARY;
+		w->why = d->admin.len > 0 ? "The admin's address leads nowhere" : "The configuration names no admin";
+	}
 }
 
 /* ---- questions ------------------------------------------------------------------------ */
@@ -557,49 +578,11 @@ enum wire_address directory_ask(struct directory *d, struct span address)
 	struct found found;
 
 	find(d, address, true, &found);
-	if (found.kind == FOUND_OTHER)
-		return ask_other(d, found.other);
-	result = ask_found(d, &found, address);
-	return admin_stands_in(d, address, result) ? ask_other(d, d->admin) : result;
-}
-
-/* ---- logins --------------------------------------------------------------------------- */
-
-bool directory_user(const struct directory *d, struct span address, struct directory_user *out)
-{
-	const struct table *users = table_find(&d->tables, TABLE_USERS, SPAN_NONE, SPAN_NONE);
-	uint32_t place = users && address.len <= ADDRESS_MAX ? names_find(&users->names, address) : NAMES_NONE;
-
-	if (place == NAMES_NONE)
-		return false;
-	*out = (struct directory_user){
-		.address = names_text(&users->names, place),
-		.password = table_user_password(users, place),
-		.is_disabled = table_user_is_disabled(users, place),
-	};
-	return true;
-}
-
-bool directory_token(const struct directory *d, uint64_t proof, struct table_token *out)
-{
-	const struct table *tokens = table_find(&d->tables, TABLE_TOKENS, SPAN_NONE, SPAN_NONE);
-
-	return tokens && table_token_find(tokens, proof, out);
-}
-
-enum wire_sender directory_owns(struct directory *d, struct span login, struct span address)
-{
-	struct walk w = { .d = d, .kind = TARGET_MEMBER };
-
-	if (address_same(login, address))
-		return SENDER_OWN;
-	walk_recipient(&w, address);
-	if (w.result == ADDRESS_TEMPORARY)
-		return SENDER_TEMPORARY;
-	for (size_t i = 0; w.result == ADDRESS_OK && i < d->n_rows; i++)
-		if (d->rows[i].deliver != DIRECTORY_FOREIGN && address_same(d->rows[i].mailbox, login))
-			return SENDER_OWN;
-	return SENDER_FOREIGN;
+	result = found.kind == FOUND_OTHER ? ask_other(d, found.other) : ask_found(d, &found, address);
+	if (!is_refused(result) || !is_reserved(d, address))
+		return result;
+	result = d->admin.len > 0 ? ask_other(d, d->admin) : ADDRESS_UNKNOWN;
+	return is_refused(result) ? ADDRESS_TEMPORARY : result;
 }
 
 /* ---- new tables ------------------------------------------------------------------------ */

@@ -4,7 +4,10 @@
  *   an alias; else a user; then the same for what stands before the first
  *   subaddress character; else postmaster or abuse, which go to admin; else
  *   whatever catch_all says; else nobody's. Where a postmaster's or abuse's
- *   own alias or user leads nowhere, they go to admin too.
+ *   own alias or user leads nowhere, they go to admin too; where there is no
+ *   admin either, it can't be told now: they are never refused for good.
+ * postmaster and abuse of the server's own name, and a bare postmaster, are
+ * admin's.
  * An alias that comes back to an address that is a user too ends there with
  * that user (`anna: anna, bert`); any other way back is a loop. Of an alias
  * that leads to several the missing ones are left out (and were named when

@@ -193,7 +193,7 @@ static const struct {
 	[ADDRESS_OK] = { EX_OK, "" }, [ADDRESS_UNKNOWN] = { EX_NOUSER, "nobody has this address" },
 	[ADDRESS_FOREIGN] = { EX_OK, "this is no domain of this server: mail leaves for the world" },
 	[ADDRESS_LOOP] = { EX_DATAERR, "this alias leads to itself" }, [ADDRESS_TEMPORARY] = { EX_TEMPFAIL, "this can't be told now" },
-	[ADDRESS_DISABLED] = { EX_NOUSER, "this user is disabled" },
+	[ADDRESS_DISABLED] = { EX_NOUSER, "this user is disabled" }, [ADDRESS_TOO_LARGE] = { EX_DATAERR, "it leads to too many addresses" },
 };
 
 static void show_target(const struct wire_expand_to *to, bool as_json)

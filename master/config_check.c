@@ -446,7 +446,7 @@ static void check_top(struct check *ck, const struct outline_section *section, s
 			complain(&ck->cfg->complaints, COMPLAINT_ERROR, NULL, "hostname is not set, and the machine's own name is no host name");
 	}
 	if (!t->admin && ck->cfg->settings->n_domain)
-		complain(&ck->cfg->complaints, COMPLAINT_WARNING, NULL, "admin is not set: nobody reads mail to postmaster and abuse, unless a user or an alias does");
+		complain(&ck->cfg->complaints, COMPLAINT_WARNING, NULL, "admin is not set: mail to postmaster and abuse is put off (451) until it is, where no user or alias takes it");
 }
 
 /* ---- all of it ----------------------------------------------------------- */

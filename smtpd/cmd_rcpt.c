@@ -94,6 +94,7 @@ static enum progress answered(struct session *s, struct effects *fx)
 	static const struct reply UNKNOWN = { 550, "5.1.1", "No such mailbox here" };
 	static const struct reply FOREIGN = { 550, "5.7.1", "Relaying denied" };
 	static const struct reply LOOP = { 550, "5.4.6", "This address leads back to itself" };
+	static const struct reply TOO_LARGE = { 550, "5.2.4", "This address stands for too many others, or through too many aliases" };
 	static const struct reply DISABLED = { 550, "5.2.1", "This mailbox is disabled" };
 
 	if (!s->is_answered)
@@ -104,6 +105,7 @@ static enum progress answered(struct session *s, struct effects *fx)
 	case ADDRESS_UNKNOWN: return refuse(s, fx, &UNKNOWN);
 	case ADDRESS_LOOP: return refuse(s, fx, &LOOP);
 	case ADDRESS_DISABLED: return refuse(s, fx, &DISABLED);
+	case ADDRESS_TOO_LARGE: return refuse(s, fx, &TOO_LARGE);
 	default: return refuse(s, fx, &TEMPORARY);
 	}
 }

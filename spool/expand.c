@@ -246,7 +246,6 @@ static void expansion_settle(struct expansion *e)
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
-/* ---- answers --------------------------------------------------------------------------------- */
 
 static void ask_more(struct expansion *e);
 
@@ -262,7 +261,7 @@ static void on_expand_done(struct expander *x, const struct wire_expand_done *do
 	list_add_first(&x->free_questions, &q->list);
 	e->n_asked--;
 	if (expansion_is_too_large(e) && e->rest.len == 0 && e->n_asked == 0)
-		expansion_fail(e, "5.3.5", SPAN("Its aliases lead to too many addresses"));
+		expansion_fail(e, "5.2.4", SPAN("Its aliases lead to too many addresses"));
 	ask_more(e);
 	pump(x);
 }

@@ -114,6 +114,8 @@ void question_take_end(struct question *q, const struct wire_expand_done *done)
 		add_failure(q, "5.4.6", why.len ? why : SPAN("The alias leads to itself"));
 	else if (result == ADDRESS_DISABLED)
 		add_failure(q, "5.2.1", why.len ? why : SPAN("The mailbox is disabled"));
+	else if (result == ADDRESS_TOO_LARGE)
+		add_failure(q, "5.2.4", why.len ? why : SPAN("The alias leads to too many addresses"));
 	else if (result == ADDRESS_UNKNOWN || q->n_targets == 0)
 		add_failure(q, "5.1.1", why.len ? why : SPAN("No such address here"));
 	else if (q->n_targets > 1)

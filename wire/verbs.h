@@ -26,7 +26,8 @@ enum wire_address {
 	ADDRESS_FOREIGN,	/* not a domain of ours */
 	ADDRESS_LOOP,		/* an alias that leads to itself */
 	ADDRESS_TEMPORARY,	/* can't be told now */
-	ADDRESS_DISABLED	/* the user is switched off */
+	ADDRESS_DISABLED,	/* the user is switched off */
+	ADDRESS_TOO_LARGE	/* an alias with too many targets, or nested too deep */
 };
 
 enum wire_login {

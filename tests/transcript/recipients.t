@@ -184,3 +184,16 @@ C: MAIL FROM:<a@example.net>
 C: RCPT TO:<nobody@example.org>
 skip 2
 do event recipient.refused
+
+== an alias that is too large is refused for good
+user by hand
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+S: 250...
+C: RCPT TO:<all@example.org>
+ask user all@example.org
+nothing
+tell user too-large
+S: 550 5.2.4...

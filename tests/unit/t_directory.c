@@ -108,7 +108,7 @@ static void t_rcpt_is_answered(void **state)
 		{ "PostMaster@example.org", ADDRESS_OK }, { "abuse@other.test", ADDRESS_OK }, { "postmaster@ask.test", ADDRESS_OK },
 		{ "team@example.org", ADDRESS_OK }, { "team+x@example.org", ADDRESS_OK }, { "loop@example.org", ADDRESS_LOOP },
 		{ "pool@example.org", ADDRESS_LOOP }, { "gone@example.org", ADDRESS_UNKNOWN }, { "half@example.org", ADDRESS_OK },
-		{ "list@example.org", ADDRESS_OK }, { "nolist@example.org", ADDRESS_TEMPORARY }, { "d1@example.org", ADDRESS_LOOP },
+		{ "list@example.org", ADDRESS_OK }, { "nolist@example.org", ADDRESS_TEMPORARY }, { "d1@example.org", ADDRESS_TOO_LARGE },
 		{ "d2@example.org", ADDRESS_OK }, { "what@all.test", ADDRESS_OK }, { "what@lost.test", ADDRESS_UNKNOWN },
 		{ "listed@file.test", ADDRESS_OK }, { "other@file.test", ADDRESS_UNKNOWN }, { "who@ask.test", ADDRESS_TEMPORARY },
 		{ "info@other.test", ADDRESS_OK }, { "eve@example.org", ADDRESS_UNKNOWN }, { "\316\261nna@example.org", ADDRESS_UNKNOWN },
@@ -193,6 +193,44 @@ static void t_postmaster_and_abuse_are_always_there(void **state)
 	assert_string_equal(got, "0 bert@example.org bert@example.org");
 }
 
+/* RFC 5321 4.5.1: of the server itself, too, and nobody is sent away for good because admin is not set. */
+static void t_postmaster_of_the_server_itself(void **state)
+{
+	static const struct {
+		const char *admin, *address;
+		enum wire_address result;
+	} cases[] = {
+		{ "root@example.org", "postmaster@mx.example.net", ADDRESS_OK }, { "root@example.org", "Abuse@MX.example.net", ADDRESS_OK },
+		{ "root@example.org", "root@mx.example.net", ADDRESS_FOREIGN }, { "chief@foreign.test", "postmaster", ADDRESS_OK },
+		{ NULL, "postmaster", ADDRESS_TEMPORARY }, { NULL, "postmaster@mx.example.net", ADDRESS_TEMPORARY },
+		{ NULL, "postmaster@example.org", ADDRESS_TEMPORARY }, { NULL, "abuse+x@example.org", ADDRESS_TEMPORARY },
+		{ NULL, "postmaster@all.test", ADDRESS_OK }, { NULL, "nobody@example.org", ADDRESS_UNKNOWN },
+		{ NULL, "postmaster@foreign.test", ADDRESS_FOREIGN }, { "postmaster@mx.example.net", "postmaster@mx.example.net", ADDRESS_TEMPORARY },
+	};
+	struct fixture *f = *state;
+	struct directory_answer a;
+	char got[1024];
+
+	f->s->top.hostname = "mx.example.net";
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum wire_address result;
+
+		f->s->top.admin = cases[i].admin;
+		directory_set(f->d, f->s);
+		result = directory_ask(f->d, span_of_text(cases[i].address));
+		if (result != cases[i].result)
+			fail_msg("%s: %d, not %d", cases[i].address, result, cases[i].result);
+		directory_expand(f->d, span_of_text(cases[i].address), &a);
+		if (a.result != (result == ADDRESS_FOREIGN ? ADDRESS_OK : result))
+			fail_msg("%s: %d expanded, not %d", cases[i].address, a.result, result);
+	}
+	f->s->top.admin = "root@example.org";
+	directory_set(f->d, f->s);
+	directory_expand(f->d, SPAN("postmaster@mx.example.net"), &a);
+	rows_text(&a, got, sizeof(got));
+	assert_string_equal(got, "0 root@example.org root@example.org");
+}
+
 static void t_problems_are_named(void **state)
 {
 	static const char *const lines[] = {
@@ -247,7 +285,8 @@ static void t_ten_thousand_targets_and_no_more(void **state)
 		assert_int_equal(buf_add(&text, SPAN("\n\0")), PR_OK);
 		add_tables(f, USERS, text.at);
 		directory_expand(f->d, SPAN("big@example.org"), &a);
-		assert_int_equal(a.result, n == DIRECTORY_TARGETS_MAX ? ADDRESS_OK : ADDRESS_TEMPORARY);
+		assert_int_equal(a.result, n == DIRECTORY_TARGETS_MAX ? ADDRESS_OK : ADDRESS_TOO_LARGE);
+		assert_int_equal(directory_ask(f->d, SPAN("big@example.org")), a.result);
 		assert_int_equal(a.n_rows, n == DIRECTORY_TARGETS_MAX ? n : 0);
 	}
 	buf_fini(&text);
@@ -275,7 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(t_rcpt_is_answered), TEST(t_an_address_is_expanded), TEST(t_problems_are_named),
-		TEST(t_postmaster_and_abuse_are_always_there),
+		TEST(t_postmaster_and_abuse_are_always_there), TEST(t_postmaster_of_the_server_itself),
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
 	};

@@ -33,7 +33,7 @@ static void t_what_may_get_mail_is_known(void **state)
 
 static void t_what_was_refused_is_asked_again(void **state)
 {
-	static const enum wire_address answers[] = { ADDRESS_UNKNOWN, ADDRESS_TEMPORARY, ADDRESS_LOOP, ADDRESS_DISABLED };
+	static const enum wire_address answers[] = { ADDRESS_UNKNOWN, ADDRESS_TEMPORARY, ADDRESS_LOOP, ADDRESS_DISABLED, ADDRESS_TOO_LARGE };
 	struct known k = { NULL };
 	enum wire_address answer;
 

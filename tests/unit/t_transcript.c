@@ -420,7 +420,7 @@ static void check_flags(struct player *p, struct span words)
 
 static void tell(struct player *p, struct span words)
 {
-	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", NULL };
+	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", "too-large", NULL };
 	static const char *const results[] = { "stored", "full", "io", "bad", "aborted", NULL };
 	static const char *const haves[] = { "no", "yes", NULL };
 	struct span what = span_cut(&words, ' ');
