@@ -225,40 +225,6 @@ static void feed_lines(struct table *t, struct span bytes)
 
 /* ---- aliases ------------------------------------------------------------------ */
 
-/* A bare local name at domain: in quotes where it needs them. */
-static enum pr_err address_of_local(struct span name, struct span domain, struct address *out)
-{
-	char room[2 * ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX + 8];
-	size_t len = 0;
-
-	if (name.len == 0 || name.len > ADDRESS_LOCAL_MAX || domain.len > ADDRESS_DOMAIN_MAX)
-		return PR_BAD;
-	memcpy(room, name.at, name.len);
-	room[name.len] = '@';
-	memcpy(room + name.len + 1, domain.at, domain.len);
-	if (address_parse_mailbox(span_of(room, name.len + 1 + domain.len), ALLOW_UTF8, out) == PR_OK)
-		return PR_OK;
-	room[len++] = '"';
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.at[i] == '"' || name.at[i] == '\\')
-			room[len++] = '\\';
-		room[len++] = name.at[i];
-	}
-	room[len++] = '"';
-	room[len++] = '@';
-	memcpy(room + len, domain.at, domain.len);
-	return address_parse_mailbox(span_of(room, len + domain.len), ALLOW_UTF8, out);
-}
-
-/* A word of the file with an @, which came without its quotes: "a b"@example.org as `a b@example.org`. */
-static enum pr_err address_of_word(struct span word, struct address *out)
-{
-	struct span local, domain;
-
-	address_split(word, &local, &domain);
-	return address_of_local(local, domain, out);
-}
-
 static void end_list(struct table *t)
 {
 	if (t->targets.len > 0)
@@ -267,9 +233,9 @@ static void end_list(struct table *t)
 
 static bool owner_parse(struct table *t, struct span name, struct address *out)
 {
-	if (address_of_word(name, out) == PR_OK)
-		return t->kind == TABLE_ALIAS_STATE || span_eq(address_domain(out), span_of_text(t->name));
-	return t->kind != TABLE_ALIAS_STATE && address_of_local(name, span_of_text(t->name), out) == PR_OK;
+	if (aliases_address(name, span_of_text(t->name), out) != PR_OK)
+		return false;
+	return t->kind == TABLE_ALIAS_STATE || span_eq(address_domain(out), span_of_text(t->name));
 }
 
 static void on_name(void *owner, unsigned line, struct span name)
@@ -306,7 +272,6 @@ static void on_target(void *owner, unsigned line, enum alias_kind kind, struct s
 	struct table *t = owner;
 	struct address address;
 	struct span domain = t->kind == TABLE_ALIAS_STATE ? address_domain(&t->owner_address) : span_of_text(t->name);
-	enum pr_err err;
 
 	if (!t->has_owner)
 		return;
@@ -316,8 +281,7 @@ static void on_target(void *owner, unsigned line, enum alias_kind kind, struct s
 		target_add(t, ALIAS_INCLUDE, target);
 	if (kind == ALIAS_INCLUDE)
 		return;
-	err = kind == ALIAS_LOCAL ? address_of_local(target, domain, &address) : address_of_word(target, &address);
-	if (err == PR_OK)
+	if (aliases_address(target, domain, &address) == PR_OK)
 		target_add(t, ALIAS_ADDRESS, address_span(&address));
 	else
 		problem(t, line, "not an address", target);

@@ -1,9 +1,4 @@
-/* alias add, list, remove, expand. `state/aliases` has the form of aliases(5)
- * with whole addresses, an alias a line:
- *
- *	word  = plain / DQUOTE *( not DQUOTE, "\" / "\" any ) DQUOTE
- *	line  = word ":" word *( "," word )
- */
+/* alias add, list, remove, expand. `state/aliases` is an aliases(5) file with whole addresses. */
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -15,8 +10,9 @@
 #include "ctl/mailbox.h"
 #include "ctl/say.h"
 #include "ctl/state_file.h"
+#include "mail/aliases.h"
 
-#define WORD_MAX (2 * ADDRESS_MAX + 2)
+#define LIST_MAX (16u << 20)	/* bytes of the targets of one alias, shown on a line */
 
 /* ---- words --------------------------------------------------------------- */
 
@@ -43,51 +39,55 @@ static void add_word(struct buf *out, struct span word)
 	(void)buf_add_char(out, '"');
 }
 
-/* The word at the front, bare, into room for WORD_MAX; and the character behind it. False when there is none. */
-static bool take_word(struct span *rest, char *room, struct span *word, char *behind)
-{
-	struct span s = span_trim(*rest);
-	bool is_quoted = s.len && s.at[0] == '"';
-	size_t i = is_quoted, len = 0;
-
-	for (; i < s.len && len < WORD_MAX && (is_quoted ? s.at[i] != '"' : s.at[i] != ',' && s.at[i] != ':'); i++) {
-		if (is_quoted && s.at[i] == '\\' && i + 1 < s.len)
-			i++;
-		room[len++] = s.at[i];
-	}
-	*word = span_trim(span_of(room, len));
-	s = span_trim(span_from(s, i + is_quoted));
-	*behind = s.len ? s.at[0] : '\0';
-	*rest = span_from(s, 1);
-	return len > 0;
-}
-
-static bool line_is(struct span line, struct span address)
-{
-	char room[WORD_MAX], behind;
-	struct span name;
-
-	return take_word(&line, room, &name, &behind) && behind == ':' && address_same(name, address);
-}
-
 /* ---- add, remove --------------------------------------------------------- */
 
+struct copying {		/* all but one alias */
+	struct span without;
+	const char *from;	/* not copied yet */
+	struct buf *out;
+	bool is_it, was_there;
+};
+
+static void on_copied_name(void *owner, unsigned line, struct span name)
+{
+	struct copying *c = owner;
+	struct address address;
+
+	(void)line;
+	c->is_it = aliases_address(name, SPAN_NONE, &address) == PR_OK && address_same(address_span(&address), c->without);
+	c->was_there |= c->is_it;
+}
+
+static void on_copied_target(void *owner, unsigned line, enum alias_kind kind, struct span target)
+{
+	(void)owner;
+	(void)line;
+	(void)kind;
+	(void)target;
+}
+
+static void on_copied_entry(void *owner, struct span lines)
+{
+	struct copying *c = owner;
+
+	if (!c->is_it)
+		return;
+	(void)buf_add(c->out, span_of(c->from, (size_t)(lines.at - c->from)));
+	c->from = lines.at + lines.len;
+}
+
+/* What else is written there stays as it is. */
 static bool copy_others(struct state_file *f, struct span address)
 {
-	struct span rest = buf_span(&f->old);
-	bool was_there = false;
+	static const struct aliases_handlers on = { .on_name = on_copied_name, .on_target = on_copied_target, .on_entry = on_copied_entry };
+	struct span old = buf_span(&f->old);
+	struct copying c = { .without = address, .from = old.at, .out = &f->fresh };
 
-	while (rest.len) {
-		struct span line = span_cut(&rest, '\n');
-
-		if (line_is(line, address)) {
-			was_there = true;
-			continue;
-		}
-		(void)buf_add(&f->fresh, line);
+	aliases_parse(old, &on, &c);
+	(void)buf_add(&f->fresh, span_from(old, (size_t)(c.from - old.at)));
+	if (f->fresh.len && f->fresh.at[f->fresh.len - 1] != '\n')
 		(void)buf_add_char(&f->fresh, '\n');
-	}
-	return was_there;
+	return c.was_there;
 }
 
 static int add_line(struct call *call, struct buf *out, const struct address *name)
@@ -111,7 +111,7 @@ int run_alias_add(struct call *call)
 {
 	struct state_file f;
 	struct address address;
-	int status = mailbox_read(call->words[0], &address);
+	int status = mailbox_read_ours(call, call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;
@@ -147,39 +147,84 @@ int run_alias_remove(struct call *call)
 
 /* ---- list ---------------------------------------------------------------- */
 
-static void list_line(struct span line, bool as_json)
-{
-	char room[WORD_MAX], behind = ':';
-	struct span word;
-	json_t *o, *to;
+struct listing {
+	const char *folder;
+	bool as_json;
+	struct address name;
+	struct buf line;
+	json_t *to;
+};
 
-	if (!as_json) {
-		say_add(stdout, line);
+static void on_listed_name(void *owner, unsigned line, struct span name)
+{
+	struct listing *l = owner;
+
+	buf_clear(&l->line);
+	json_decref(l->to);
+	l->to = json_array();
+	if (aliases_address(name, SPAN_NONE, &l->name) == PR_OK)
+		return;
+	say("%s/aliases:%u: not an address", l->folder, line);
+	l->to = NULL;
+}
+
+static void on_listed_target(void *owner, unsigned line, enum alias_kind kind, struct span target)
+{
+	struct listing *l = owner;
+	struct address address;
+
+	if (!l->to)
+		return;
+	if (kind == ALIAS_INCLUDE || aliases_address(target, address_domain(&l->name), &address) != PR_OK) {
+		say("%s/aliases:%u: not an address", l->folder, line);
+		return;
+	}
+	json_array_append_new(l->to, json_of_span(address_span(&address)));
+	(void)buf_add_text(&l->line, l->line.len ? ", " : ": ");
+	(void)buf_add(&l->line, address_span(&address));
+}
+
+static void on_listed_entry(void *owner, struct span lines)
+{
+	struct listing *l = owner;
+	json_t *o;
+
+	(void)lines;
+	if (!l->to)
+		return;
+	if (!l->as_json) {
+		say_add(stdout, address_span(&l->name));
+		say_add(stdout, buf_span(&l->line));
 		(void)fputc('\n', stdout);
 		return;
 	}
-	if (!take_word(&line, room, &word, &behind))
-		return;
 	o = json_object();
-	to = json_array();
-	json_object_set_new(o, "address", json_of_span(word));
-	json_object_set_new(o, "to", to);
-	while (behind && take_word(&line, room, &word, &behind))
-		json_array_append_new(to, json_of_span(word));
+	json_object_set_new(o, "address", json_of_span(address_span(&l->name)));
+	json_object_set(o, "to", l->to);
 	json_print_line(o);
+}
+
+static void on_listed_problem(void *owner, unsigned line, const char *why, struct span what)
+{
+	struct listing *l = owner;
+
+	(void)what;
+	say("%s/aliases:%u: %s", l->folder, line, why);
 }
 
 int run_alias_list(struct call *call)
 {
+	static const struct aliases_handlers on = { .on_name = on_listed_name, .on_target = on_listed_target, .on_entry = on_listed_entry,
+		.on_problem = on_listed_problem };
 	struct state_file f;
+	struct listing l = { .folder = f.places.state, .as_json = call->flags & CALL_JSON };
 	int status = state_file_read(&f, call, "aliases");
 
-	for (struct span rest = buf_span(&f.old); status == EX_OK && rest.len;) {
-		struct span line = span_cut(&rest, '\n');
-
-		if (line.len && line.at[0] != '#')
-			list_line(line, call->flags & CALL_JSON);
-	}
+	buf_init(&l.line, LIST_MAX);
+	if (status == EX_OK)
+		aliases_parse(buf_span(&f.old), &on, &l);
+	json_decref(l.to);
+	buf_fini(&l.line);
 	state_file_close(&f);
 	return status;
 }
@@ -246,14 +291,11 @@ static int expand(struct client *c, struct span address, bool as_json)
 int run_alias_expand(struct call *call)
 {
 	struct address address;
-	struct places at;
 	struct client c;
 	int status = mailbox_read(call->words[0], &address);
 
 	if (status == EX_OK)
-		status = master_places(call, &at);
-	if (status == EX_OK)
-		status = client_open(&c, &at);
+		status = client_open(&c, call);
 	if (status != EX_OK)
 		return status;
 	status = client_meet(&c, ROLE_AUTH);

@@ -1,6 +1,7 @@
 #include "ctl/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,14 +17,14 @@
 
 /* ---- the socket ---------------------------------------------------------- */
 
-static int connect_control(const struct places *at)
+static int connect_control(const char *runtime)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	if ((size_t)snprintf(name.sun_path, sizeof(name.sun_path), "%s/control", at->runtime) < sizeof(name.sun_path) &&
+	if ((size_t)snprintf(name.sun_path, sizeof(name.sun_path), "%s/control", runtime) < sizeof(name.sun_path) &&
 	    connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0)
 		return fd;
 	(void)close(fd);
@@ -35,25 +36,40 @@ static void client_init(struct client *c, int fd, enum wire_role peer)
 	*c = (struct client){ .fd = fd, .peer = peer, .packet = mem_new(WIRE_PACKET_MAX), .rest = SPAN_NONE, .came = -1 };
 }
 
-bool client_open_quietly(struct client *c, const struct places *at)
+bool client_open_quietly(struct client *c, const char *runtime)
 {
-	int fd = connect_control(at);
+	int fd = connect_control(runtime);
 
 	if (fd >= 0)
 		client_init(c, fd, ROLE_MASTER);
 	return fd >= 0;
 }
 
-int client_open(struct client *c, const struct places *at)
+/* Nobody is where the configuration says; or would say, if it had no errors: then these come first. */
+static int not_open(const struct call *call, const char *runtime, bool is_sure, int why)
 {
-	if (client_open_quietly(c, at))
-		return EX_OK;
-	if (errno == EACCES || errno == EPERM) {
-		say("you may not use %s/control: be root, the server's user, or in the group postrider", at->runtime);
+	struct places unused;
+	int status;
+
+	if (why == EACCES || why == EPERM) {
+		say("you may not use %s/control: be root, the server's user, or in the group postrider", runtime);
 		return EX_NOPERM;
 	}
-	say("the server does not run (nobody answers at %s/control); `postrider serve` starts it", at->runtime);
+	if (!is_sure && (status = master_places(call, &unused)) != EX_OK)
+		return status;
+	say("the server does not run (nobody answers at %s/control); `postrider serve` starts it", runtime);
 	return EX_UNAVAILABLE;
+}
+
+int client_open(struct client *c, const struct call *call)
+{
+	char runtime[PATH_MAX];
+	bool is_sure;
+	int status = master_runtime(call, runtime, sizeof(runtime), &is_sure);
+
+	if (status != EX_OK || client_open_quietly(c, runtime))
+		return status;
+	return not_open(call, runtime, is_sure, errno);
 }
 
 void client_close(struct client *c)

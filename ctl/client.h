@@ -19,10 +19,11 @@ struct client {
 	int came;		/* a descriptor that came with it, -1 without */
 };
 
-/* To the master. 0, or the exit code to end with, which was explained: 69 when no server runs. */
-int client_open(struct client *c, const struct places *at);
-/* The same, quietly: for those who only tell a server that may run. False when none does. */
-bool client_open_quietly(struct client *c, const struct places *at);
+/* To the master. 0, or the exit code to end with, which was explained: 69 when no server runs. A server that runs is found
+ * whatever became of the configuration meanwhile. */
+int client_open(struct client *c, const struct call *call);
+/* To the one at this place, quietly: for those who only tell a server that may run. False when none does. */
+bool client_open_quietly(struct client *c, const char *runtime);
 /* To another program, by the master's introduction; `c` becomes the channel to it. */
 int client_meet(struct client *c, enum wire_role role);
 void client_close(struct client *c);

@@ -2,9 +2,12 @@
 #ifndef CTL_MAILBOX_H
 #define CTL_MAILBOX_H
 
+#include "ctl/command.h"
 #include "mail/address.h"
 
 /* In its canonical form. 0, or 65, which was explained. */
 int mailbox_read(const char *text, struct address *out);
+/* The same, of an address that mail could come to: its domain must be one of the configuration's. */
+int mailbox_read_ours(const struct call *call, const char *text, struct address *out);
 
 #endif

@@ -110,3 +110,32 @@ int master_places(const struct call *call, struct places *out)
 	buf_fini(&answer);
 	return status;
 }
+
+int master_runtime(const struct call *call, char *out, size_t room, bool *is_good)
+{
+	static const char *const words[] = { "config", "runtime", NULL };
+	struct buf answer;
+	struct span rest;
+	int status;
+
+	buf_init(&answer, ANSWER_MAX);
+	status = master_ask(call, words, &answer);
+	rest = buf_span(&answer);
+	*is_good = status == EX_OK;
+	if (status == EX_OK || status == EX_CONFIG)
+		status = take_line(&rest, out, room) ? EX_OK : EX_SOFTWARE;
+	buf_fini(&answer);
+	return status;
+}
+
+int master_domains(const struct call *call, struct buf *out)
+{
+	static const char *const words[] = { "config", "value", "domain", NULL };
+	int status;
+
+	buf_init(out, ANSWER_MAX);
+	status = master_ask(call, words, out);
+	if (status == EX_OK && out->len)
+		out->len--;		/* the line's end */
+	return status;
+}

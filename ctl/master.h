@@ -2,6 +2,9 @@
 #ifndef CTL_MASTER_H
 #define CTL_MASTER_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/buf.h"
 #include "ctl/command.h"
 
@@ -17,5 +20,9 @@ struct places {
 };
 /* 0, or the exit code to end with. */
 int master_places(const struct call *call, struct places *out);
+/* Where a running server is found, even when the configuration has errors: *is_good tells. 0, or the exit code to end with. */
+int master_runtime(const struct call *call, char *out, size_t room, bool *is_good);
+/* The domains whose mail comes here, with blanks between; the caller ends *out. 0, or the exit code to end with. */
+int master_domains(const struct call *call, struct buf *out);
 
 #endif

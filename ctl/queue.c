@@ -24,11 +24,8 @@ struct rows {
 
 static int open_spool(const struct call *call, struct client *c)
 {
-	struct places at;
-	int status = master_places(call, &at);
+	int status = client_open(c, call);
 
-	if (status == EX_OK)
-		status = client_open(c, &at);
 	if (status != EX_OK)
 		return status;
 	status = client_meet(c, ROLE_SPOOL);

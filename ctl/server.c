@@ -57,12 +57,9 @@ static int await_done(struct client *c, on_row *row, void *arg)
 
 static int ask_master(struct call *call, enum wire_verb verb, const void *msg, on_row *row, void *arg)
 {
-	struct places at;
 	struct client c;
-	int status = master_places(call, &at);
+	int status = client_open(&c, call);
 
-	if (status == EX_OK)
-		status = client_open(&c, &at);
 	if (status != EX_OK)
 		return status;
 	status = client_tell(&c, verb, msg);

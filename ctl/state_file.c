@@ -149,7 +149,7 @@ static int refresh_server(const struct state_file *f)
 	struct client c;
 	int status;
 
-	if (!client_open_quietly(&c, &f->places))
+	if (!client_open_quietly(&c, f->places.runtime))
 		return EX_OK;
 	status = client_tell(&c, WIRE_ctl_refresh, &ask);
 	while (status == EX_OK && verb != WIRE_ctl_done)

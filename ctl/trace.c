@@ -189,12 +189,9 @@ static void tell_beginning(const struct story *s)
 static int ask(const struct call *call, struct story *s)
 {
 	struct wire_trace_ask question = { .ask = 1, .query = span_of_text(call->words[0]) };
-	struct places at;
 	struct client c;
-	int status = master_places(call, &at);
+	int status = client_open(&c, call);
 
-	if (status == EX_OK)
-		status = client_open(&c, &at);
 	if (status != EX_OK)
 		return status;
 	status = client_meet(&c, ROLE_EVENTS);

@@ -85,7 +85,7 @@ int run_user_add(struct call *call)
 	struct address address;
 	struct users_row row;
 	struct buf password;
-	int status = mailbox_read(call->words[0], &address);
+	int status = mailbox_read_ours(call, call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;

@@ -13,7 +13,7 @@
 enum sandbox_may {
 	MAY_ACCEPT  = 1 << 0,	/* take connections of sockets it was given, and speak over them */
 	MAY_CONNECT = 1 << 1,	/* TCP and unix sockets outward */
-	MAY_UDP     = 1 << 2,
+	MAY_RESOLVE = 1 << 2,	/* UDP and TCP sockets outward, for whom to bind is not needed; no unix sockets */
 	MAY_FILES   = 1 << 3,	/* below `folders`, by Landlock: create, read, write, rename, remove, sync */
 	MAY_READ    = 1 << 4,	/* below `folders`: read only */
 	MAY_THREADS = 1 << 5	/* make threads after this */

@@ -92,7 +92,7 @@ static struct ruleset ruleset_of(int abi, unsigned may)
 	if (abi >= ABI_IOCTL)
 		r.fs |= FS_IOCTL_DEV;
 	if (abi >= ABI_NET)
-		r.net = may & MAY_CONNECT ? NET_BIND : NET_BIND | NET_CONNECT;
+		r.net = may & (MAY_CONNECT | MAY_RESOLVE) ? NET_BIND : NET_BIND | NET_CONNECT;
 	if (abi >= ABI_SCOPE)
 		r.scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL;
 	return r;
@@ -238,15 +238,28 @@ static void allow_with_care(struct filter *f)
 		ALLOW_IF(f, ioctl, ARG_IS(1, requests[i]));
 }
 
-static void allow_sockets(struct filter *f, int type, bool unix_too)
-{
-	const unsigned type_mask = 0xf;		/* without SOCK_NONBLOCK and SOCK_CLOEXEC */
+#define SOCKET_TYPE 0xf		/* without SOCK_NONBLOCK and SOCK_CLOEXEC */
 
-	ALLOW_IF(f, socket, ARG_IS(0, AF_INET), ARG_MASKED(1, type_mask, type));
-	ALLOW_IF(f, socket, ARG_IS(0, AF_INET6), ARG_MASKED(1, type_mask, type));
-	if (unix_too)
-		ALLOW_IF(f, socket, ARG_IS(0, AF_UNIX), ARG_MASKED(1, type_mask, type));
+static void allow_sockets(struct filter *f, int family, int type)
+{
+	ALLOW_IF(f, socket, ARG_IS(0, family), ARG_MASKED(1, SOCKET_TYPE, type));
+}
+
+static void allow_connecting(struct filter *f)
+{
+	allow_sockets(f, AF_INET, SOCK_STREAM);
+	allow_sockets(f, AF_INET6, SOCK_STREAM);
+	allow_sockets(f, AF_UNIX, SOCK_STREAM);
 	ALLOW_ALL(f, with_connect);
+}
+
+static void allow_resolving(struct filter *f)
+{
+	allow_sockets(f, AF_INET, SOCK_STREAM);
+	allow_sockets(f, AF_INET6, SOCK_STREAM);
+	allow_sockets(f, AF_INET, SOCK_DGRAM);
+	allow_sockets(f, AF_INET6, SOCK_DGRAM);
+	rule(f, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0, NULL);
 }
 
 static void allow_reading(struct filter *f)
@@ -274,9 +287,9 @@ static void allow_what_it_may(struct filter *f, unsigned may)
 	if (may & MAY_ACCEPT)
 		ALLOW_ALL(f, with_accept);
 	if (may & MAY_CONNECT)
-		allow_sockets(f, SOCK_STREAM, true);
-	if (may & MAY_UDP)
-		allow_sockets(f, SOCK_DGRAM, false);
+		allow_connecting(f);
+	if (may & MAY_RESOLVE)
+		allow_resolving(f);
 	if (may & MAY_FILES) {
 		ALLOW_ALL(f, with_read);
 		ALLOW_ALL(f, with_files);

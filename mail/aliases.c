@@ -1,10 +1,13 @@
 #include "mail/aliases.h"
 
+#include <string.h>
+
 #include "base/text.h"
 
 struct reading {
 	struct span rest;
 	unsigned line;
+	const char *said;	/* where the last line of the entry ends */
 	const struct aliases_handlers *on;
 	void *owner;
 	char word[ALIASES_WORD_MAX];	/* the one just read, without quotes and backslashes */
@@ -22,6 +25,13 @@ static void skip_line(struct reading *r)
 
 	r->line += end < r->rest.len;
 	r->rest = span_from(r->rest, end + 1);
+}
+
+/* One that is part of an entry. */
+static void end_line(struct reading *r)
+{
+	skip_line(r);
+	r->said = r->rest.at;
 }
 
 static bool is_blank(char c)
@@ -54,7 +64,7 @@ static bool continue_line(struct reading *r)
 static void skip_entry(struct reading *r)
 {
 	do
-		skip_line(r);
+		end_line(r);
 	while (continue_line(r));
 }
 
@@ -155,7 +165,7 @@ static bool next_target(struct reading *r)
 		}
 		if (peek(r) != '\n' && peek(r) != '#')
 			return true;
-		skip_line(r);
+		end_line(r);
 		if (!continue_line(r))
 			return false;
 	}
@@ -181,7 +191,7 @@ static void read_targets(struct reading *r)
 
 static void read_entry(struct reading *r)
 {
-	const char *wrong = read_word(r, ':');
+	const char *from = r->rest.at, *wrong = read_word(r, ':');
 
 	if (!wrong) {
 		skip_blanks(r);
@@ -196,6 +206,8 @@ static void read_entry(struct reading *r)
 	if (r->on->on_name)
 		r->on->on_name(r->owner, r->line, span_of(r->word, r->len));
 	read_targets(r);
+	if (r->on->on_entry)
+		r->on->on_entry(r->owner, span_of(from, (size_t)(r->said - from)));
 }
 
 void aliases_parse(struct span file, const struct aliases_handlers *on, void *owner)
@@ -236,4 +248,39 @@ void aliases_parse_list(struct span file, const struct aliases_handlers *on, voi
 			skip_line(&r);
 		}
 	}
+}
+
+/* What stands bare in the file may need quotes in an address: `a b` at example.org. */
+static enum pr_err add_quotes(struct span local, struct span domain, struct address *out)
+{
+	char room[2 * ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX + 8];
+	size_t len = 0;
+
+	room[len++] = '"';
+	for (size_t i = 0; i < local.len; i++) {
+		if (local.at[i] == '"' || local.at[i] == '\\')
+			room[len++] = '\\';
+		room[len++] = local.at[i];
+	}
+	room[len++] = '"';
+	room[len++] = '@';
+	memcpy(room + len, domain.at, domain.len);
+	return address_parse_mailbox(span_of(room, len + domain.len), ALLOW_UTF8, out);
+}
+
+enum pr_err aliases_address(struct span word, struct span domain, struct address *out)
+{
+	char room[ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX + 8];
+	struct span local = word;
+
+	if (span_find(word, '@') < word.len)
+		address_split(word, &local, &domain);
+	if (local.len == 0 || local.len > ADDRESS_LOCAL_MAX || domain.len > ADDRESS_DOMAIN_MAX)
+		return PR_BAD;
+	memcpy(room, local.at, local.len);
+	room[local.len] = '@';
+	memcpy(room + local.len + 1, domain.at, domain.len);
+	if (address_parse_mailbox(span_of(room, local.len + 1 + domain.len), ALLOW_UTF8, out) == PR_OK)
+		return PR_OK;
+	return add_quotes(local, domain, out);
 }

@@ -107,16 +107,38 @@ void answer_reloads(struct server *s, int exit, struct span words)
 		control_done(LIST_OWNER(node, struct control_ask, list), exit, words, -1);
 }
 
+static void answer_refreshes(struct server *s)
+{
+	LIST_EACH_SAFE(node, &s->refreshes) {
+		struct control_ask *ask = LIST_OWNER(node, struct control_ask, list);
+
+		if ((int32_t)(s->tables_loaded - ask->serial) >= 0)
+			control_done(ask, EX_OK, span_trim(buf_span(&s->table_problems)), -1);
+	}
+}
+
+void answers_reloaded(struct server *s)
+{
+	struct list *node;
+
+	while ((node = list_take_first(&s->reloads))) {
+		struct control_ask *ask = LIST_OWNER(node, struct control_ask, list);
+
+		ask->serial = s->tables_serial;
+		keep(s, ask, &s->refreshes, REFRESH_WAIT_MS);
+	}
+	answer_refreshes(s);
+}
+
 void answer_tables(struct server *s, uint32_t serial, struct span problems)
 {
 	if (problems.len > 0)
 		report_reason(&s->report, EV_TABLES_LOADED, problems);
-	LIST_EACH_SAFE(node, &s->refreshes) {
-		struct control_ask *ask = LIST_OWNER(node, struct control_ask, list);
-
-		if ((int32_t)(serial - ask->serial) >= 0)
-			control_done(ask, EX_OK, problems, -1);
-	}
+	if (serial != s->tables_serial)
+		return;		/* newer ones were told meanwhile, and are what counts */
+	s->tables_loaded = serial;
+	(void)buf_add(&s->table_problems, problems);
+	answer_refreshes(s);
 }
 
 static void expire(struct list *asks, int64_t now, const char *why, int64_t *next)

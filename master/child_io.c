@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "loop/process.h"
+#include "master/file.h"
 #include "master/folders.h"
 #include "master/server_io.h"
 #include "master/tables.h"
@@ -118,7 +119,8 @@ static const struct channel_handlers handlers = { .on_verb = on_verb, .on_gone =
 static char reader_of(enum wire_role role)
 {
 	static const char letters[N_ROLES] = {
-		[ROLE_SMTPD] = 'S', [ROLE_AUTH] = 'A', [ROLE_SPOOL] = 'Q', [ROLE_RELAY] = 'D', [ROLE_LOCAL] = 'D', [ROLE_EVENTS] = 'E',
+		[ROLE_SMTPD] = 'S', [ROLE_AUTH] = 'A', [ROLE_SPOOL] = 'Q', [ROLE_RELAY] = 'D', [ROLE_LOCAL] = 'D', [ROLE_DNS] = 'N',
+		[ROLE_EVENTS] = 'E',
 	};
 
 	return letters[role];
@@ -143,15 +145,14 @@ void child_tell_settings(struct child *c, const struct settings *settings)
 void child_tell_tables(struct child *c)
 {
 	struct server *s = c->server;
-	struct buf problems;
+	struct buf *problems = &s->table_problems;
 
 	if (!is_reachable(c))
 		return;
-	buf_init(&problems, COMPLAINTS_MAX);
-	tables_tell(s->settings, ++s->tables_serial, c->channel, &problems);
-	if (problems.len > 0)
-		report_reason(&s->report, EV_TABLES_LOADED, buf_span(&problems));
-	buf_fini(&problems);
+	buf_clear(problems);
+	tables_tell(s->settings, ++s->tables_serial, c->channel, problems);
+	if (problems->len > 0)
+		report_reason(&s->report, EV_TABLES_LOADED, buf_span(problems));
 }
 
 void child_tell_tickets(struct child *c)
@@ -160,6 +161,20 @@ void child_tell_tickets(struct child *c)
 
 	if (is_reachable(c))
 		channel_put(c->channel, WIRE_ticket_keys, &(struct wire_ticket_keys){ .keys = keys });
+}
+
+/* One that is not there, or can't be read, says nothing: then loopback is asked, as resolv.conf(5) has it. */
+void child_tell_resolv_conf(struct child *c)
+{
+	struct buf content;
+
+	if (!is_reachable(c))
+		return;
+	buf_init(&content, WIRE_PART_MAX);
+	if (file_read(RESOLV_CONF, &content) != PR_OK)
+		buf_clear(&content);
+	channel_put(c->channel, WIRE_resolv_conf, &(struct wire_resolv_conf){ .content = buf_span(&content) });
+	buf_fini(&content);
 }
 
 static const struct settings *settings_of(const struct server *s, const struct unit *u)
@@ -213,6 +228,9 @@ static void tell_first_words(struct child *c)
 		break;
 	case ROLE_AUTH:
 		child_tell_tables(c);
+		break;
+	case ROLE_DNS:
+		child_tell_resolv_conf(c);
 		break;
 	case ROLE_EVENTS:
 		s->report.events = c->channel;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "master/config.h"
+#include "master/config_lex.h"
 #include "master/config_private.h"
 #include "master/config_show.h"
 
@@ -56,7 +57,8 @@ static int usage(const char *why)
 	    "usage: postrider config check [--json] [FILE]\n"
 	    "       postrider config show [--all] [--json]\n"
 	    "       postrider config explain [--json] NAME\n"
-	    "       postrider config value NAME…\n", why);
+	    "       postrider config value NAME…\n"
+	    "       postrider config runtime\n", why);
 	return EX_USAGE;
 }
 
@@ -166,7 +168,7 @@ static int value(const struct request *q)
 	}
 	for (int i = 0; i < q->n_names && status == EX_OK; i++) {
 		if (config_value(&r.cfg, span_of_text(q->name[i]), &out) != PR_OK)
-			status = usage("`value` takes names of options that can be set once");
+			status = usage("`value` takes names of options that can be set once, and of sections that have titles");
 		(void)buf_add_char(&out, '\n');
 	}
 	if (status == EX_OK)
@@ -174,6 +176,40 @@ static int value(const struct request *q)
 	buf_fini(&out);
 	reading_end(&r);
 	return status;
+}
+
+/* Where the running server is found: what the file says, as far as it can be understood, else the default. In silence: who
+ * asks has no use for more, and an admin who just broke the file must reach the server that runs. */
+static void add_runtime(const struct reading *r, struct buf *out)
+{
+	const struct outline *o = &r->cfg.outline;
+	const struct set_key *key = settings_key_find(settings_kinds, SPAN("runtime"));
+	const struct outline_entry *entry = o->n_sections ? outline_find(o, &o->sections[0], key) : NULL;
+	struct settings *defaults = settings_new();
+	const char *text = r->cfg.settings ? r->cfg.settings->top.runtime : defaults->top.runtime;
+
+	if (!r->cfg.settings && entry && entry->n_values)
+		(void)buf_add(out, config_lex_inner(o->clean, &o->values[entry->first_value]));
+	else
+		(void)buf_add_text(out, text);
+	settings_free(&defaults);
+}
+
+static int runtime(const struct request *q)
+{
+	struct reading r;
+	struct buf out;
+
+	if (q->n_names)
+		return usage("`runtime` takes no name");
+	reading_begin(&r, q->file, 0);
+	buf_init(&out, SHOWN_MAX);
+	add_runtime(&r, &out);
+	(void)buf_add_char(&out, '\n');
+	say(stdout, &out);
+	buf_fini(&out);
+	reading_end(&r);
+	return r.err == PR_OK ? EX_OK : EX_CONFIG;
 }
 
 /* ---- arguments ----------------------------------------------------------- */
@@ -184,6 +220,7 @@ static const struct {
 	unsigned flags;
 } verbs[] = {
 	{ "check", check, SHOW_JSON }, { "show", show, SHOW_ALL | SHOW_JSON }, { "explain", explain, SHOW_JSON }, { "value", value, 0 },
+	{ "runtime", runtime, 0 },
 };
 
 static unsigned flag_of(const char *word)

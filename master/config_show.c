@@ -309,6 +309,22 @@ static bool is_text(enum set_type type)
 	    type == SET_SOCKET || type == SET_REF;
 }
 
+/* Of all sections of that name, with blanks between. */
+static enum pr_err add_titles(const struct config *cfg, struct span name, struct buf *out)
+{
+	const struct set_kind *kind = settings_kind_find(name);
+
+	if (!kind || kind->once)
+		return PR_NONE;
+	for (unsigned i = 0; i < cfg->outline.n_sections; i++) {
+		const struct outline_section *section = &cfg->outline.sections[i];
+
+		if (section->kind == kind)
+			(void)buf_printf(out, "%s%s", section->nth ? " " : "", settings_section(cfg->settings, kind, section->nth)->title);
+	}
+	return PR_OK;
+}
+
 enum pr_err config_value(const struct config *cfg, struct span name, struct buf *out)
 {
 	struct span rest = name, head = span_cut(&rest, '.');
@@ -317,7 +333,7 @@ enum pr_err config_value(const struct config *cfg, struct span name, struct buf 
 	const struct set_section *section;
 
 	if (!key)
-		return PR_NONE;
+		return add_titles(cfg, name, out);
 	section = settings_section(cfg->settings, kind, 0);
 	if (is_text(key->type)) {
 		const char *text = *(const char *const *)(const void *)((const char *)section + key->offset);

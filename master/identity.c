@@ -42,7 +42,7 @@ static void find_control_group(struct identities *ids)
 enum pr_err identities_find(struct identities *ids, const char *user, struct buf *words)
 {
 	static const char *const own[N_ROLES] = {
-		[ROLE_SMTPD] = "postrider-net", [ROLE_RELAY] = "postrider-net",
+		[ROLE_SMTPD] = "postrider-net", [ROLE_RELAY] = "postrider-net", [ROLE_DNS] = "postrider-net",
 		[ROLE_AUTH] = "postrider-auth", [ROLE_LOCAL] = "postrider-mail",
 	};
 

@@ -1,3 +1,5 @@
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -105,10 +107,12 @@ static void take_settings(struct server *s, struct settings *next, const struct 
 	server_rewatch(s);
 }
 
-static void refuse(struct server *s, struct span words)
+static void refuse(struct server *s, struct buf *words)
 {
-	report_reason(&s->report, EV_CONFIG_REJECTED, words);
-	answer_reloads(s, EX_CONFIG, words);
+	report_reason(&s->report, EV_CONFIG_REJECTED, buf_span(words));
+	buf_add_text(words, words->len && words->at[words->len - 1] != '\n' ? "\n" : "");
+	buf_add(words, SPAN("the configuration that was read before goes on"));
+	answer_reloads(s, EX_CONFIG, buf_span(words));
 	notify_ready();
 }
 
@@ -130,7 +134,7 @@ void server_reload_now(struct server *s)
 		supervise_reload(&s->core, &plan, s->generation, times, loop_now(s->loop).mono_ms);
 	} else {
 		settings_free(&next);
-		refuse(s, buf_span(&words));
+		refuse(s, &words);
 	}
 	buf_fini(&words);
 }
@@ -144,7 +148,7 @@ void server_reload(struct server *s)
 
 /* ---- files that changed -------------------------------------------------------------- */
 
-enum watched_kind { WATCH_CERTIFICATES, WATCH_TABLES };
+enum watched_kind { WATCH_CERTIFICATES, WATCH_TABLES, WATCH_RESOLV_CONF };
 
 static void watch_certificate(void *arg, const char *path)
 {
@@ -188,17 +192,33 @@ static void certificates_changed(struct server *s)
 	buf_fini(&problems);
 }
 
+static void tell_each(struct server *s, enum wire_role role, void (*tell)(struct child *))
+{
+	EACH_CHILD(node, s)
+		if (unit_at(node)->role == role && child_of(unit_at(node)))
+			tell(child_of(unit_at(node)));
+}
+
 static void on_changed(void *arg, unsigned kind)
 {
 	struct server *s = arg;
 
 	server_rewatch(s);
-	if (kind == WATCH_CERTIFICATES)
-		certificates_changed(s);
-	else
-		EACH_CHILD(node, s)
-			if (unit_at(node)->role == ROLE_AUTH && child_of(unit_at(node)))
-				child_tell_tables(child_of(unit_at(node)));
+	switch ((enum watched_kind)kind) {
+	case WATCH_CERTIFICATES: certificates_changed(s); break;
+	case WATCH_TABLES: tell_each(s, ROLE_AUTH, child_tell_tables); break;
+	case WATCH_RESOLV_CONF: tell_each(s, ROLE_DNS, child_tell_resolv_conf); break;
+	}
+}
+
+/* It is often a link to where another program keeps it. */
+static void watch_resolv_conf(struct watch *w)
+{
+	char path[PATH_MAX];
+
+	watch_file(w, WATCH_RESOLV_CONF, RESOLV_CONF);
+	if (realpath(RESOLV_CONF, path) && strcmp(path, RESOLV_CONF) != 0)
+		watch_file(w, WATCH_RESOLV_CONF, path);
 }
 
 /* Before anything is told of the files: what changes after this is seen. */
@@ -209,6 +229,7 @@ void server_rewatch(struct server *s)
 	watch_begin(s->watch);
 	certificates_files(s->settings, watch_certificate, s->watch);
 	tables_files(s->settings, watch_table, s->watch);
+	watch_resolv_conf(s->watch);
 	watch_end(s->watch);
 }
 
@@ -235,8 +256,6 @@ void server_rotate_tickets(struct server *s)
 	random_bytes(s->ticket_keys, TICKET_KEY_LEN);
 	if (s->n_ticket_keys < TICKET_KEYS)
 		s->n_ticket_keys++;
-	EACH_CHILD(node, s)
-		if (unit_at(node)->role == ROLE_SMTPD && child_of(unit_at(node)))
-			child_tell_tickets(child_of(unit_at(node)));
+	tell_each(s, ROLE_SMTPD, child_tell_tickets);
 	deadline_set(s->loop, &s->ticket_due, loop_now(s->loop).mono_ms + TICKET_ROTATE_MS);
 }

@@ -77,7 +77,7 @@ static void do_effect(struct server *s, const struct effect *e)
 	case DO_TELL_READY: tell_ready(s); break;
 	case DO_TELL_SERVES:
 		tell_loaded(s);
-		answer_reloads(s, EX_OK, SPAN_NONE);
+		answers_reloaded(s);
 		notify_ready();
 		break;
 	case DO_RELOAD: server_reload_now(s); break;
@@ -314,6 +314,7 @@ static void server_free(struct server **sp)
 	settings_free(&s->old_settings);
 	settings_free(&s->settings);
 	report_fini(&s->report);
+	buf_fini(&s->table_problems);
 	mem_free(s);
 	*sp = NULL;
 }
@@ -330,6 +331,7 @@ int server_run(const struct start *start)
 	s->strict = strict && strcmp(strict, "1") == 0;
 	umask(022);
 	buf_init(&words, COMPLAINTS_MAX);
+	buf_init(&s->table_problems, COMPLAINTS_MAX);
 	report_init(&s->report);
 	supervise_init(&s->core);
 	exit = load(s, &words);

@@ -21,6 +21,7 @@
 #include "master/supervise.h"
 #include "master/watch_io.h"
 
+#define RESOLV_CONF      "/etc/resolv.conf"
 #define TICKET_KEY_LEN   80
 #define TICKET_KEYS      2
 #define TICKET_ROTATE_MS HOURS(12)
@@ -50,7 +51,8 @@ struct server {
 	unsigned n_ticket_keys;
 	struct deadline ticket_due, watchdog_due, unspawned_due, answers_due;
 	struct list reloads, joined, refreshes, statuses;	/* questions of the command line under way */
-	uint32_t tables_serial, status_serial;
+	uint32_t tables_serial, tables_loaded, status_serial;	/* of the tables: told, and read by auth */
+	struct buf table_problems;	/* of those told last */
 	int64_t started_wall_ms;
 	uv_signal_t signals[N_SIGNALS];
 };
@@ -86,6 +88,7 @@ void child_spawn(struct server *s, struct unit *u);
 void child_wire(struct server *s, struct unit *a, struct unit *b);
 void child_tell_settings(struct child *c, const struct settings *settings);
 void child_tell_tables(struct child *c);
+void child_tell_resolv_conf(struct child *c);
 void child_tell_tickets(struct child *c);
 void child_tell_begin(struct child *c);
 void child_forget(struct unit *u);
@@ -109,6 +112,8 @@ void answer_asked(void *arg, struct control_ask *ask);
 /* Reloads that were joined begin now. */
 void answers_begin_joined(struct server *s);
 void answer_reloads(struct server *s, int exit, struct span words);
+/* The new generation serves: reloads are answered when auth has read its tables, too. */
+void answers_reloaded(struct server *s);
 void answer_tables(struct server *s, uint32_t serial, struct span problems);
 void answer_status_told(struct child *c, uint32_t serial, struct span words);
 

@@ -8,8 +8,8 @@
 #define SET(role) (1u << (role))
 #define REPLACED (SET(ROLE_SMTPD) | SET(ROLE_RELAY) | SET(ROLE_LOCAL))
 
-/* Who ends when: nobody before those that may still need it. Auth and events
- * have nothing to wait for. All together must be under the 60 s that the
+/* Who ends when: nobody before those that may still need it. Auth, dns and
+ * events have nothing to wait for. All together must be under the 60 s that the
  * service manager waits. */
 static const struct {
 	unsigned roles;
@@ -18,7 +18,7 @@ static const struct {
 	{ 0, 0 },
 	{ SET(ROLE_SMTPD), STOP_DEADLINE_MS },
 	{ SET(ROLE_SPOOL) | SET(ROLE_RELAY) | SET(ROLE_LOCAL), STOP_DEADLINE_MS },
-	{ SET(ROLE_AUTH), STOP_LAST_MS },
+	{ SET(ROLE_AUTH) | SET(ROLE_DNS), STOP_LAST_MS },
 	{ SET(ROLE_EVENTS), STOP_LAST_MS },
 };
 #define LAST_STAGE (sizeof(stop_stages) / sizeof(*stop_stages) - 1)
@@ -298,6 +298,7 @@ void supervise_start(struct supervise *s, const struct plan *plan, uint32_t gene
 	s->generation = generation;
 	add_unit(s, ROLE_EVENTS, 0, now);
 	add_unit(s, ROLE_AUTH, 0, now);
+	add_unit(s, ROLE_DNS, 0, now);
 	add_unit(s, ROLE_SPOOL, 0, now);
 	add_generation(s, plan, now);
 	settle(s, now);

@@ -1,7 +1,7 @@
 /* What runs: a core that knows no process, file or clock. Events go in, what
  * is to be done comes out (supervise_take), and is done before the next event.
  *
- * spool, auth and events run once and get new settings by a verb. smtpd, relay
+ * spool, auth, dns and events run once and get new settings by a verb. smtpd, relay
  * and local are replaced by generation: the new ones serve before the old are
  * told to drain, and there is at most one old generation. What dies is started
  * again after a wait that doubles. */
@@ -114,7 +114,7 @@ void supervise_reload(struct supervise *s, const struct plan *plan, uint32_t gen
 
 /* It broke the protocol: it is killed, and started again as if it had died. */
 void supervise_condemn(struct supervise *s, struct unit *u);
-/* Drain smtpd, then delivery and spool, then auth, then events. The second time: kill all that are left. */
+/* Drain smtpd, then delivery and spool, then auth and dns, then events. The second time: kill all that are left. */
 void supervise_stop(struct supervise *s, int64_t now);
 
 /* Does it run and may be talked to? */

@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct seen {
 	unsigned line, last;
 	bool in_list, has_name;
+	const char *from;	/* no entry may begin before it */
 };
 
 static void check(struct seen *s, unsigned line, struct span word)
@@ -39,6 +40,14 @@ static void on_target(void *owner, unsigned line, enum alias_kind kind, struct s
 	BUG_ON(kind != ALIAS_INCLUDE && (has_at != (kind == ALIAS_ADDRESS) || strchr("|/:", target.at[0])));
 }
 
+static void on_entry(void *owner, struct span lines)
+{
+	struct seen *s = owner;
+
+	BUG_ON(!s->has_name || lines.len == 0 || lines.at < s->from);
+	s->from = lines.at + lines.len;
+}
+
 static void on_problem(void *owner, unsigned line, const char *why, struct span what)
 {
 	struct seen *s = owner;
@@ -48,9 +57,9 @@ static void on_problem(void *owner, unsigned line, const char *why, struct span 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct aliases_handlers on = { .on_name = on_name, .on_target = on_target, .on_problem = on_problem };
+	static const struct aliases_handlers on = { .on_name = on_name, .on_target = on_target, .on_entry = on_entry, .on_problem = on_problem };
 	struct span file = span_of((const char *)data, size);
-	struct seen s = { .line = 1, .last = 1 };
+	struct seen s = { .line = 1, .last = 1, .from = file.at };
 
 	for (size_t i = 0; i < size; i++)
 		s.last += data[i] == '\n';

@@ -153,6 +153,33 @@ def test_aliases_are_added_listed_and_removed(tree):
     assert tree.json("alias", "list") == []
 
 
+def test_aliases_that_were_written_by_hand_are_understood(tree):
+    by_hand = ('# of the club\n\nteam@example.test: anna@example.test,\n\t"b c@example.net", # and\n  ben\n# of the shop\n'
+               '"shop@example.test" : anna@example.test\n')
+    with open(f"{tree.folder}/state/aliases", "w") as f:
+        f.write(by_hand)
+    assert tree.json("alias", "list") == [{"address": "team@example.test", "to": ["anna@example.test", '"b c"@example.net', "ben@example.test"]},
+                                          {"address": "shop@example.test", "to": ["anna@example.test"]}]
+    assert tree.run("alias", "list").stdout.splitlines()[1] == "shop@example.test: anna@example.test"
+    assert tree.run("alias", "remove", "team@example.test").returncode == 0
+    with open(f"{tree.folder}/state/aliases") as f:
+        assert f.read() == "# of the club\n\n# of the shop\n\"shop@example.test\" : anna@example.test\n"
+    assert tree.run("alias", "add", "shop@example.test", "ben@example.test").returncode == 0
+    assert tree.json("alias", "list") == [{"address": "shop@example.test", "to": ["ben@example.test"]}]
+    with open(f"{tree.folder}/state/aliases", "a") as f:
+        f.write("bad@example.test: |rm -rf\nmore\n")
+    listed = tree.run("alias", "list", "--json")
+    assert listed.stdout.count("\n") == 2 and "aliases:5: commands" in listed.stderr and "aliases:6: a colon" in listed.stderr
+
+
+def test_an_address_whose_domain_is_not_ours_is_refused(tree):
+    for done in tree.add("anna@exmaple.test"), tree.run("alias", "add", "anna@exmaple.test", "ben@example.test"):
+        assert done.returncode == 65 and "exmaple.test is no domain of this server" in done.stderr and "did you mean example.test?" in done.stderr
+    assert not os.path.exists(f"{tree.folder}/state/users")
+    assert tree.add("anna@EXAMPLE.test").returncode == 0
+    assert tree.run("alias", "add", "team@example.test", "anna@elsewhere.example").returncode == 0
+
+
 def test_without_a_server_69_tells_how_to_start_it(tree):
     for words in (["status"], ["reload"], ["stop"], ["queue", "list"], ["queue", "cat", "01JD4Z7Q"], ["queue", "delete", "state:held"], ["trace", "x"],
                   ["why", "x"], ["alias", "expand", "anna@example.test"]):

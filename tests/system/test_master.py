@@ -6,7 +6,7 @@ import pytest
 from conftest import BUILD, PATIENCE, SANITIZED, USER, free_port, until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-ROLES = [("smtpd", "smtpd"), ("auth", "auth"), ("spool", "spool"), ("delivery", "relay"), ("delivery", "local"), ("events", "events")]
+ROLES = [("smtpd", "smtpd"), ("auth", "auth"), ("dns", "dns"), ("spool", "spool"), ("delivery", "relay"), ("delivery", "local"), ("events", "events")]
 
 
 def facts(pid):
@@ -190,6 +190,41 @@ def test_a_configuration_that_does_not_check_leaves_the_old_one(running):
     assert "nonsense" in running.log().split("config.rejected", 1)[1]
     assert set(running.children()) == old
     running.send(body="the old one serves")
+
+
+@pytest.mark.parametrize("breakage", ["nonsense = 1", "domain {", 'runtime = "/nowhere'])
+def test_the_server_is_asked_and_stopped_whatever_became_of_its_file(running, breakage):
+    settled(running)
+    running.extra = breakage
+    done = running.reload(check=False)
+    assert done.returncode == 78 and breakage.split()[0] in done.stderr and done.stderr.rstrip().endswith("goes on")
+    assert running.json("status")[0]["name"] == "master"
+    told = running.send()
+    assert running.run("queue", "list").returncode == 0
+    assert told in running.run("trace", told).stdout
+    assert running.run("alias", "expand", "alice@example.test").stdout == "alice@example.test\n"
+    running.run("stop")
+    assert running.process.wait(PATIENCE) == 0
+    done = running.run("status", check=False)
+    assert done.returncode == 78 and breakage.split()[0] in done.stderr
+
+
+def problems_told(done):
+    known = {"commands", "An alias leads back", "No such file", "can't be read", "info@example.test: It leads to nobody"}
+    assert bool(done.stderr) == any(one in done.stderr for one in known), done.stderr
+    return {one for one in known if one in done.stderr}
+
+
+def test_who_has_aliases_read_hears_what_is_wrong_with_them(server):
+    with open(f"{server.folder}/aliases", "w") as f:
+        f.write("team: alice, |rm\nround: round\nlist: :include:missing\n")
+    server.start()
+    settled(server)
+    assert problems_told(server.run("reload")) == set()
+    server.domain = f'aliases = "{server.folder}/aliases"'
+    assert problems_told(server.reload()) == {"commands", "An alias leads back", "No such file", "can't be read"}
+    done = server.run("alias", "add", "info@example.test", "nobody@example.test")
+    assert problems_told(done) == {"commands", "An alias leads back", "No such file", "can't be read", "info@example.test: It leads to nobody"}
 
 
 def test_what_needs_a_restart_says_so(running):

@@ -143,6 +143,62 @@ static void lists_hold_targets_alone(void **unused)
 		check(&rows[i], aliases_parse_list);
 }
 
+static void on_entry(void *owner, struct span lines)
+{
+	(void)buf_printf(owner, "[%.*s]", SPAN_ARG(lines));
+}
+
+static void ignore_target(void *owner, unsigned line, enum alias_kind kind, struct span target)
+{
+	(void)owner;
+	(void)line;
+	(void)kind;
+	(void)target;
+}
+
+/* What stands between two aliases is neither's. */
+static void an_alias_knows_its_lines(void **unused)
+{
+	static const struct aliases_handlers on = { .on_target = ignore_target, .on_entry = on_entry };
+	static const struct row rows[] = {
+		{ "", "" }, { "a: b", "[a: b]" }, { "# x\na: b\n\n# y\nc: d # z\n", "[a: b\n][c: d # z\n]" },
+		{ "a: b,\n\n# in it\n  c\n# not\n", "[a: b,\n\n# in it\n  c\n]" }, { "a: b,\n |c\n d\n# not\ne:\n", "[a: b,\n |c\n d\n][e:\n]" },
+		{ "no name\n  b\nc: d", "[c: d]" }, { " x\na:b\r\n\r\nc:d\n", "[a:b\r\n][c:d\n]" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		struct buf told;
+
+		buf_init(&told, 4096);
+		aliases_parse(span_of_text(rows[i].file), &on, &told);
+		(void)buf_add_char(&told, '\0');
+		assert_string_equal(told.at, rows[i].told);
+		buf_fini(&told);
+	}
+}
+
+static void words_are_addresses(void **unused)
+{
+	static const struct {
+		const char *word, *domain, *address;
+	} rows[] = {
+		{ "anna", "example.org", "anna@example.org" }, { "anna", "", NULL }, { "anna@Example.net", "example.org", "anna@example.net" },
+		{ "a b@example.net", "", "\"a b\"@example.net" }, { "\"a b\"@example.net", "", "\"a b\"@example.net" }, { "a\"b", "c.example", "\"a\\\"b\"@c.example" },
+		{ "@example.net", "", NULL }, { "a@", "example.org", NULL }, { "\303\274@example.net", "", "\303\274@example.net" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		struct address got;
+		enum pr_err err = aliases_address(span_of_text(rows[i].word), span_of_text(rows[i].domain), &got);
+
+		assert_int_equal(err == PR_OK, rows[i].address != NULL);
+		if (err == PR_OK)
+			assert_string_equal(got.text, rows[i].address);
+	}
+}
+
 static void nul_is_a_control_character(void **unused)
 {
 	struct buf told;
@@ -182,6 +238,8 @@ int main(void)
 		cmocka_unit_test(files_are_read_as_aliases_5_says),
 		cmocka_unit_test(what_is_wrong_is_named_with_its_line),
 		cmocka_unit_test(lists_hold_targets_alone),
+		cmocka_unit_test(an_alias_knows_its_lines),
+		cmocka_unit_test(words_are_addresses),
 		cmocka_unit_test(nul_is_a_control_character),
 		cmocka_unit_test(words_have_a_ceiling),
 	};

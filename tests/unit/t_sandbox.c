@@ -147,12 +147,12 @@ static const struct row {
 	{ "open a file of the folders", try_open_inside, MAY_FILES | MAY_READ, false },
 	{ "write a file of the folders", try_create_inside, MAY_FILES, false },
 	{ "write a file elsewhere", try_create_outside, 0, true },
-	{ "a TCP socket", try_tcp, MAY_CONNECT, false },
+	{ "a TCP socket", try_tcp, MAY_CONNECT | MAY_RESOLVE, false },
 	{ "a unix socket", try_unix, MAY_CONNECT, false },
-	{ "a UDP socket", try_udp, MAY_UDP, false },
+	{ "a UDP socket", try_udp, MAY_RESOLVE, false },
 	{ "a netlink socket", try_netlink, 0, false },
 	{ "a raw socket", try_raw, 0, false },
-	{ "connect", try_connect, MAY_CONNECT, false },
+	{ "connect", try_connect, MAY_CONNECT | MAY_RESOLVE, false },
 	{ "bind a source address", try_bind_source, MAY_CONNECT, false },
 	{ "bind a port", try_bind_port, 0, true },
 	{ "listen", try_listen, 0, false },
@@ -167,8 +167,8 @@ static const struct row {
 };
 
 static const unsigned sets[] = {
-	0, MAY_ACCEPT, MAY_CONNECT, MAY_UDP, MAY_FILES, MAY_READ, MAY_FILES | MAY_THREADS,
-	MAY_ACCEPT | MAY_CONNECT | MAY_UDP | MAY_FILES | MAY_THREADS,
+	0, MAY_ACCEPT, MAY_CONNECT, MAY_RESOLVE, MAY_FILES, MAY_READ, MAY_FILES | MAY_THREADS,
+	MAY_ACCEPT | MAY_CONNECT | MAY_RESOLVE | MAY_FILES | MAY_THREADS,
 };
 
 static void refuses(bool strict)

@@ -1,0 +1,12 @@
+# dns: what is built here, and the tests of it.
+noinst_LIBRARIES += libdns.a
+libdns_a_CFLAGS = $(AM_CFLAGS) $(LDNS_CFLAGS)
+libdns_a_SOURCES = dns/answer.c dns/answer.h dns/cache.c dns/cache.h dns/frames.c dns/frames.h dns/name.c dns/name.h \
+	dns/packet.c dns/packet.h dns/resolver.c dns/resolver.h dns/servers.c dns/servers.h dns/site.c dns/site.h
+DNS_LIBS = libdns.a libwire.a $(BASE_LIBS) $(LDNS_LIBS)
+
+pkglibexec_PROGRAMS += libexec/dns
+libexec_dns_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+libexec_dns_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+libexec_dns_SOURCES = dns/main.c dns/dns_io.c dns/dns_io.h dns/sockets_io.c dns/sockets_io.h
+libexec_dns_LDADD = libdns.a $(STREAM_LIBS) $(LDNS_LIBS)
