@@ -43,12 +43,14 @@ static void deadlines_run(struct loop *loop)
 	}
 }
 
+/* The turn does what is due; it must not sleep before. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct loop *loop = timer->data;
 
 	loop->timer_armed = false;
-	deadlines_run(loop);
+	loop->timer_came = true;
+	uv_stop(&loop->uv);
 }
 
 /* A first deadline that moved away leaves the timer alone: it fires once for nothing, which costs less than
@@ -106,10 +108,8 @@ static void turn_ends_run(struct loop *loop)
 	}
 }
 
-static void on_turn_end(uv_prepare_t *prepare)
+static void turn_end(struct loop *loop)
 {
-	struct loop *loop = prepare->data;
-
 	turn_ends_run(loop);
 	channel_flush_dirty(&loop->dirty);
 	timer_arm(loop);
@@ -122,6 +122,8 @@ static void ready_run(struct loop *loop)
 	struct list todo, *node;
 	struct ready *r;
 
+	if (list_is_empty(&loop->ready))
+		return;
 	list_init(&todo);
 	list_add_first(&loop->ready, &todo);
 	list_remove(&loop->ready);
@@ -131,18 +133,54 @@ static void ready_run(struct loop *loop)
 	}
 }
 
-static void on_idle(uv_idle_t *idle)
-{
-	uv_idle_stop(idle);
-	ready_run(idle->data);
-}
-
 void loop_ready_soon(struct loop *loop, struct ready *r)
 {
-	if (!list_is_empty(&r->list))
-		return;
-	list_add_last(&loop->ready, &r->list);
-	uv_idle_start(&loop->idle, on_idle);
+	if (list_is_empty(&r->list))
+		list_add_last(&loop->ready, &r->list);
+}
+
+static void turn(struct loop *loop)
+{
+	bool sleeps = list_is_empty(&loop->ready) && !loop->chore_is_due;
+
+	uv_run(&loop->uv, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+	ready_run(loop);
+	if (loop->timer_came) {
+		loop->timer_came = false;
+		deadlines_run(loop);
+	}
+	turn_end(loop);
+}
+
+bool loop_drive(struct loop *loop)
+{
+	for (;;) {
+		if (loop->chore_is_due) {
+			if (!relief_chore(loop))
+				return false;
+			turn_end(loop);
+		}
+		if (loop->stopped)
+			return true;
+		turn(loop);
+	}
+}
+
+void loop_chore(struct loop *loop, struct chore *c)
+{
+	BUG_ON(loop->chore);
+	loop->chore = c;
+	loop->chore_is_due = true;
+}
+
+void loop_chore_finish(struct loop *loop)
+{
+	relief_finish(loop);
+}
+
+static void on_back(uv_async_t *back)
+{
+	relief_told(back->data);
 }
 
 char *loop_buffer(char **where)
@@ -161,11 +199,9 @@ struct loop *loop_new(void)
 	struct loop *loop = mem_new(sizeof *loop);
 
 	BUG_ON(uv_loop_init(&loop->uv) != 0);
-	uv_prepare_init(&loop->uv, &loop->prepare);
-	uv_idle_init(&loop->uv, &loop->idle);
 	uv_timer_init(&loop->uv, &loop->timer);
-	loop->prepare.data = loop->idle.data = loop->timer.data = loop;
-	uv_prepare_start(&loop->prepare, on_turn_end);
+	uv_async_init(&loop->uv, &loop->back, on_back);
+	loop->timer.data = loop->back.data = loop;
 	heap_init(&loop->deadlines);
 	list_init(&loop->turn_ends);
 	list_init(&loop->dirty);
@@ -185,9 +221,9 @@ void loop_free(struct loop **where)
 		return;
 	*where = NULL;
 	ready_run(loop);
-	uv_close((uv_handle_t *)&loop->prepare, NULL);
-	uv_close((uv_handle_t *)&loop->idle, NULL);
+	relief_free(loop);
 	uv_close((uv_handle_t *)&loop->timer, NULL);
+	uv_close((uv_handle_t *)&loop->back, NULL);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	BUG_ON(uv_loop_close(&loop->uv) != 0);
 	packet_pool_fini(&loop->pool);
@@ -207,10 +243,13 @@ struct uv_loop_s *loop_uv(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
-	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	turn_end(loop);		/* of what was said before */
+	while (!loop_drive(loop))
+		relief_wait(loop);
+	loop->stopped = false;
 }
 
 void loop_stop(struct loop *loop)
 {
-	uv_stop(&loop->uv);
+	loop->stopped = true;
 }

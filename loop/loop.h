@@ -1,5 +1,8 @@
 /* One event loop a process (libuv). Callbacks translate and feed; at the end
- * of each turn every channel with something to say is flushed. */
+ * of each turn every channel with something to say is flushed.
+ *
+ * All callbacks run one after the other, but where chores are done not always
+ * in the same thread. */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
@@ -37,5 +40,16 @@ struct deadline {
 void deadline_init(struct deadline *d, void (*fn)(struct deadline *));
 void deadline_set(struct loop *loop, struct deadline *d, int64_t mono_ms);	/* adds or moves */
 void deadline_clear(struct loop *loop, struct deadline *d);
+
+/* Work that blocks, such as a disk's. The thread that runs the loop does it itself as soon as the turn has ended, so that nobody
+ * must be woken for it, neither before nor after. Where it takes longer than some milliseconds another thread goes on with the
+ * loop meanwhile. One at a time. */
+struct chore {
+	void (*run)(struct chore *);	/* touches nothing that callbacks touch */
+	void (*done)(struct chore *);	/* in the loop */
+};
+void loop_chore(struct loop *loop, struct chore *c);
+/* For the end: waits for the one whose run has begun, does what has not begun. No done is called. */
+void loop_chore_finish(struct loop *loop);
 
 #endif

@@ -14,13 +14,14 @@
 
 struct loop {
 	uv_loop_t uv;
-	uv_prepare_t prepare;	/* the end of a turn */
-	uv_idle_t idle;		/* runs while `ready` holds something, so that the turn does not sleep */
 	uv_timer_t timer;
+	uv_async_t back;	/* a chore whose thread had lost the loop is done */
 
+	bool stopped;
 	struct instant now;
 	bool now_known;
 	bool timer_armed;
+	bool timer_came;
 	int64_t timer_at;
 	struct heap deadlines;
 
@@ -36,9 +37,23 @@ struct loop {
 	char *plain_bytes;	/* what TLS made of it */
 	struct buf tls_out;	/* what TLS wants to say in this call */
 	unsigned handshakes_left;	/* of this turn */
+
+	struct chore *chore;	/* until its done */
+	bool chore_is_due;	/* not begun */
+	struct relief *relief;	/* made with the first chore */
 };
 
-/* Something to do in the next turn, without a word from the kernel. */
+/* Turns, until the loop is stopped: true; or a chore took too long and another thread has the loop: false. */
+bool loop_drive(struct loop *loop);
+
+/* relief.c: two threads, of which one has the loop. */
+bool relief_chore(struct loop *loop);	/* does the one that is due; false: the other has the loop now, and will call its done */
+void relief_wait(struct loop *loop);	/* in loop_run's thread, until it has the loop again */
+void relief_told(struct loop *loop);	/* what loop->back says */
+void relief_finish(struct loop *loop);
+void relief_free(struct loop *loop);
+
+/* Something to do in the next turn, which does not sleep before. */
 struct ready {
 	struct list list;
 	void (*fn)(struct ready *);

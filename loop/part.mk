@@ -7,7 +7,7 @@ STREAM_LIBS = $(LOOP_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 noinst_LIBRARIES += libloop.a
 libloop_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libloop_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) $(SECCOMP_CFLAGS)
-libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
+libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/relief.c loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
 	loop/process.c loop/process.h \
 	loop/sandbox_linux.c loop/sandbox.h \
 	loop/stream.c loop/stream.h loop/tls.c loop/tls.h loop/tls_server.h loop/tls_conn.c loop/tls_private.h
@@ -19,6 +19,12 @@ tests_unit_t_channel_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
 
 tests_unit_t_sandbox_SOURCES = tests/unit/t_sandbox.c
 tests_unit_t_sandbox_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_relief
+tests_unit_t_relief_SOURCES = tests/unit/t_relief.c
+tests_unit_t_relief_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_relief_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) -pthread
+tests_unit_t_relief_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/t_stream
 tests_unit_t_stream_SOURCES = tests/unit/t_stream.c

@@ -4,6 +4,7 @@
 #include "spool/disk_io.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,46 +20,64 @@
 
 /* ---- the journal's jobs --------------------------------------------------------------------- */
 
-static void job_run(struct task *t)
+static int job_do(struct disk *d, struct journal_job *job)
 {
-	struct journal_job *job = ((struct job_task *)t)->job;
-	struct disk *d = t->disk;
 	struct disk_source src;
 
 	switch (job->work) {
 	case JOB_WRITE:
-		job->error = file_write(d, job);
-		break;
+		return file_write(d, job);
 	case JOB_READ:
-		job->error = file_read(d, job->file, job->at, job->into, job->len);
-		break;
+		return file_read(d, job->file, job->at, job->into, job->len);
 	case JOB_MAKE:
-		job->error = file_make(d, job->file, job->len);
-		break;
+		return file_make(d, job->file, job->len);
 	case JOB_REMOVE:
 		file_remove(d, job->file);
-		break;
+		return 0;
 	case JOB_SURVEY:
 		source_of(d, &src);
-		job->error = survey_segment(&src, job->target, job->survey);
-		break;
+		return survey_segment(&src, job->target, job->survey);
 	}
+	return EINVAL;
 }
 
-static void job_done(struct task *t)
+static void on_writing(struct chore *c)
 {
-	journal_job_done(t->disk->journal, ((struct job_task *)t)->job);
+	struct disk *d = LIST_OWNER(c, struct disk, writing);
+
+	d->written->error = job_do(d, d->written);
+}
+
+static void on_written(struct chore *c)
+{
+	struct disk *d = LIST_OWNER(c, struct disk, writing);
+
+	d->under_way--;
+	journal_job_done(d->journal, d->written);
+}
+
+static void on_keeping(struct task *t)
+{
+	t->disk->kept->error = job_do(t->disk, t->disk->kept);
+}
+
+static void on_kept(struct task *t)
+{
+	journal_job_done(t->disk->journal, t->disk->kept);
 }
 
 static void job_start(void *shell, struct journal_job *job)
 {
 	struct disk *d = shell;
-	struct job_task *t = &d->jobs[job->writer];
 
-	t->job = job;
-	t->task.run = job_run;
-	t->task.done = job_done;
-	lane_put(job->writer ? &d->writer : &d->keeper, &t->task);
+	if (job->writer) {
+		d->written = job;
+		d->under_way++;
+		loop_chore(d->loop, &d->writing);
+	} else {
+		d->kept = job;
+		lane_put(&d->keeper, &d->keeping);
+	}
 }
 
 /* ---- turns ------------------------------------------------------------------------------------ */
@@ -202,7 +221,8 @@ static void begin(struct disk *d)
 {
 	uv_async_init(loop_uv(d->loop), &d->wake, on_wake);
 	d->wake.data = d;
-	lane_begin(&d->writer, d);
+	d->writing = (struct chore){ on_writing, on_written };
+	d->keeping = (struct task){ .run = on_keeping, .done = on_kept };
 	lane_begin(&d->keeper, d);
 	lane_begin(&d->reader, d);
 	d->turn.fn = on_turn_end;
@@ -270,7 +290,7 @@ void disk_close(struct disk **dp)
 	if (!d)
 		return;
 	*dp = NULL;
-	lane_end(&d->writer);
+	loop_chore_finish(d->loop);
 	lane_end(&d->keeper);
 	lane_end(&d->reader);
 	loop_off_turn_end(&d->turn);

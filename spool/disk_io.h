@@ -1,6 +1,6 @@
-/* The spool's folder: the only code that writes and syncs. One writer thread
- * for batches, one for housekeeping, one that reads what is not in the page
- * cache; the journal itself runs in the loop. */
+/* The spool's folder: the only code that writes and syncs. The journal runs in
+ * the loop, and its batches are written between two turns (struct chore); one
+ * thread does housekeeping, one reads what is not in the page cache. */
 #ifndef SPOOL_DISK_IO_H
 #define SPOOL_DISK_IO_H
 

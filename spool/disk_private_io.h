@@ -26,11 +26,6 @@ struct lane {
 	bool ends, runs;
 };
 
-struct job_task {
-	struct task task;
-	struct journal_job *job;
-};
-
 struct disk {
 	struct loop *loop;
 	struct journal *journal;
@@ -42,8 +37,11 @@ struct disk {
 	} files;
 	uint64_t min_free;
 	uint32_t segment_size;
-	struct lane writer, keeper, reader;
-	struct job_task jobs[2];
+	struct lane keeper, reader;
+	struct chore writing;
+	struct journal_job *written;	/* by it */
+	struct task keeping;		/* on the keeper's lane */
+	struct journal_job *kept;
 	pthread_mutex_t done_lock;
 	struct task *done, **done_last;
 	uv_async_t wake;

@@ -396,11 +396,11 @@ static void on_stored(struct journal_request *r, enum pr_err err)
 	m->sender = sender_hash(&s->env);
 	m->marks = (uint16_t)(s->env.flags | MARK_UNEXPANDED | (s->env.sender.len ? 0 : MARK_NULL_SENDER));
 	schedule_born(m, s->env.received_ms, now);
+	stream_answer(s, s->withdrawn ? STORED_ABORTED : STORED);	/* first: somebody waits for it */
 	if (s->withdrawn)
 		mail_finish(sp, m, NULL);
 	else
 		expander_take(sp->expander, m, buf_span(&s->envelope));
-	stream_answer(s, s->withdrawn ? STORED_ABORTED : STORED);
 	stream_end(s);
 }
 

@@ -179,7 +179,7 @@ enum journal_work {
 
 struct journal_job {
 	enum journal_work work;
-	bool writer;		/* on the writer's lane; the others are the keeper's. One job a lane at a time */
+	bool writer;		/* a batch; the others are the keeper's. One of each kind at a time */
 	bool sync;
 	uint32_t file;
 	uint64_t at;
