@@ -18,6 +18,8 @@ struct channel {
 	struct list dirty;	/* in loop->dirty when this turn added something */
 	struct list queue;	/* packets to send */
 	size_t queued;		/* bytes in them */
+	struct deadline gathered;
+	int64_t gather_ms;
 	struct packet *current;	/* under on_verb */
 	int fd;
 	uint16_t instance;
@@ -28,9 +30,11 @@ struct channel {
 };
 
 #define SEND_MAX 64				/* packets a sendmmsg */
+#define GATHER_MAX (16u << 10)			/* bytes that wait for company */
 #define IOVS_A_PACKET (2 * PACKET_BORROWS + 1)
 
 static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_gathered(struct deadline *d);
 
 /* ---- birth ---------------------------------------------------------------------- */
 
@@ -55,6 +59,7 @@ struct channel *channel_open_take(struct loop *loop, int fd, enum wire_role self
 	ch->instance = instance;
 	list_init(&ch->dirty);
 	list_init(&ch->queue);
+	deadline_init(&ch->gathered, on_gathered);
 	poll_again(ch);
 	return ch;
 }
@@ -81,6 +86,24 @@ static void mark_dirty(struct channel *ch)
 {
 	if (list_is_empty(&ch->dirty) && !ch->waits_to_write)
 		list_add_last(&ch->loop->dirty, &ch->dirty);
+}
+
+static void on_gathered(struct deadline *d)
+{
+	mark_dirty(LIST_OWNER(d, struct channel, gathered));
+}
+
+void channel_gather(struct channel *ch, int64_t ms)
+{
+	ch->gather_ms = ms;
+}
+
+static void send_soon(struct channel *ch)
+{
+	if (ch->gather_ms == 0 || ch->queued >= GATHER_MAX)
+		mark_dirty(ch);
+	else if (!heap_has(&ch->gathered.node))
+		deadline_set(ch->loop, &ch->gathered, loop_now(ch->loop).mono_ms + ch->gather_ms);
 }
 
 static struct packet *packet_add(struct channel *ch)
@@ -113,7 +136,7 @@ static void packet_put(struct channel *ch, struct packet *p, enum wire_verb verb
 	}
 	p->len += n;
 	ch->queued += n;
-	mark_dirty(ch);
+	send_soon(ch);
 }
 
 void channel_put(struct channel *ch, enum wire_verb verb, const void *msg)
@@ -161,7 +184,7 @@ void channel_put_borrowed(struct channel *ch, enum wire_verb verb, const void *m
 	p->borrowed[p->n_borrowed++] = (struct packet_borrow){ p->len, bytes, done, arg };
 	p->borrowed_len += bytes.len;
 	ch->queued += n + bytes.len;
-	mark_dirty(ch);
+	send_soon(ch);
 }
 
 /* ---- sending -------------------------------------------------------------------- */
@@ -295,6 +318,7 @@ static void channel_send(struct channel *ch)
 void channel_flush(struct channel *ch)
 {
 	list_remove(&ch->dirty);
+	deadline_clear(ch->loop, &ch->gathered);
 	if (!ch->waits_to_write && !ch->is_deaf)
 		channel_send(ch);
 }
@@ -320,6 +344,7 @@ static void channel_end(struct channel *ch)
 		return;
 	ch->is_closed = ch->is_deaf = true;
 	list_remove(&ch->dirty);
+	deadline_clear(ch->loop, &ch->gathered);
 	uv_close((uv_handle_t *)&ch->poll, on_closed);
 	close(ch->fd);
 	queue_drop_all(ch);

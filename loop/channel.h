@@ -48,6 +48,8 @@ void channel_put_fd(struct channel *ch, enum wire_verb verb, const void *msg, in
  * msg but the last span are encoded as usual; `bytes` stands for that last span. */
 void channel_put_borrowed(struct channel *ch, enum wire_verb verb, const void *msg, struct span bytes, void (*done)(void *arg), void *arg);
 void channel_flush(struct channel *ch);		/* now, not at the end of the turn */
+/* From now on what is put leaves in ms at the latest, gathered: for words that nobody waits for. */
+void channel_gather(struct channel *ch, int64_t ms);
 size_t channel_queued(const struct channel *ch);	/* bytes not yet taken by the socket */
 
 enum wire_role channel_peer(const struct channel *ch);

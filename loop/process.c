@@ -22,6 +22,7 @@
 #define EVENTS_QUEUED   (1u << 20)	/* bytes that wait for `events`; beyond, they are counted and dropped */
 #define EVENTS_KEPT     (64u << 10)	/* bytes that wait for a wire to `events`, at the start and while it is started again */
 #define PAIR_BUFFER     (4 << 20)
+#define EVENTS_GATHER   10		/* ms that an event waits for others */
 
 struct process {
 	struct loop *loop;
@@ -188,6 +189,7 @@ static void events_open(struct process *p, uint16_t instance, int fd)
 {
 	channel_close(&p->events);
 	p->events = channel_open_take(p->loop, fd, p->role, ROLE_EVENTS, instance, &events_handlers, p);
+	channel_gather(p->events, EVENTS_GATHER);
 	events_tell_kept(p);
 	(void)events_tell_lost(p);
 	tell_partial(p);

@@ -443,6 +443,56 @@ static void t_closing_inside_a_verb_ends_the_reading(void **state)
 	bench_close(&b);
 }
 
+static struct bench *gathering;
+static uint32_t n_said;
+
+/* One word a turn. */
+static void say_one(struct deadline *d)
+{
+	channel_put(gathering->spool.ch, WIRE_mail_abort, &(struct wire_mail_abort){ .ask = ++n_said });
+	if (n_said < 20)
+		deadline_set(gathering->loop, d, loop_now(gathering->loop).mono_ms + 1);
+}
+
+static void t_words_that_nobody_waits_for_are_gathered(void **state)
+{
+	struct deadline next;
+	struct bench b;
+	int64_t began;
+
+	(void)state;
+	bench_open(&b, false, ROLE_SMTPD, ROLE_SPOOL);
+	gathering = &b;
+	n_said = 0;
+	channel_gather(b.spool.ch, 500);
+	b.smtpd.stop_after = 20;
+	deadline_init(&next, say_one);
+	began = loop_now(b.loop).mono_ms;
+	deadline_set(b.loop, &next, began);
+	bench_run(&b, 10000);
+	assert_int_equal(b.smtpd.n_verbs, 20);
+	assert_true(b.smtpd.n_batches == 1 || loop_now(b.loop).mono_ms - began > 900);
+	assert_true(loop_now(b.loop).mono_ms - began >= 500);
+	bench_close(&b);
+}
+
+static void t_many_of_them_wait_for_no_more(void **state)
+{
+	char text[4096];
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, false, ROLE_SMTPD, ROLE_SPOOL);
+	memset(text, 'x', sizeof(text));
+	channel_gather(b.spool.ch, 60000);
+	for (unsigned i = 0; i < 8; i++)
+		channel_put(b.spool.ch, WIRE_mail_part, &(struct wire_mail_part){ .ask = 1, .bytes = span_of(text, sizeof(text)) });
+	b.smtpd.stop_after = 8;
+	bench_run(&b, 10000);
+	assert_int_equal(b.smtpd.n_verbs, 8);
+	bench_close(&b);
+}
+
 /* ---- deadlines and turns ---------------------------------------------------------- */
 
 static struct due {
@@ -527,6 +577,8 @@ int main(void)
 		cmocka_unit_test(t_a_peer_that_breaks_the_grammar_is_captured),
 		cmocka_unit_test(t_only_the_master_passes_descriptors),
 		cmocka_unit_test(t_closing_inside_a_verb_ends_the_reading),
+		cmocka_unit_test(t_words_that_nobody_waits_for_are_gathered),
+		cmocka_unit_test(t_many_of_them_wait_for_no_more),
 		cmocka_unit_test(t_deadlines_run_once_not_before_their_time),
 		cmocka_unit_test(t_turn_ends_may_leave),
 	};
