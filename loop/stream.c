@@ -521,6 +521,20 @@ void stream_start_tls_with(struct stream *s, struct tls_server *tls, struct span
 	loop_ready_soon(s->loop, &s->ready);
 }
 
+/* The first words are ours. */
+void stream_start_tls_client(struct stream *s, struct tls_client *tls, const char *host, bool is_verified)
+{
+	const char *why;
+
+	BUG_ON(s->tls);
+	s->tls = tls_conn_new_client(tls, host, is_verified);
+	s->is_shaking = true;
+	tls_conn_lend(s->tls, NULL, &s->loop->tls_out);
+	(void)tls_conn_handshake(s->tls, &why);
+	write_tls_out(s);
+	stream_resume(s);
+}
+
 bool stream_tls_facts(const struct stream *s, struct stream_tls *out)
 {
 	if (!s->tls || !tls_conn_is_up(s->tls))

@@ -18,6 +18,7 @@
 
 struct stream;
 struct tls_server;	/* loop/tls.h */
+struct tls_client;	/* loop/tls_client.h */
 
 struct stream_handlers {
 	void (*on_connected)(void *owner, struct stream *s, int error);	/* 0 or an errno; only after stream_connect */
@@ -45,6 +46,8 @@ size_t stream_queued(const struct stream *s);
 void stream_start_tls(struct stream *s, struct tls_server *tls);
 /* The same where the first bytes of TLS were read already, behind a balancer's header. */
 void stream_start_tls_with(struct stream *s, struct tls_server *tls, struct span first);
+/* The same, as its client. host: a name or an address, for SNI; is_verified: it must prove that it is that one, or on_tls fails. */
+void stream_start_tls_client(struct stream *s, struct tls_client *tls, const char *host, bool is_verified);
 
 struct stream_tls {
 	const char *version;	/* "TLSv1.3" */
@@ -52,6 +55,7 @@ struct stream_tls {
 	unsigned bits;
 	const char *sni;	/* NULL without */
 	bool resumed;
+	bool verified;		/* the peer proved its name */
 };
 /* False when the stream is in the clear. Texts last as long as the stream. */
 bool stream_tls_facts(const struct stream *s, struct stream_tls *out);

@@ -1,5 +1,6 @@
-/* Server TLS: certificates chosen by SNI, reloaded whole, session tickets
- * with keys that all workers share. The only files that see OpenSSL's TLS. */
+/* TLS as a server: certificates chosen by SNI, reloaded whole, session tickets
+ * with keys that all workers share. loop/tls*.c are the only files that see
+ * OpenSSL's TLS. */
 #ifndef LOOP_TLS_H
 #define LOOP_TLS_H
 

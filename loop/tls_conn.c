@@ -10,7 +10,7 @@
 
 struct tls_conn {
 	SSL *ssl;
-	struct tls_server *server;
+	struct tls_server *server;	/* NULL: we are the client */
 	struct span *in;
 	struct buf *out;
 };
@@ -64,17 +64,29 @@ static BIO_METHOD *bio_method(void)
 
 /* ---- life ------------------------------------------------------------------------- */
 
-struct tls_conn *tls_conn_new(struct tls_server *server)
+static struct tls_conn *conn_new(SSL *ssl)
 {
 	struct tls_conn *conn = mem_new(sizeof *conn);
 	BIO *bio = BIO_new(bio_method());
 
-	conn->server = tls_server_ref(server);
-	conn->ssl = SSL_new(tls_server_default(server));
-	BUG_ON(!conn->ssl || !bio);
+	BUG_ON(!ssl || !bio);
+	conn->ssl = ssl;
 	BIO_set_data(bio, conn);
 	BIO_set_init(bio, 1);
-	SSL_set_bio(conn->ssl, bio, bio);
+	SSL_set_bio(ssl, bio, bio);
+	return conn;
+}
+
+struct tls_conn *tls_conn_new_client(struct tls_client *client, const char *host, bool is_verified)
+{
+	return conn_new(tls_client_session(client, host, is_verified));
+}
+
+struct tls_conn *tls_conn_new(struct tls_server *server)
+{
+	struct tls_conn *conn = conn_new(SSL_new(tls_server_default(server)));
+
+	conn->server = tls_server_ref(server);
 	SSL_set_accept_state(conn->ssl);
 	if (!tls_server_has_tickets(server)) {
 		SSL_set_options(conn->ssl, SSL_OP_NO_TICKET);
@@ -118,10 +130,13 @@ static enum tls_step step_of(const struct tls_conn *conn, int result)
 	}
 }
 
-static const char *words_of_error(void)
+static const char *words_of_error(const struct tls_conn *conn)
 {
 	const char *why = ERR_reason_error_string(ERR_peek_last_error());
+	long verified = SSL_get_verify_result(conn->ssl);
 
+	if (SSL_get_verify_mode(conn->ssl) != SSL_VERIFY_NONE && verified != X509_V_OK)
+		return X509_verify_cert_error_string(verified);
 	return why ? why : "the handshake broke off";
 }
 
@@ -132,7 +147,7 @@ enum tls_step tls_conn_handshake(struct tls_conn *conn, const char **why)
 	ERR_clear_error();
 	step = step_of(conn, SSL_do_handshake(conn->ssl));
 	if (step == TLS_FAILED)
-		*why = words_of_error();
+		*why = words_of_error(conn);
 	return step;
 }
 
@@ -174,5 +189,6 @@ void tls_conn_facts(const struct tls_conn *conn, struct stream_tls *out)
 		.bits = (unsigned)SSL_CIPHER_get_bits(cipher, NULL),
 		.sni = SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name),
 		.resumed = SSL_session_reused(conn->ssl),
+		.verified = SSL_get_verify_mode(conn->ssl) != SSL_VERIFY_NONE && SSL_get_verify_result(conn->ssl) == X509_V_OK,
 	};
 }

@@ -9,10 +9,12 @@
 #include "base/span.h"
 #include "loop/stream.h"
 #include "loop/tls.h"
+#include "loop/tls_client.h"
 
 struct tls_conn;
 
 struct tls_conn *tls_conn_new(struct tls_server *server);
+struct tls_conn *tls_conn_new_client(struct tls_client *client, const char *host, bool is_verified);
 void tls_conn_free(struct tls_conn **conn);
 
 /* Where it reads and writes during the next calls; `in` is eaten as it goes. */

@@ -26,10 +26,10 @@ const char *spawn_program_name(enum wire_role role)
 	return wire_role_text(role);
 }
 
-/* What programs may learn of our environment: the time zone, and what sanitizers are told. */
+/* What programs may learn of our environment: the time zone, whom TLS trusts, and what sanitizers are told. */
 static void choose_environment(const char *env[ENV_MAX])
 {
-	static const char *const passed[] = { "TZ=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=" };
+	static const char *const passed[] = { "TZ=", "SSL_CERT_FILE=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=" };
 	unsigned n = 0;
 
 	for (char **at = environ; at && *at && n < ENV_MAX - 1; at++)

@@ -30,6 +30,7 @@
 #include "loop/sandbox.h"
 #include "loop/stream.h"
 #include "loop/tls.h"
+#include "loop/tls_client.h"
 
 /* ---- certificates ------------------------------------------------------------------- */
 
@@ -432,6 +433,74 @@ static void t_tls_echoes(void **state)
 		}
 	}
 	tls_server_free(&t);
+}
+
+/* ---- we are the client ------------------------------------------------------------------ */
+
+/* Both ends in one loop; the one that this machine trusts is `one`. */
+static void shake_as_client(struct side *server, struct side *client, const char *host, bool is_verified)
+{
+	struct tls_server *t = server_new();
+	struct tls_client *ours = tls_client_new();
+	int fds[2];
+
+	tcp_pair(fds);
+	side_open(server, fds[0]);
+	*client = (struct side){ .loop = server->loop };
+	buf_init(&client->got, 1u << 20);
+	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	client->s = stream_open_take(client->loop, fds[1], &side_handlers, client);
+	stream_start_tls(server->s, t);
+	stream_start_tls_client(client->s, ours, host, is_verified);
+	side_run(server, 300);
+	if (client->n_tls) {
+		stream_send(client->s, SPAN("hello"));
+		side_run(server, 100);
+		assert_true(span_eq(buf_span(&client->got), SPAN("hello")));
+	}
+	tls_server_free(&t);
+	tls_client_free(&ours);
+}
+
+static void t_tls_as_client(void **state)
+{
+	static const struct { const char *host; bool is_verified, works; const char *why; } rows[] = {
+		{ "one.example", true, true, NULL },
+		{ "a.wild.example", true, true, NULL },
+		{ "one.example", false, true, NULL },
+		{ "other.example", false, true, NULL },
+		{ "192.0.2.1", false, true, NULL },
+		{ "other.example", true, false, "hostname mismatch" },
+		{ "192.0.2.1", true, false, "IP address mismatch" },
+		{ "two.example", true, false, "self-signed certificate" }
+	};
+	char path[] = "/tmp/t_stream.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, one.chain, one.chain_len), one.chain_len);
+	assert_int_equal(write(fd, one_rsa.chain, one_rsa.chain_len), one_rsa.chain_len);
+	close(fd);
+	setenv("SSL_CERT_FILE", path, 1);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct side server, client;
+
+		shake_as_client(&server, &client, rows[i].host, rows[i].is_verified);
+		assert_int_equal(client.n_tls, rows[i].works);
+		assert_int_equal(client.n_tls_failed, !rows[i].works);
+		assert_int_equal(client.n_gone, !rows[i].works);
+		if (rows[i].works)
+			assert_int_equal(client.facts.verified, rows[i].is_verified);
+		else
+			assert_string_equal(client.why, rows[i].why);
+		if (strcmp(rows[i].host, "one.example") == 0)
+			assert_string_equal(server.sni, "one.example");
+		stream_abort(&client.s);
+		buf_fini(&client.got);
+		side_close(&server);
+	}
+	unsetenv("SSL_CERT_FILE");
+	unlink(path);
 }
 
 static void t_old_tls_is_refused(void **state)
@@ -932,6 +1001,7 @@ int main(void)
 		cmocka_unit_test(t_connects_or_says_why),
 		cmocka_unit_test(t_pairs_are_checked),
 		cmocka_unit_test(t_tls_echoes),
+		cmocka_unit_test(t_tls_as_client),
 		cmocka_unit_test(t_old_tls_is_refused),
 		cmocka_unit_test(t_the_name_chooses_the_certificate),
 		cmocka_unit_test(t_rsa_and_ecdsa_stand_side_by_side),
