@@ -42,19 +42,14 @@ static void finish(struct name *n)
 
 bool name_from_text(struct span text, struct name *out)
 {
-	out->len = 0;
-	if (text.len == 0)
-		return false;
-	if (!span_eq(text, SPAN(".")) && text.at[text.len - 1] == '.')
-		text.len--;
-	while (!span_eq(text, SPAN("."))) {
-		bool is_last = span_find(text, '.') == text.len;
+	bool is_last = span_eq(text, SPAN("."));
 
+	out->len = 0;
+	if (!is_last && text.len > 1 && text.at[text.len - 1] == '.')
+		text.len--;
+	while (!is_last) {
+		is_last = span_find(text, '.') == text.len;
 		if (!add_label(out, span_cut(&text, '.')))
-			return false;
-		if (is_last)
-			break;
-		if (span_eq(text, SPAN(".")))
 			return false;
 	}
 	finish(out);

@@ -10,3 +10,17 @@ libexec_dns_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libexec_dns_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libexec_dns_SOURCES = dns/main.c dns/dns_io.c dns/dns_io.h dns/sockets_io.c dns/sockets_io.h
 libexec_dns_LDADD = libdns.a $(STREAM_LIBS) $(LDNS_LIBS)
+
+check_PROGRAMS += tests/unit/t_dns_packet
+tests_unit_t_dns_packet_SOURCES = tests/unit/t_dns_packet.c tests/unit/dns_packets.c tests/unit/dns_packets.h
+tests_unit_t_dns_packet_LDADD = $(DNS_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_resolver
+tests_unit_t_resolver_SOURCES = tests/unit/t_resolver.c tests/unit/dns_packets.c
+tests_unit_t_resolver_LDADD = $(DNS_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_site tests/unit/t_dns_servers tests/unit/t_dns_cache
+tests_unit_t_site_SOURCES = tests/unit/t_site.c
+tests_unit_t_site_LDADD = $(DNS_LIBS) $(UNIT_LIBS)
+tests_unit_t_dns_servers_SOURCES = tests/unit/t_dns_servers.c
+tests_unit_t_dns_servers_LDADD = $(DNS_LIBS) $(UNIT_LIBS)
+tests_unit_t_dns_cache_SOURCES = tests/unit/t_dns_cache.c
+tests_unit_t_dns_cache_LDADD = $(DNS_LIBS) $(UNIT_LIBS)

@@ -315,15 +315,17 @@ static void start(struct resolver *r, struct query *q, int64_t now)
 	begin_tries(r, q, now);
 }
 
+/* One whose time is over is given up by the same tick, and must not be sent in it. */
 static void start_line(struct resolver *r, int64_t now)
 {
-	while (r->n_flying < RESOLVER_FLYING_MAX) {
-		struct list *node = list_take_first(&r->line);
+	while (r->n_flying < RESOLVER_FLYING_MAX && !list_is_empty(&r->line)) {
+		struct query *q = query_of(r->line.next);
 
-		if (!node)
+		if (q->deadline <= now)
 			return;
+		list_remove(&q->list);
 		r->n_line--;
-		start(r, query_of(node), now);
+		start(r, q, now);
 	}
 }
 
