@@ -11,6 +11,7 @@
 #define AT_ONCE    256		/* messages being expanded */
 #define EACH       64		/* questions of one message, so that a list of thousands delays nobody */
 #define AGAIN_MS   SECONDS(20)	/* after auth could not tell */
+#define AWAY_MS    MINUTES(1)	/* without auth, until what is over is given up: a restart takes a moment */
 
 /* Ids that wait, first in, first out. */
 struct row {
@@ -24,12 +25,13 @@ struct expander {
 	struct pending pending;
 	struct list active, free, free_questions;
 	struct row waiting, later;	/* later: after AGAIN_MS */
-	struct deadline again;
+	struct deadline again, away;
 	uint32_t n_active;
 	bool pumping, starved;		/* starved: one could not ask for lack of credit, or of auth */
 };
 
 static void pump(struct expander *x);
+static void on_away(struct deadline *d);
 
 /* ---- rows of ids ----------------------------------------------------------------- */
 
@@ -80,6 +82,7 @@ struct expander *expander_new(struct spool *sp)
 	list_init(&x->free);
 	list_init(&x->free_questions);
 	deadline_init(&x->again, on_again);
+	deadline_init(&x->away, on_away);
 	return x;
 }
 
@@ -151,6 +154,7 @@ void expander_free(struct expander **x)
 	while ((l = list_take_first(&(*x)->free_questions)))
 		mem_free(LIST_OWNER(l, struct question, list));
 	deadline_clear((*x)->spool->loop, &(*x)->again);
+	deadline_clear((*x)->spool->loop, &(*x)->away);
 	pending_fini(&(*x)->pending);
 	mem_free((*x)->waiting.ids);
 	mem_free((*x)->later.ids);
@@ -323,6 +327,10 @@ static void expansion_begin(struct expansion *e)
 		expansion_free(e);
 	} else if (envelope_decode(buf_span(&e->bytes), &e->env) != PR_OK) {
 		expansion_damaged(e, m);
+	} else if (e->gives_up && !e->expander->auth && may_expand(m)) {
+		expansion_fail(e, "5.4.7", SPAN("It could not be asked for too long where this address leads"));
+		expansion_write(e, m);
+		expansion_free(e);
 	} else {
 		e->rest = e->env.rcpts;
 		ask_more(e);
@@ -348,7 +356,7 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 		expansion_put_off(e);
 }
 
-static void expansion_read(struct expander *x, struct mail *m)
+static void expansion_read(struct expander *x, struct mail *m, bool gives_up)
 {
 	static const struct disk_reader_handlers handlers = { on_envelope, NULL };
 
@@ -356,6 +364,7 @@ static void expansion_read(struct expander *x, struct mail *m)
 	struct disk_reader *r;
 
 	e->asked = true;
+	e->gives_up = gives_up;
 	r = disk_read(x->spool->disk, &m->id, m->place, &handlers, e);
 	if (e->asked)		/* not answered yet: e is as it was */
 		e->reader = r;
@@ -386,9 +395,69 @@ static void pump(struct expander *x)
 		struct mail *m = queue_find(x->spool->books.queue, &id);
 
 		if (m && may_expand(m))
-			expansion_read(x, m);
+			expansion_read(x, m, false);
 	}
 	x->pumping = false;
+}
+
+/* ---- without auth -------------------------------------------------------------------------------- */
+
+static void await_auth(struct expander *x)
+{
+	if (!x->auth && !heap_has(&x->away.node))
+		deadline_set(x->spool->loop, &x->away, spool_now(x->spool).mono_ms + AWAY_MS);
+}
+
+/* Those that have nobody to ask wait with the others. */
+static void shelve_active(struct expander *x)
+{
+	LIST_EACH_SAFE(l, &x->active) {
+		struct expansion *e = LIST_OWNER(l, struct expansion, list);
+
+		if (e->reader)
+			continue;	/* it asks when it has been read: nobody is there, and it waits */
+		row_add(&x->waiting, &e->id);
+		expansion_free(e);
+	}
+}
+
+/* Takes at most `most` whose deadline is past out of the row. */
+static uint32_t row_take_over(struct expander *x, struct msg_id *ids, uint32_t most)
+{
+	struct spool *sp = x->spool;
+	struct row *w = &x->waiting;
+	uint32_t n = 0, kept = 0;
+
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct msg_id id = w->ids[w->first + i];
+		struct mail *m = queue_find(sp->books.queue, &id);
+
+		if (n < most && m && schedule_is_over(sp->books.schedule, m, spool_now(sp)))
+			ids[n++] = id;
+		else
+			w->ids[w->first + kept++] = id;
+	}
+	w->n = kept;
+	return n;
+}
+
+/* Nobody can be asked, which is an attempt: what is over ends here, and its sender hears of it. */
+static void on_away(struct deadline *d)
+{
+	struct expander *x = LIST_OWNER(d, struct expander, away);
+	struct msg_id ids[AT_ONCE];
+	uint32_t n;
+
+	shelve_active(x);
+	n = row_take_over(x, ids, AT_ONCE);
+	for (uint32_t i = 0; i < n; i++) {
+		struct mail *m = queue_find(x->spool->books.queue, &ids[i]);
+
+		if (m && may_expand(m))
+			expansion_read(x, m, true);
+	}
+	if (x->waiting.n > 0)
+		await_auth(x);
 }
 
 void expander_take(struct expander *x, struct mail *m, struct span envelope)
@@ -397,6 +466,7 @@ void expander_take(struct expander *x, struct mail *m, struct span envelope)
 
 	if (!x->auth || x->waiting.n > 0 || x->n_active >= AT_ONCE || envelope.len == 0) {
 		row_add(&x->waiting, &m->id);
+		await_auth(x);
 		pump(x);
 		return;
 	}
@@ -408,6 +478,7 @@ void expander_take(struct expander *x, struct mail *m, struct span envelope)
 void expander_wired(struct expander *x, struct channel *auth)
 {
 	x->auth = auth;
+	deadline_clear(x->spool->loop, &x->away);
 	pump(x);
 }
 
@@ -426,12 +497,7 @@ void expander_on_gone(struct expander *x, struct channel *auth)
 		return;
 	x->auth = NULL;
 	pending_each(&x->pending, question_drop, x);
-	LIST_EACH_SAFE(l, &x->active) {
-		struct expansion *e = LIST_OWNER(l, struct expansion, list);
-
-		if (e->reader)
-			continue;	/* it asks when it has been read: nobody is there, and it waits */
-		row_add(&x->waiting, &e->id);
-		expansion_free(e);
-	}
+	shelve_active(x);
+	if (x->waiting.n > 0 || x->n_active > 0)
+		await_auth(x);
 }

@@ -31,7 +31,7 @@ struct expansion {
 	int64_t began;			/* the attempt */
 	struct span why;		/* it can't be told now */
 	uint32_t next_origin, n_asked, n_targets, n_held;
-	bool temporary, asked;		/* asked: the disk, for the envelope */
+	bool temporary, asked, gives_up;	/* asked: the disk, for the envelope; gives_up: where auth is still away */
 };
 
 /* targets.c: what auth says becomes rows of the first STATE */

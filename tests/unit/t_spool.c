@@ -372,6 +372,42 @@ static void t_what_can_not_be_told_for_too_long_bounces(void **state)
 	assert_true(has_job(local));
 }
 
+static void t_what_can_not_be_asked_for_too_long_bounces(void **state)
+{
+	(void)state;
+	world.settings->retry.expire = MINUTES(5);
+	world_settings();
+	world_gone(auth);
+	send_to(1, "here-sender@local.test", "here@local.test");
+	world_pass(MINUTES(4));
+	assert_int_equal(world.n_events[EV_DSN_SENT], 0);
+	world_pass(MINUTES(2));
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+	assert_int_equal(world.n_ends, 1);
+	auth = world_wire(ROLE_AUTH, 0, 1);
+	world_auth(auth);
+	assert_true(has_job(local));	/* the bounce */
+}
+
+/* What was waited for too long while everything was off is asked for first. */
+static void t_what_is_over_is_asked_for_when_auth_comes_back(void **state)
+{
+	(void)state;
+	world_gone(auth);
+	send_to(1, "here-sender@local.test", "here@local.test");
+	world.now.mono_ms += HOURS(100);
+	world.now.wall_ms += HOURS(100);
+	world_restart(true);
+	wire_all();
+	world_gone(auth);
+	world_pass(SECONDS(30));
+	auth = world_wire(ROLE_AUTH, 0, 1);
+	world_auth(auth);
+	assert_int_equal(world.n_ends, 0);
+	deliver_one(local, 1);
+	assert_int_equal(world.n_ends, 1);
+}
+
 static void t_an_expansion_that_could_not_be_written_is_written_again(void **state)
 {
 	(void)state;
@@ -798,7 +834,9 @@ int main(void)
 		TEST(t_a_question_waits_for_recovery), TEST(t_what_is_withdrawn_before_recovery_is_not_delivered),
 		TEST(t_a_queued_message_is_withdrawn), TEST(t_a_flying_message_is_withdrawn_when_it_lands),
 		TEST(t_a_list_of_thousands_is_expanded_once_and_leaves_in_batches), TEST(t_nobody_and_circles_bounce),
-		TEST(t_what_can_not_be_told_for_too_long_bounces), TEST(t_an_expansion_that_could_not_be_written_is_written_again),
+		TEST(t_what_can_not_be_told_for_too_long_bounces),
+		TEST(t_what_can_not_be_asked_for_too_long_bounces), TEST(t_what_is_over_is_asked_for_when_auth_comes_back),
+		TEST(t_an_expansion_that_could_not_be_written_is_written_again),
 		TEST(t_a_retry_by_hand_expands_nothing_twice), TEST(t_a_job_names_its_section),
 		TEST(t_a_message_keeps_its_section_when_others_come_before_it), TEST(t_a_section_that_is_gone_is_waited_for_with_clear_words),
 		TEST(t_a_section_that_never_comes_back_expires), TEST(t_a_route_that_holds_counts_from_the_reload_on),
