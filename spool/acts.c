@@ -63,12 +63,24 @@ static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct bu
 	    .words = k->action == QUEUE_HOLD ? (k->argument[0] ? span_of_text(k->argument) : SPAN("held by hand")) : SPAN_NONE });
 }
 
-/* Of a message that was never expanded each recipient of the envelope fails, under the address that its sender knows. */
+static bool means_all(const struct command *k, struct mail *m, const struct originals *o)
+{
+	struct view v;
+
+	for (uint32_t i = 0; i < o->env.n_rcpts; i++) {
+		view_at(k->control->spool, m, o, i, &v);
+		if (!filter_recipient_matches(&k->filter, &v.facts))
+			return false;
+	}
+	return true;
+}
+
+/* Of a message that was never expanded each recipient of the envelope fails (all or none: who fails alone is not known yet), under the address that its sender knows. */
 static void bounce_unexpanded(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
 {
 	struct spool *sp = k->control->spool;
 
-	if (m->marks & MARK_BUSY)
+	if (m->marks & MARK_BUSY || !means_all(k, m, o))
 		return;
 	m->marks &= (uint16_t)~MARK_HELD;
 	for (uint32_t i = 0; i < o->env.n_rcpts; i++)

@@ -9,7 +9,13 @@
 #include "wire/event.h"
 
 #define SLICE        2000	/* messages looked at in a turn */
+#define PATIENCE_MS  SECONDS(2)	/* for expansions under way: auth answers in microseconds, a disk in milliseconds */
 #define COMMANDS_MAX 64		/* at once; more are refused */
+
+static void on_impatience(struct deadline *d)
+{
+	(void)d;	/* the end of the turn looks again */
+}
 
 struct control *control_new(struct spool *sp)
 {
@@ -17,6 +23,7 @@ struct control *control_new(struct spool *sp)
 
 	c->spool = sp;
 	list_init(&c->commands);
+	deadline_init(&c->impatience, on_impatience);
 	return c;
 }
 
@@ -36,6 +43,7 @@ void control_free(struct control **c)
 		return;
 	while (!list_is_empty(&(*c)->commands))
 		command_free(LIST_OWNER((*c)->commands.next, struct command, list));
+	deadline_clear((*c)->spool->loop, &(*c)->impatience);
 	mem_free(*c);
 	*c = NULL;
 }
@@ -73,6 +81,25 @@ static void command_end(struct command *k)
 static bool needs_disk(const struct command *k)
 {
 	return action_reads(k->action) || k->action == QUEUE_BOUNCE || filter_needs(&k->filter, FILTER_FROM) || filter_needs(&k->filter, FILTER_TO);
+}
+
+/* A change that is about recipients needs them: those of a message that has just come are on their way from auth to the disk. */
+static bool awaits_expansion(struct command *k, const struct mail *m)
+{
+	struct control *c = k->control;
+	int64_t now = spool_now(c->spool).mono_ms;
+
+	if (action_reads(k->action) || !(m->marks & MARK_UNEXPANDED) || m->marks & (MARK_HELD | MARK_DOOMED | MARK_STALLED))
+		return false;
+	if (!filter_has_recipient_terms(&k->filter) && !(m->marks & MARK_BUSY))
+		return false;
+	if (k->patience == 0)
+		k->patience = now + PATIENCE_MS;
+	if (now >= k->patience)
+		return false;
+	if (!heap_has(&c->impatience.node) || c->impatience.node.at > k->patience)
+		deadline_set(c->spool->loop, &c->impatience, k->patience);
+	return true;
 }
 
 /* ---- a message in hand -------------------------------------------------------------------------- */
@@ -128,6 +155,10 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 	(void)size;
 	k->asked = false;
 	k->reader = r;
+	if (m && awaits_expansion(k, m)) {
+		disk_reader_close(&k->reader);	/* it stays in hand */
+		return;
+	}
 	if (!m || err != PR_OK || envelope_decode(bytes, &o.env) != PR_OK) {
 		message_leave(k);
 		return;
@@ -289,6 +320,10 @@ static bool command_step(struct command *k)
 			continue;
 		}
 		m = next_mail(k);
+		if (m && awaits_expansion(k, m)) {
+			k->id = m->id;
+			return false;
+		}
 		if (m)
 			take_up(k, m);
 		else if (in_hand)

@@ -21,6 +21,7 @@ struct command {
 	uint32_t n_meant;
 	struct disk_reader *reader;
 	struct span piece;
+	int64_t patience;		/* until then it waits for expansions under way, monotonic; 0: it met none */
 	bool chosen;			/* it is known which one message is meant */
 	bool asked, reading, head_sent, ended;	/* asked, reading: the disk owes an answer */
 };
@@ -28,6 +29,7 @@ struct command {
 struct control {
 	struct spool *spool;
 	struct list commands;
+	struct deadline impatience;	/* the first of a command that waits for an expansion */
 	unsigned n;
 };
 

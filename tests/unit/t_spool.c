@@ -792,6 +792,67 @@ static void t_a_bounce_by_hand_needs_no_expansion(void **state)
 	assert_true(has_job(local));
 }
 
+/* Of a list that has just come its members are meant, not the list. */
+static void t_a_filter_waits_for_the_expansion(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	world_gone(local);
+	for (unsigned n = 1; n <= 3; n++)
+		send_to(n, "here-sender@local.test", "list:3");
+	ask_queue(QUEUE_BOUNCE, "to:member1@local.test");
+	assert_false(world_sees(ctl, WIRE_queue_done, &msg));
+	world.is_still = true;	/* the expansion is being written */
+	world_auth(auth);
+	assert_false(world_sees(ctl, WIRE_queue_done, &msg));
+	world.is_still = false;
+	world_turn();
+	world_auth(auth);
+	assert_true(world_hear(ctl, WIRE_queue_done, &msg));
+	assert_int_equal(msg.queue_done.count, 3);
+	assert_int_equal(world.n_ends, 0);	/* the other members wait */
+}
+
+static void t_a_bounce_counts_while_the_expansion_is_written(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	send_to(1, "here-sender@local.test", "away@foreign.test");
+	world.is_still = true;
+	world_auth(auth);
+	ask_queue(QUEUE_BOUNCE, "");
+	assert_false(world_sees(ctl, WIRE_queue_done, &msg));
+	world.is_still = false;
+	world_turn();
+	assert_true(world_hear(ctl, WIRE_queue_done, &msg));
+	assert_int_equal(msg.queue_done.count, 1);
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+}
+
+static void t_a_filter_does_not_wait_for_ever(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	begin(1, "here-sender@local.test");
+	rcpt(1, "one@foreign.test", 0);
+	rcpt(1, "two@foreign.test", 0);
+	commit(1);
+	ask_queue(QUEUE_BOUNCE, "to:one@foreign.test");
+	world_pass(SECONDS(1));
+	assert_false(world_sees(ctl, WIRE_queue_done, &msg));
+	world_pass(SECONDS(2));
+	assert_true(world_hear(ctl, WIRE_queue_done, &msg));
+	assert_int_equal(msg.queue_done.count, 0);	/* the other one was not meant */
+	ask_queue(QUEUE_BOUNCE, "to:*@foreign.test");
+	world_pass(SECONDS(3));
+	assert_true(world_hear(ctl, WIRE_queue_done, &msg));
+	assert_int_equal(msg.queue_done.count, 1);
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+}
+
 static void t_what_is_held_stays_held_after_a_restart(void **state)
 {
 	(void)state;
@@ -846,6 +907,8 @@ int main(void)
 		TEST(t_jobs_of_an_earlier_spool_are_told_apart), TEST(t_what_was_told_before_recovery_counts_after_it),
 		TEST(t_nothing_old_starts_before_all_have_told), TEST(t_an_attempt_of_unknown_end_is_in_doubt),
 		TEST(t_what_kills_twice_is_held_even_when_it_flies), TEST(t_a_part_of_an_id_must_mean_one), TEST(t_counts_are_of_what_changed),
+		TEST(t_a_filter_waits_for_the_expansion),
+		TEST(t_a_bounce_counts_while_the_expansion_is_written), TEST(t_a_filter_does_not_wait_for_ever),
 		TEST(t_a_bounce_by_hand_needs_no_expansion), TEST(t_what_is_held_stays_held_after_a_restart),
 		TEST(t_erasing_what_flies_is_done_when_it_lands),
 	};
