@@ -238,10 +238,16 @@ static int take_globals(struct call *call, int argc, char **argv, int *status)
 	return i;
 }
 
-int command_run(int argc, char **argv)
+const char *command_config(void)
 {
 	const char *environment = getenv("POSTRIDER_CONFIG");
-	struct call call = { .config = environment && *environment ? environment : SYSCONFDIR "/postrider/postrider.conf" };
+
+	return environment && *environment ? environment : SYSCONFDIR "/postrider/postrider.conf";
+}
+
+int command_run(int argc, char **argv)
+{
+	struct call call = { .config = command_config() };
 	int status = EX_OK, first = take_globals(&call, argc, argv, &status);
 	bool noun_is_known;
 

@@ -29,12 +29,16 @@ struct command {
 /* Reads the arguments and runs the command. */
 int command_run(int argc, char **argv);
 
+/* The configuration where none is named. */
+const char *command_config(void);
+
 /* What is said about a wrong call: the words and how it is written. Returns 64. */
 int command_usage(const struct call *call, const char *why);
 
 int run_serve(struct call *call);
 int run_config(struct call *call);
 int run_reload(struct call *call);
+int run_refresh(struct call *call);
 int run_stop(struct call *call);
 int run_status(struct call *call);
 int run_user_add(struct call *call);

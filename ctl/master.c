@@ -15,8 +15,7 @@
 #define WORDS_MAX  64
 #define ANSWER_MAX (64u << 20)	/* of a configuration of the largest size, shown whole */
 
-/* Beside this program in a build tree, else where it was installed. */
-static const char *program(void)
+const char *master_program(const char *name)
 {
 	static char path[PATH_MAX + 32];
 	char own[PATH_MAX];
@@ -24,16 +23,17 @@ static const char *program(void)
 
 	if (n > 0) {
 		own[n] = '\0';
-		(void)snprintf(path, sizeof(path), "%s/libexec/master", dirname(own));
+		(void)snprintf(path, sizeof(path), "%s/libexec/%s", dirname(own), name);
 		if (access(path, X_OK) == 0)
 			return path;
 	}
-	return LIBEXECDIR "/master";
+	(void)snprintf(path, sizeof(path), "%s/%s", LIBEXECDIR, name);
+	return path;
 }
 
 int master_become(const struct call *call, const char *const *argv)
 {
-	const char *words[WORDS_MAX] = { program(), "--config", call->config };
+	const char *words[WORDS_MAX] = { master_program("master"), "--config", call->config };
 	size_t n = 3;
 
 	(void)fflush(stdout);
@@ -64,7 +64,7 @@ int master_ask(const struct call *call, const char *const *argv, struct buf *out
 	pid_t pid;
 
 	if (pipe(pipes) != 0 || (pid = fork()) < 0) {
-		say("can't start %s: %s", program(), strerror(errno));
+		say("can't start %s: %s", master_program("master"), strerror(errno));
 		return EX_SOFTWARE;
 	}
 	if (pid == 0) {
@@ -97,7 +97,7 @@ static bool take_line(struct span *rest, char *out, size_t room)
 
 int master_places(const struct call *call, struct places *out)
 {
-	static const char *const words[] = { "config", "value", "state", "runtime", NULL };
+	static const char *const words[] = { "config", "value", "state", "runtime", "origin", NULL };
 	struct buf answer;
 	struct span rest;
 	int status;
@@ -105,7 +105,8 @@ int master_places(const struct call *call, struct places *out)
 	buf_init(&answer, ANSWER_MAX);
 	status = master_ask(call, words, &answer);
 	rest = buf_span(&answer);
-	if (status == EX_OK && (!take_line(&rest, out->state, sizeof(out->state)) || !take_line(&rest, out->runtime, sizeof(out->runtime))))
+	if (status == EX_OK && (!take_line(&rest, out->state, sizeof(out->state)) || !take_line(&rest, out->runtime, sizeof(out->runtime)) ||
+	    !take_line(&rest, out->origin, sizeof(out->origin))))
 		status = EX_SOFTWARE;
 	buf_fini(&answer);
 	return status;

@@ -8,6 +8,9 @@
 #include "base/buf.h"
 #include "ctl/command.h"
 
+/* Another program's path: beside this one in a build tree, else where it was installed. Lasts until the next call. */
+const char *master_program(const char *name);
+
 /* Becomes it, with these words behind --config FILE; returns only when it can't, with 70. argv ends with NULL. */
 int master_become(const struct call *call, const char *const *argv);
 
@@ -17,6 +20,7 @@ int master_ask(const struct call *call, const char *const *argv, struct buf *out
 /* Where things are, by the configuration. */
 struct places {
 	char state[4096], runtime[4096];
+	char origin[256];	/* the domain of names without one */
 };
 /* 0, or the exit code to end with. */
 int master_places(const struct call *call, struct places *out);

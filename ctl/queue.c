@@ -7,79 +7,9 @@
 #include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
+#include "ctl/queue_ask.h"
 #include "ctl/say.h"
 #include "wire/filter.h"
-
-/* ---- a question to spool ------------------------------------------------- */
-
-/* What comes back. Any may be NULL. on_message is called before its recipients; a last time with NULL. */
-struct rows {
-	void (*on_message)(void *arg, const struct wire_queue_message *m);
-	void (*on_recipient)(void *arg, const struct wire_queue_recipient *r);
-	void (*on_part)(void *arg, struct span bytes);
-	void *arg;
-	uint32_t count;		/* as spool told */
-	uint32_t heard;		/* rows since more were asked for */
-};
-
-static int open_spool(const struct call *call, struct client *c)
-{
-	int status = client_open(c, call);
-
-	if (status != EX_OK)
-		return status;
-	status = client_meet(c, ROLE_SPOOL);
-	if (status != EX_OK)
-		client_close(c);
-	return status;
-}
-
-/* Half of the window is given back at a time. */
-static int count_row(struct client *c, struct rows *rows)
-{
-	struct wire_queue_more more = { .ask = 1, .rows = WIRE_ROWS / 2 };
-
-	if (++rows->heard < WIRE_ROWS / 2)
-		return EX_OK;
-	rows->heard = 0;
-	return client_tell(c, WIRE_queue_more, &more);
-}
-
-static int take_row(struct client *c, struct rows *rows, enum wire_verb verb, const union wire_msg *msg)
-{
-	if (verb == WIRE_queue_message && rows->on_message)
-		rows->on_message(rows->arg, &msg->queue_message);
-	else if (verb == WIRE_queue_recipient && rows->on_recipient)
-		rows->on_recipient(rows->arg, &msg->queue_recipient);
-	else if (verb == WIRE_queue_part && rows->on_part)
-		rows->on_part(rows->arg, msg->queue_part.bytes);
-	return count_row(c, rows);
-}
-
-static int ask_spool(struct client *c, enum wire_queue action, struct span filter, struct rows *rows)
-{
-	struct wire_queue_ask ask = { .ask = 1, .action = (uint8_t)action, .filter = filter };
-	int status = client_tell(c, WIRE_queue_ask, &ask);
-	enum wire_verb verb = WIRE_NONE;
-	union wire_msg msg;
-
-	while (status == EX_OK) {
-		status = client_hear(c, &verb, &msg);
-		if (status != EX_OK)
-			return status;
-		if (verb == WIRE_queue_done)
-			break;
-		status = take_row(c, rows, verb, &msg);
-	}
-	if (status != EX_OK)
-		return status;
-	if (rows->on_message)
-		rows->on_message(rows->arg, NULL);
-	rows->count = msg.queue_done.count;
-	if (msg.queue_done.words.len)
-		say("%.*s", SPAN_ARG(msg.queue_done.words));
-	return msg.queue_done.exit;
-}
 
 /* The words joined, checked here so that what is wrong is told without a server, too. */
 static int read_filter(const struct call *call, struct buf *text)
@@ -283,13 +213,13 @@ static void gather_recipient(void *arg, const struct wire_queue_recipient *r)
 static int list(const struct call *call, struct span filter, enum wire_queue action, unsigned *n)
 {
 	struct gathered g = { .as_json = call->flags & CALL_JSON, .is_long = action == QUEUE_SHOW };
-	struct rows rows = { .on_message = gather_message, .on_recipient = gather_recipient, .arg = &g };
+	struct queue_rows rows = { .on_message = gather_message, .on_recipient = gather_recipient, .arg = &g };
 	struct client c;
-	int status = open_spool(call, &c);
+	int status = queue_open(call, &c);
 
 	if (status != EX_OK)
 		return status;
-	status = ask_spool(&c, action, filter, &rows);
+	status = queue_ask(&c, action, filter, &rows);
 	client_close(&c);
 	*n = g.n_messages;
 	return status;
@@ -340,15 +270,15 @@ static void print_part(void *arg, struct span bytes)
 int run_queue_cat(struct call *call)
 {
 	bool came = false;
-	struct rows rows = { .on_part = print_part, .arg = &came };
+	struct queue_rows rows = { .on_part = print_part, .arg = &came };
 	struct client c;
 	struct buf id;
 	int status = read_id(call, &id);
 
 	if (status == EX_OK)
-		status = open_spool(call, &c);
+		status = queue_open(call, &c);
 	if (status == EX_OK) {
-		status = ask_spool(&c, QUEUE_CAT, buf_span(&id), &rows);
+		status = queue_ask(&c, QUEUE_CAT, buf_span(&id), &rows);
 		client_close(&c);
 		if (status == EX_OK && !came)
 			status = nothing_has(&id);
@@ -388,12 +318,12 @@ static void count_message(void *arg, const struct wire_queue_message *m)
 static bool may_act(const struct call *call, const struct action *a, struct client *c, struct span filter, int *status)
 {
 	unsigned n = 0;
-	struct rows rows = { .on_message = count_message, .arg = &n };
+	struct queue_rows rows = { .on_message = count_message, .arg = &n };
 	char question[96];
 
 	if (!a->destroys || (call->flags & CALL_YES))
 		return true;
-	*status = ask_spool(c, QUEUE_LIST, filter, &rows);
+	*status = queue_ask(c, QUEUE_LIST, filter, &rows);
 	if (*status != EX_OK || n <= 1)
 		return *status == EX_OK;
 	(void)snprintf(question, sizeof(question), "%u messages would be %s", n, a->done);
@@ -414,16 +344,16 @@ int run_queue_act(struct call *call)
 {
 	const struct action *a = action_of(call);
 	enum wire_queue action = call->flags & CALL_ERASE ? QUEUE_ERASE : a->action;
-	struct rows rows = { 0 };
+	struct queue_rows rows = { 0 };
 	struct client c;
 	struct buf filter;
 	int status = read_filter(call, &filter);
 
 	if (status == EX_OK)
-		status = open_spool(call, &c);
+		status = queue_open(call, &c);
 	if (status == EX_OK) {
 		if (may_act(call, a, &c, buf_span(&filter), &status)) {
-			status = ask_spool(&c, action, buf_span(&filter), &rows);
+			status = queue_ask(&c, action, buf_span(&filter), &rows);
 			if (status == EX_OK)
 				tell_count(a, rows.count);
 		}

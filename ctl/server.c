@@ -76,6 +76,13 @@ int run_reload(struct call *call)
 	return ask_master(call, WIRE_ctl_reload, &reload, NULL, NULL);
 }
 
+int run_refresh(struct call *call)
+{
+	struct wire_ctl_refresh refresh = { .ask = 1 };
+
+	return ask_master(call, WIRE_ctl_refresh, &refresh, NULL, NULL);
+}
+
 int run_stop(struct call *call)
 {
 	struct wire_ctl_stop stop = { .ask = 1 };

@@ -92,23 +92,40 @@ static bool at_end_of_element(struct span s, const struct element *e)
 	return s.len == 0 || ((s.at[0] == ',' || s.at[0] == ';') && e->is_open == e->is_closed);
 }
 
-enum pr_err author_next(struct span *value, struct address *out)
+/* PR_NONE: nothing is left. text lies in e. */
+static enum pr_err next_element(struct span *value, struct element *e, struct span *text)
 {
 	while (value->len > 0) {
-		struct element e = { .len = 0 };
-		struct span text;
-
-		while (!at_end_of_element(*value, &e))
-			take(value, &e);
+		*e = (struct element){ .len = 0 };
+		while (!at_end_of_element(*value, e))
+			take(value, e);
 		*value = span_from(*value, 1);
-		text = span_trim(span_of(e.text, e.len));
-		if (text.len == 0 && !e.is_open && !e.is_bad)
-			continue;
-		if (e.is_bad || e.is_open != e.is_closed || address_parse_mailbox(text, ALLOW_UTF8, out) != PR_OK)
-			return PR_BAD;
-		return PR_OK;
+		*text = span_trim(span_of(e->text, e->len));
+		if (text->len > 0 || e->is_open || e->is_bad)
+			return e->is_bad || e->is_open != e->is_closed ? PR_BAD : PR_OK;
 	}
 	return PR_NONE;
+}
+
+enum pr_err author_next(struct span *value, struct address *out)
+{
+	struct element e;
+	struct span text;
+	enum pr_err err = next_element(value, &e, &text);
+
+	if (err != PR_OK)
+		return err;
+	return address_parse_mailbox(text, ALLOW_UTF8, out) == PR_OK ? PR_OK : PR_BAD;
+}
+
+enum pr_err author_next_words(struct span *value, struct buf *out)
+{
+	struct element e;
+	struct span text;
+	enum pr_err err = next_element(value, &e, &text);
+
+	buf_clear(out);
+	return err == PR_OK ? buf_add(out, text) : err;
 }
 
 bool author_domain(struct span value, char out[ADDRESS_DOMAIN_MAX + 1])

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
 #include "mail/address.h"
@@ -21,5 +22,8 @@ enum pr_err author_next(struct span *value, struct address *out) MUST_USE;
 
 /* The domain of all of them where it is one and the same, with a NUL; false when it is not surely one, or an address literal. */
 bool author_domain(struct span value, char out[ADDRESS_DOMAIN_MAX + 1]);
+/* The same of any field of addresses, as it is written there and perhaps without a domain: what sendmail -t reads.
+ * *out is emptied first. PR_BAD: no end, two pairs of brackets, words behind them. */
+enum pr_err author_next_words(struct span *value, struct buf *out) MUST_USE;
 
 #endif

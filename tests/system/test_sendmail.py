@@ -1,9 +1,9 @@
 """Mail from the users of the machine itself: runtime/submit, sendmail(8) and its kin, and the drop folder."""
-import os, smtplib, socket
+import email, email.message, email.policy, os, re, smtplib, socket, subprocess
 
 import pytest
 
-from conftest import until
+from conftest import BUILD, PATIENCE, until
 
 
 class Local(smtplib.SMTP):
@@ -59,3 +59,146 @@ def test_a_local_listener_has_no_port_and_no_second(server, text, words):
     server.write()
     told = server.run("config", "check", check=False)
     assert told.returncode == 78 and words in told.stdout + told.stderr
+
+
+# ---- sendmail(8) --------------------------------------------------------------------------
+
+
+def sendmail(server, *words, text="Subject: test\n\nHello.\n", name="sendmail", status=0):
+    """A caller of sendmail: he knows no configuration but by the environment."""
+    done = subprocess.run([f"{BUILD}/{name}", *words], input=text.encode() if isinstance(text, str) else text, capture_output=True, timeout=PATIENCE,
+                          env=dict(os.environ, POSTRIDER_CONFIG=server.file))
+    assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def test_cron_mails_to_a_bare_name(running):
+    sendmail(running, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "alice",
+             text="From: root (Cron Daemon)\nTo: alice\nSubject: Cron <root@mx> date\nContent-Type: text/plain; charset=UTF-8\n\n.\nnaïve\n")
+    [mail] = running.wait_mails()
+    assert mail["Return-Path"] == "<root@example.test>" and mail["Delivered-To"] == "alice@example.test"
+    assert mail.get_payload(decode=True).decode() == ".\nnaïve\n" and mail["Date"] and mail["Message-ID"]
+
+
+def test_php_takes_recipients_from_the_header_and_nobody_sees_bcc(running):
+    sendmail(running, "-t", "-i", "-fwebmaster@example.test",
+             text="To: alice@example.test\r\nSubject: x\r\nX-PHP-Originating-Script: 0:a.php\r\nCc: \"B, Bob\"\r\n <bob@example.test>\r\nBcc: postmaster\r\n\r\nHi\n.\nlast\n")
+    [first] = running.wait_mails()
+    until(lambda: running.mails("bob"))
+    assert "Bcc" not in first and first["From"] == "<webmaster@example.test>" and first["Return-Path"] == "<webmaster@example.test>"
+    assert b"last" in running.mails("bob")[0] and b"postmaster" not in b"".join(running.mails("bob"))
+
+
+def test_a_lone_dot_ends_and_a_name_is_made(running):
+    sendmail(running, "-F", "Jürgen", "alice@example.test", text="hello without a header\n.\nnot this\n")
+    [mail] = running.wait_mails()
+    assert mail["From"] == "=?utf-8?B?SsO8cmdlbg==?= <root@example.test>" if os.geteuid() == 0 else mail["From"]
+    assert mail.get_payload() == "hello without a header\n"
+
+
+def test_mutt_and_mailx_name_a_sender(running):
+    sendmail(running, "-oem", "-oi", "-f", "bob@example.test", "--", "alice@example.test", text="From: Bob <bob@example.test>\nSubject: x\n\n-- \nBob\n")
+    [mail] = running.wait_mails()
+    assert mail["Return-Path"] == "<bob@example.test>" and mail.get_all("From") == ["Bob <bob@example.test>"]
+
+
+def test_git_send_email(running, folder):
+    environment = dict(os.environ, POSTRIDER_CONFIG=running.file, HOME=folder, GIT_CONFIG_NOSYSTEM="1",
+                       GIT_AUTHOR_NAME="A", GIT_AUTHOR_EMAIL="a@example.test", GIT_COMMITTER_NAME="A", GIT_COMMITTER_EMAIL="a@example.test")
+
+    def git(*words):
+        subprocess.run(["git", "-C", f"{folder}/repository", *words], check=True, capture_output=True, env=environment, stdin=subprocess.DEVNULL)
+    os.mkdir(f"{folder}/repository")
+    git("init")
+    for text, subject in (("one", "first"), ("two", "second: a change")):
+        with open(f"{folder}/repository/file", "w") as f:
+            f.write(text + "\n")
+        git("add", "file")
+        git("commit", "-m", subject)
+    git("format-patch", "-1", "-o", folder)
+    if not os.path.exists("/usr/lib/git-core/git-send-email"):
+        pytest.skip("no git-email")
+    git("send-email", "--sendmail-cmd", f"{BUILD}/sendmail", "--confirm=never", "--envelope-sender=a@example.test", "--suppress-cc=all", "--from", "a@example.test", "--to", "alice@example.test",
+        *[f"{folder}/{name}" for name in os.listdir(folder) if name.endswith(".patch")])
+    [mail] = running.wait_mails()
+    assert mail["Subject"] == "[PATCH] second: a change" and mail["From"] == "a@example.test" and mail["Return-Path"] == "<a@example.test>"
+
+
+def test_python_hands_over_a_message(running):
+    mail = email.message.EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "bob@example.test", "Alice <alice@example.test>", "Grüße"
+    mail.set_content("Zeile eins\n..\nöäü\n")
+    sendmail(running, "-t", "-oi", text=mail.as_bytes())
+    got = email.message_from_bytes(running.mails()[0] if running.wait_mails() else b"", policy=email.policy.default)
+    assert got["Subject"] == "Grüße" and got.get_content().replace("\r\n", "\n") == "Zeile eins\n..\nöäü\n"
+
+
+def test_notices_are_asked_for_and_the_envelope_goes_with_the_message(running):
+    sendmail(running, "-N", "success", "-R", "hdrs", "-V", "my id+1", "-f", "bob@example.test", "alice@example.test")
+    [dsn] = running.wait_mails(user="bob")
+    assert dsn.get_content_type() == "multipart/report" and "my id+1" in str(dsn)
+
+
+def test_no_sender_and_a_long_message(running):
+    sendmail(running, "-f", "", "alice", text="Subject: x\n\n" + ("0123456789" * 7 + "\n") * 60000)
+    [mail] = running.wait_mails()
+    assert mail["Return-Path"] == "<>" and len(mail.get_payload()) == 71 * 60000
+
+
+@pytest.mark.parametrize("words, text, status, told", [
+    (["nobody@example.test"], "x\n", 67, "No such mailbox"),
+    (["alice@example.test", "nobody@example.test"], "x\n", 67, "No such mailbox"),
+    (["a b@example.test"], "x\n", 65, "is no address"),
+    (["-t"], "Subject: x\n\nx\n", 65, "no recipient"),
+    (["-t"], "To: <a@b\n\nx\n", 65, "is no address"),
+    ([], "x\n", 64, "no recipient"),
+    (["-bd"], "", 64, "postrider serve"),
+    (["-f", "not an address", "alice"], "x\n", 65, "no address to send from"),
+])
+def test_what_is_wrong_has_its_exit_code_and_nobody_gets_a_half(running, words, text, status, told):
+    done = sendmail(running, *words, text=text, status=status)
+    assert told in done.stderr.decode()
+    running.wait_empty()
+    assert not running.mails()
+
+
+def test_a_message_too_large_is_refused(server):
+    server.extra = "listen mine { local = yes max_size = 4KB }"
+    server.start()
+    done = sendmail(server, "alice", text="x" * 80 + "\n" + ("y" * 70 + "\n") * 100, status=65)
+    assert "552" in done.stderr.decode()
+
+
+def test_smtp_over_standard_input(running):
+    done = sendmail(running, "-bs", text="EHLO x\r\nMAIL FROM:<bob@example.test>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\n"
+                    "Subject: x\r\n\r\nHello.\r\n.\r\nQUIT\r\n")
+    assert done.stdout.startswith(b"220 ") and b"Accepted" in done.stdout and done.stdout.rstrip().endswith(b"Bye")
+    running.wait_mails()
+
+
+def test_addresses_are_verified(running):
+    assert sendmail(running, "-bv", "alice").stdout == b"alice@example.test... deliverable\n"
+    assert "No such mailbox" in sendmail(running, "-bv", "nobody", status=67).stderr.decode()
+
+
+def test_mailq_has_the_shape_that_scripts_know(server):
+    server.extra = 'route "*" { hold = yes }'
+    server.start()
+    assert sendmail(server, name="mailq").stdout == b"Mail queue is empty\n"
+    sendmail(server, "-f", "bob@example.test", "one@elsewhere.example", "two@elsewhere.example")
+    sendmail(server, "-f", "", "three@elsewhere.example")
+    until(lambda: len(server.json("queue", "list")) == 2)
+    lines = sendmail(server, "-bp").stdout.decode().splitlines()
+    assert re.fullmatch(r"-+Queue ID-+ --Size-- -+Arrival Time-+ -Sender/Recipient-+", lines[0])
+    assert re.fullmatch(r"[0-9A-Z]{26}! +\d+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d  bob@example\.test", lines[1])
+    recipients = [line.strip() for line in lines if line.startswith(" " * 41)]
+    assert sorted(recipients) == ["one@elsewhere.example", "three@elsewhere.example", "two@elsewhere.example"]
+    assert "MAILER-DAEMON" in "".join(lines) and re.fullmatch(r"-- \d+ Kbytes in 2 Requests\.", lines[-1])
+
+
+def test_newaliases_and_a_run_of_the_queue(running):
+    assert sendmail(running, name="newaliases").stdout == b""
+    sendmail(running, "-q")
+    running.stop()
+    sendmail(running, name="newaliases")
+    assert "does not run" in sendmail(running, name="mailq", status=69).stderr.decode()

@@ -117,12 +117,37 @@ static void t_the_domain_of_all_is_told(void **state)
 	}
 }
 
+static void t_words_may_lack_a_domain(void **state)
+{
+	static const struct { const char *value, *words; } table[] = {
+		{ "root", "root|" }, { "root, \"Bob, B.\" <bob>, alice@example.org (Alice)", "root|bob|alice@example.org|" },
+		{ "undisclosed-recipients:;", "" }, { "team: a, b;, c", "a|b|c|" }, { "<root", "!|" }, { "Root <root> x", "!|" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct span value = span_of_text(table[i].value);
+		char got[1024] = "";
+		struct buf words;
+		enum pr_err err;
+
+		buf_init(&words, 1024);
+		while ((err = author_next_words(&value, &words)) != PR_NONE) {
+			strncat(got, err == PR_OK ? words.at : "!", err == PR_OK ? words.len : 1);
+			strcat(got, "|");
+		}
+		buf_fini(&words);
+		assert_string_equal(got, table[i].words);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_the_domain_of_all_is_told),
 		cmocka_unit_test(t_mailboxes_are_found),
 		cmocka_unit_test(t_what_may_deceive_is_none),
+		cmocka_unit_test(t_words_may_lack_a_domain),
 		cmocka_unit_test(t_a_long_phrase_does_no_harm),
 	};
 
