@@ -10,6 +10,7 @@
 #include "loop/process.h"
 #include "master/file.h"
 #include "master/folders.h"
+#include "master/keys.h"
 #include "master/server_io.h"
 #include "master/tables.h"
 #include "master/wires.h"
@@ -120,6 +121,7 @@ static char reader_of(enum wire_role role)
 {
 	static const char letters[N_ROLES] = {
 		[ROLE_SMTPD] = 'S', [ROLE_AUTH] = 'A', [ROLE_SPOOL] = 'Q', [ROLE_RELAY] = 'D', [ROLE_LOCAL] = 'D', [ROLE_DNS] = 'N',
+		[ROLE_SIGN] = 'K',
 		[ROLE_EVENTS] = 'E',
 	};
 
@@ -182,6 +184,20 @@ static const struct settings *settings_of(const struct server *s, const struct u
 	return u->generation == s->generation || !s->old_settings ? s->settings : s->old_settings;
 }
 
+void child_tell_keys(struct child *c)
+{
+	struct server *s = c->server;
+	struct buf problems;
+
+	if (!is_reachable(c))
+		return;
+	buf_init(&problems, COMPLAINTS_MAX);
+	keys_tell(settings_of(s, c->unit), c->channel, &problems);
+	if (problems.len > 0)
+		report_reason(&s->report, EV_DKIM_REJECTED, buf_span(&problems));
+	buf_fini(&problems);
+}
+
 static void tell_listeners(struct child *c)
 {
 	const struct server *s = c->server;
@@ -228,6 +244,9 @@ static void tell_first_words(struct child *c)
 		break;
 	case ROLE_AUTH:
 		child_tell_tables(c);
+		break;
+	case ROLE_SIGN:
+		child_tell_keys(c);
 		break;
 	case ROLE_DNS:
 		child_tell_resolv_conf(c);

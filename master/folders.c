@@ -94,13 +94,16 @@ enum pr_err folders_make_mail(const struct settings *s, const struct identities 
 
 enum pr_err folders_make(const struct settings *s, const struct identities *ids, struct buf *words)
 {
-	char spool[PATH_MAX];
+	char spool[PATH_MAX], keys[PATH_MAX];
 	enum pr_err err;
 
 	snprintf(spool, sizeof(spool), "%s/spool", s->top.state);
+	snprintf(keys, sizeof(keys), "%s/keys", s->top.state);
 	err = make_folder(s->top.state, 0711, &ids->base, ids, words);
 	if (err == PR_OK)
 		err = make_folder(spool, 0700, &ids->of[ROLE_SPOOL], ids, words);
+	if (err == PR_OK)
+		err = make_folder(keys, 0700, &ids->of[ROLE_SIGN], ids, words);
 	if (err == PR_OK)
 		err = make_folder(s->top.runtime, 0755, &ids->base, ids, words);
 	return err == PR_OK ? folders_make_mail(s, ids, words) : err;

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "master/config.h"
 #include "master/folders.h"
+#include "master/keys.h"
 #include "master/notify.h"
 #include "master/server_io.h"
 #include "master/tables.h"
@@ -148,7 +149,7 @@ void server_reload(struct server *s)
 
 /* ---- files that changed -------------------------------------------------------------- */
 
-enum watched_kind { WATCH_CERTIFICATES, WATCH_TABLES, WATCH_RESOLV_CONF };
+enum watched_kind { WATCH_CERTIFICATES, WATCH_TABLES, WATCH_RESOLV_CONF, WATCH_KEYS };
 
 static void watch_certificate(void *arg, const char *path)
 {
@@ -158,6 +159,11 @@ static void watch_certificate(void *arg, const char *path)
 static void watch_table(void *arg, const char *path)
 {
 	watch_file(arg, WATCH_TABLES, path);
+}
+
+static void watch_key(void *arg, const char *path)
+{
+	watch_file(arg, WATCH_KEYS, path);
 }
 
 static void tell_certificates(struct server *s)
@@ -208,6 +214,7 @@ static void on_changed(void *arg, unsigned kind)
 	case WATCH_CERTIFICATES: certificates_changed(s); break;
 	case WATCH_TABLES: tell_each(s, ROLE_AUTH, child_tell_tables); break;
 	case WATCH_RESOLV_CONF: tell_each(s, ROLE_DNS, child_tell_resolv_conf); break;
+	case WATCH_KEYS: tell_each(s, ROLE_SIGN, child_tell_keys); break;
 	}
 }
 
@@ -230,6 +237,7 @@ void server_rewatch(struct server *s)
 	certificates_files(s->settings, watch_certificate, s->watch);
 	tables_files(s->settings, watch_table, s->watch);
 	watch_resolv_conf(s->watch);
+	keys_files(s->settings, watch_key, s->watch);
 	watch_end(s->watch);
 }
 

@@ -90,6 +90,7 @@ void child_tell_settings(struct child *c, const struct settings *settings);
 void child_tell_tables(struct child *c);
 void child_tell_resolv_conf(struct child *c);
 void child_tell_tickets(struct child *c);
+void child_tell_keys(struct child *c);
 void child_tell_begin(struct child *c);
 void child_forget(struct unit *u);
 /* Collects those that ended; the core learns of each. */

@@ -21,7 +21,7 @@
 
 const char *spawn_program_name(enum wire_role role)
 {
-	if (role == ROLE_RELAY || role == ROLE_LOCAL)
+	if (role == ROLE_RELAY || role == ROLE_LOCAL || role == ROLE_SIGN)
 		return "delivery";
 	return wire_role_text(role);
 }

@@ -6,10 +6,10 @@
 #include "master/wires.h"
 
 #define SET(role) (1u << (role))
-#define REPLACED (SET(ROLE_SMTPD) | SET(ROLE_RELAY) | SET(ROLE_LOCAL))
+#define REPLACED (SET(ROLE_SMTPD) | SET(ROLE_RELAY) | SET(ROLE_LOCAL) | SET(ROLE_SIGN))
 
-/* Who ends when: nobody before those that may still need it. Auth, dns and
- * events have nothing to wait for. All together must be under the 60 s that the
+/* Who ends when: nobody before those that may still need it. Auth, dns,
+ * sign and events have nothing to wait for. All together must be under the 60 s that the
  * service manager waits. */
 static const struct {
 	unsigned roles;
@@ -18,7 +18,7 @@ static const struct {
 	{ 0, 0 },
 	{ SET(ROLE_SMTPD), STOP_DEADLINE_MS },
 	{ SET(ROLE_SPOOL) | SET(ROLE_RELAY) | SET(ROLE_LOCAL), STOP_DEADLINE_MS },
-	{ SET(ROLE_AUTH) | SET(ROLE_DNS), STOP_LAST_MS },
+	{ SET(ROLE_AUTH) | SET(ROLE_DNS) | SET(ROLE_SIGN), STOP_LAST_MS },
 	{ SET(ROLE_EVENTS), STOP_LAST_MS },
 };
 #define LAST_STAGE (sizeof(stop_stages) / sizeof(*stop_stages) - 1)
@@ -110,6 +110,7 @@ static struct unit *add_unit(struct supervise *s, enum wire_role role, unsigned 
 static void add_generation(struct supervise *s, const struct plan *plan, int64_t now)
 {
 	add_unit(s, ROLE_LOCAL, 0, now);
+	add_unit(s, ROLE_SIGN, 0, now);
 	for (unsigned i = 0; i < plan->relay; i++)
 		add_unit(s, ROLE_RELAY, i, now);
 	for (unsigned i = 0; i < plan->mx + plan->submission; i++)

@@ -1,8 +1,8 @@
 /* What runs: a core that knows no process, file or clock. Events go in, what
  * is to be done comes out (supervise_take), and is done before the next event.
  *
- * spool, auth, dns and events run once and get new settings by a verb. smtpd, relay
- * and local are replaced by generation: the new ones serve before the old are
+ * spool, auth, dns and events run once and get new settings by a verb. smtpd, relay,
+ * local and sign are replaced by generation: the new ones serve before the old are
  * told to drain, and there is at most one old generation. What dies is started
  * again after a wait that doubles. */
 #ifndef MASTER_SUPERVISE_H

@@ -6,7 +6,7 @@ import pytest
 from conftest import BUILD, PATIENCE, SANITIZED, USER, free_port, until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-ROLES = [("smtpd", "smtpd"), ("auth", "auth"), ("dns", "dns"), ("spool", "spool"), ("delivery", "relay"), ("delivery", "local"), ("events", "events")]
+ROLES = [("smtpd", "smtpd"), ("auth", "auth"), ("dns", "dns"), ("spool", "spool"), ("delivery", "relay"), ("delivery", "local"), ("delivery", "sign"), ("events", "events")]
 
 
 def facts(pid):

@@ -120,14 +120,14 @@ static void t_start_wires_all_before_they_begin(void **state)
 
 	(void)state;
 	world_init(&w, false);
-	assert_int_equal(w.spawns, 8);
-	/* events with 7 others, auth with spool, relay and 2 smtpd, spool with 2 smtpd, relay and local, dns with spool and relay */
-	assert_int_equal(w.wires, 7 + 4 + 4 + 2);
-	assert_int_equal(w.begins, 6);	/* not the smtpd: nobody takes mail from them yet */
+	assert_int_equal(w.spawns, 9);
+	/* events with 8 others, auth with spool, relay and 2 smtpd, spool with 2 smtpd, relay and local, dns with spool, relay and sign, sign with spool */
+	assert_int_equal(w.wires, 8 + 4 + 4 + 3 + 1);
+	assert_int_equal(w.begins, 7);	/* not the smtpd: nobody takes mail from them yet */
 	supervise_ready(&w.core, find(&w, ROLE_AUTH, 0, 1), w.now);
 	supervise_ready(&w.core, find(&w, ROLE_SPOOL, 0, 1), w.now);
 	perform(&w);
-	assert_int_equal(w.begins, 8);
+	assert_int_equal(w.begins, 9);
 	assert_int_equal(w.readies, 0);
 	world_fini(&w);
 }
@@ -208,7 +208,7 @@ static void t_a_hundred_deaths_of_each_end_nothing(void **state)
 		}
 		pass(&w, 10000);
 	}
-	assert_int_equal(count(&w), 8);
+	assert_int_equal(count(&w), 9);
 	LIST_EACH(node, &w.core.units)
 		assert_int_equal(LIST_OWNER(node, struct unit, list)->state, UNIT_READY);
 	world_fini(&w);
@@ -226,8 +226,8 @@ static void t_who_comes_back_is_wired_to_all_who_live(void **state)
 	pass(&w, 99);
 	assert_int_equal(w.wires, 0);
 	pass(&w, 1);
-	/* spool: events, 2 smtpd, relay, local, dns; auth: events, 2 smtpd, relay; and each other once */
-	assert_int_equal(w.wires, 6 + 4 + 1);
+	/* spool: events, 2 smtpd, relay, local, dns, sign; auth: events, 2 smtpd, relay; and each other once */
+	assert_int_equal(w.wires, 7 + 4 + 1);
 	world_fini(&w);
 }
 
@@ -309,22 +309,24 @@ static void t_the_old_drain_when_all_new_serve(void **state)
 	assert_int_equal(w.settings, 4);
 	assert_true(strstr(w.did, "settings:spool/0.2") < strstr(w.did, "spawn:relay/0.2"));
 	assert_int_equal(w.drains, 0);
-	assert_int_equal(count(&w), 12);
+	assert_int_equal(count(&w), 14);
 	supervise_ready(&w.core, find(&w, ROLE_SMTPD, 0, 2), w.now);
 	supervise_ready(&w.core, find(&w, ROLE_SMTPD, 1, 2), w.now);
 	supervise_ready(&w.core, find(&w, ROLE_LOCAL, 0, 2), w.now);
+	supervise_ready(&w.core, find(&w, ROLE_SIGN, 0, 2), w.now);
 	perform(&w);
 	assert_int_equal(w.serves, 0);
 	supervise_ready(&w.core, find(&w, ROLE_RELAY, 0, 2), w.now);
 	perform(&w);
 	assert_int_equal(w.serves, 1);
-	assert_int_equal(w.drains, 4);
+	assert_int_equal(w.drains, 5);
 	die(&w, find(&w, ROLE_SMTPD, 0, 1));
 	die(&w, find(&w, ROLE_SMTPD, 1, 1));
+	die(&w, find(&w, ROLE_SIGN, 0, 1));
 	die(&w, find(&w, ROLE_LOCAL, 0, 1));
 	die(&w, find(&w, ROLE_RELAY, 0, 1));
-	assert_int_equal(count(&w), 8);
-	assert_int_equal(w.forgets, 4);
+	assert_int_equal(count(&w), 9);
+	assert_int_equal(w.forgets, 5);
 	assert_int_equal(w.kills, 0);
 	assert_int_equal(w.reloads, 0);
 	world_fini(&w);
@@ -337,13 +339,13 @@ static void t_who_does_not_end_is_killed_after_the_deadline(void **state)
 	(void)state;
 	world_init(&w, true);
 	reload(&w, 2);
-	assert_int_equal(w.drains, 4);
+	assert_int_equal(w.drains, 5);
 	pass(&w, times.deadline_ms);
 	assert_int_equal(w.kills, 0);
 	pass(&w, KILL_GRACE_MS);
-	assert_int_equal(w.kills, 4);
+	assert_int_equal(w.kills, 5);
 	pass(&w, HOURS(1));
-	assert_int_equal(w.kills, 4);
+	assert_int_equal(w.kills, 5);
 	world_fini(&w);
 }
 
@@ -358,13 +360,14 @@ static void t_reloads_that_come_meanwhile_are_joined(void **state)
 		assert_false(supervise_may_reload(&w.core));
 	die(&w, find(&w, ROLE_SMTPD, 0, 1));
 	die(&w, find(&w, ROLE_SMTPD, 1, 1));
+	die(&w, find(&w, ROLE_SIGN, 0, 1));
 	die(&w, find(&w, ROLE_LOCAL, 0, 1));
 	assert_int_equal(w.reloads, 0);
 	die(&w, find(&w, ROLE_RELAY, 0, 1));
 	assert_int_equal(w.reloads, 1);
 	reload(&w, 3);
 	assert_int_equal(w.serves, 2);
-	assert_int_equal(count(&w), 12);
+	assert_int_equal(count(&w), 14);
 	world_fini(&w);
 }
 
@@ -397,7 +400,7 @@ static void t_a_dead_old_one_is_not_waited_for(void **state)
 	die(&w, find(&w, ROLE_SMTPD, 0, 1));
 	reload(&w, 2);
 	assert_null(find(&w, ROLE_SMTPD, 0, 1));
-	assert_int_equal(w.drains, 3);
+	assert_int_equal(w.drains, 4);
 	world_fini(&w);
 }
 
@@ -448,9 +451,10 @@ static void t_nobody_ends_before_who_needs_it(void **state)
 	die(&w, find(&w, ROLE_LOCAL, 0, 1));
 	die(&w, find(&w, ROLE_SPOOL, 0, 1));
 	die(&w, find(&w, ROLE_RELAY, 0, 1));
-	assert_string_equal(w.did, "drain:auth/0.1 drain:dns/0.1 ");
+	assert_string_equal(w.did, "drain:auth/0.1 drain:dns/0.1 drain:sign/0.1 ");
 	die(&w, find(&w, ROLE_AUTH, 0, 1));
 	die(&w, find(&w, ROLE_DNS, 0, 1));
+	die(&w, find(&w, ROLE_SIGN, 0, 1));
 	assert_int_equal(w.ends, 0);
 	die(&w, find(&w, ROLE_EVENTS, 0, 1));
 	assert_int_equal(w.ends, 1);
@@ -548,12 +552,12 @@ static void t_wires_are_those_of_the_design(void **state)
 		[ROLE_MASTER] =    "----------",
 		[ROLE_SMTPD] =     "--xx----x-",
 		[ROLE_AUTH] =      "-x-xx---x-",
-		[ROLE_SPOOL] =     "-xx-xxx-x-",
+		[ROLE_SPOOL] =     "-xx-xxxxx-",
 		[ROLE_RELAY] =     "--xx--x-x-",
 		[ROLE_LOCAL] =     "---x----x-",
-		[ROLE_DNS] =       "---xx---x-",
-		[ROLE_SIGN] =      "----------",
-		[ROLE_EVENTS] =    "-xxxxxx---",
+		[ROLE_DNS] =       "---xx--xx-",
+		[ROLE_SIGN] =      "---x--x-x-",
+		[ROLE_EVENTS] =    "-xxxxxxx--",
 		[ROLE_CTL] =       "----------",
 	};
 
@@ -561,7 +565,8 @@ static void t_wires_are_those_of_the_design(void **state)
 	for (unsigned a = 0; a < N_ROLES; a++)
 		for (unsigned b = 0; b < N_ROLES; b++)
 			assert_int_equal(wires_join(a, b), rows[a][b] == 'x');
-	assert_true(wires_meet_ctl(ROLE_SPOOL) && wires_meet_ctl(ROLE_EVENTS) && wires_meet_ctl(ROLE_AUTH) && wires_meet_ctl(ROLE_DNS));
+	assert_true(wires_meet_ctl(ROLE_SPOOL) && wires_meet_ctl(ROLE_EVENTS) && wires_meet_ctl(ROLE_AUTH) && wires_meet_ctl(ROLE_DNS) &&
+	    wires_meet_ctl(ROLE_SIGN));
 	assert_false(wires_meet_ctl(ROLE_SMTPD) || wires_meet_ctl(ROLE_LOCAL) || wires_meet_ctl(200));
 }
 
