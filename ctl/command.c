@@ -41,6 +41,8 @@ static const struct command commands[] = {
 	{ "queue", "delete", "FILTER", "give up, and tell nobody; --erase overwrites it on the disk", CALL_YES | CALL_ERASE, 1, ANY, run_queue_act },
 	{ "trace", "", "ID|ADDRESS|MESSAGE-ID", "the story of a message", CALL_JSON, 1, 1, run_trace },
 	{ "why", "", "ID", "why it was refused, deferred, bounced or set aside", CALL_JSON, 1, 1, run_why },
+	{ "dns", "lookup", "NAME [TYPE]", "what the running server finds in the DNS (A, AAAA, MX, TXT, CNAME, PTR, NS, TLSA)", CALL_JSON, 1, 2, run_dns_lookup },
+	{ "dns", "site", "DOMAIN", "the hosts that take mail for a domain, in the order in which they are tried", CALL_JSON, 1, 1, run_dns_site },
 	{ "completion", "bash", "", "completion for the shell, to be sourced", 0, 0, 0, run_completion },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

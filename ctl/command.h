@@ -57,6 +57,8 @@ int run_queue_cat(struct call *call);
 int run_queue_act(struct call *call);
 int run_trace(struct call *call);
 int run_why(struct call *call);
+int run_dns_lookup(struct call *call);
+int run_dns_site(struct call *call);
 int run_completion(struct call *call);
 
 #endif
