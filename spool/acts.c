@@ -58,7 +58,7 @@ static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct bu
 		return;
 	}
 	if (k->action == QUEUE_RETRY)
-		schedule_site_open(sp->books.schedule, mail_rcpt(m, n)->site, spool_now(sp));
+		schedule_way_open(sp->books.schedule, mail_rcpt(m, n)->way);
 	(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = n,
 	    .words = k->action == QUEUE_HOLD ? (k->argument[0] ? span_of_text(k->argument) : SPAN("held by hand")) : SPAN_NONE });
 }

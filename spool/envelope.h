@@ -62,7 +62,7 @@ struct state_row {
 	uint32_t origin;	/* the number of the envelope's recipient it came from */
 	uint8_t notify;		/* of that recipient */
 	uint8_t kind;		/* enum wire_target */
-	struct span deliver;	/* the section's name; empty: foreign */
+	struct span deliver;	/* its way: the section's name, or @ and a foreign domain; empty: nowhere */
 	struct span mailbox, address;	/* both empty: that recipient's address */
 	/* outcome; a hold has words */
 	uint8_t fate;		/* enum wire_fate */

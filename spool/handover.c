@@ -1,6 +1,8 @@
 /* A job's message on its way to the worker: envelope and recipients, then the
  * body, read from the journal piece by piece as the worker's window allows. */
 #include "base/mem.h"
+#include "base/random.h"
+#include "spool/hosts.h"
 #include "spool/jobs_private.h"
 
 #define COPY_MAX 16384	/* a piece up to this is cheaper to copy than to lend */
@@ -39,10 +41,17 @@ static const struct envelope_rcpt *originals_of(struct jobs *j, const struct env
 	return j->originals;
 }
 
+/* Foreign mail has no section. */
+static struct span deliver_of(const struct job *job)
+{
+	struct span name = schedule_way_name(job->owner->spool->books.schedule, job->way);
+
+	return way_is_foreign(name) ? SPAN_NONE : name;
+}
+
 static void put_begin(struct job *job, struct mail *m, const struct envelope *env)
 {
-	struct spool *sp = job->owner->spool;
-	struct wire_job_begin b = { .job = job->ask, .id = job->id, .flags = env->flags, .deliver = schedule_site_name(sp->books.schedule, job->site),
+	struct wire_job_begin b = { .job = job->ask, .id = job->id, .flags = env->flags, .deliver = deliver_of(job),
 	    .attempt = 1, .size = job->size, .received_ms = (uint64_t)env->received_ms, .sender = env->sender, .envid = env->envid,
 	    .quarantine = env->quarantine };
 
@@ -56,6 +65,29 @@ static void put_begin(struct job *job, struct mail *m, const struct envelope *en
 	}
 	channel_put(job->worker->channel, WIRE_job_begin, &b);
 	job->sent_begin = true;
+}
+
+/* Forgotten since it was begun: there were too many to remember. */
+static bool lost_its_hosts(const struct job *job)
+{
+	const struct schedule *s = job->owner->spool->books.schedule;
+
+	return way_is_foreign(schedule_way_name(s, job->way)) && !schedule_way_hosts(s, job->way);
+}
+
+static void put_hosts(struct job *job)
+{
+	struct hosts *hosts = schedule_way_hosts(job->owner->spool->books.schedule, job->way);
+
+	if (!hosts)
+		return;
+	hosts_draw(hosts, random_u64());
+	for (unsigned i = 0; i < hosts->n; i++) {
+		struct wire_job_host msg = { .job = job->ask, .preference = hosts->at[i].preference, .port = hosts->at[i].port,
+		    .name = hosts->at[i].name };
+
+		channel_put(job->worker->channel, WIRE_job_host, &msg);
+	}
 }
 
 static void put_rcpts(struct job *job, struct mail *m, const struct envelope *env)
@@ -100,8 +132,14 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 		settle(job->owner->spool, m);
 		return;
 	}
+	if (lost_its_hosts(job)) {	/* it is asked anew */
+		disk_reader_close(&job->reader);
+		job_undo(job, m);
+		return;
+	}
 	job->size = size;
 	put_begin(job, m, &env);
+	put_hosts(job);
 	put_rcpts(job, m, &env);
 	disk_reader_next(r);
 }

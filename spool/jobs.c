@@ -8,7 +8,7 @@
 #include "spool/jobs_private.h"
 
 #define LOCAL_CREDIT  SITE_LOCAL_WINDOW
-#define RELAY_CREDIT  256	/* jobs at one relay worker */
+#define RELAY_CREDIT  1024	/* jobs at one relay worker; the schedule stops before */
 #define BODY_COST_MAX WIRE_WINDOW	/* what one job may have on its way */
 
 struct jobs *jobs_new(struct spool *sp)
@@ -130,6 +130,7 @@ void job_free(struct job *job)
 	disk_reader_close(&job->reader);
 	if (job->rcpts)
 		mem_free(job->rcpts);
+	words_drop(j->spool->books.words, &job->said);
 	j->bodies -= job->cost;
 	buf_clear(&rows);
 	if (rows.room > 4096)
@@ -174,32 +175,58 @@ void jobs_cancel(struct jobs *j, const struct mail *m)
 
 /* ---- who gets the next ----------------------------------------------------------------- */
 
-static uint32_t newest_generation(const struct jobs *j, enum site_kind kind)
+static uint32_t newest_generation(const struct jobs *j, enum wire_role role)
 {
 	uint32_t newest = 0;
 
 	LIST_EACH(l, &j->workers) {
 		const struct worker *w = LIST_OWNER(l, struct worker, list);
 
-		if (w->kind == kind && w->generation > newest)
+		if (w->role == role && w->generation > newest)
 			newest = w->generation;
 	}
 	return newest;
 }
 
 /* Of the newest generation alone: an older one takes no new jobs. */
-static struct worker *worker_for(struct jobs *j, enum site_kind kind)
+static bool takes_jobs(const struct worker *w, enum wire_role role, uint32_t newest)
 {
-	uint32_t newest = newest_generation(j, kind);
+	return w->role == role && w->generation == newest && !w->replaced && pending_used(&w->pending) < w->pending.credit;
+}
+
+/* The one with the least to do. */
+static struct worker *worker_for(struct jobs *j, enum wire_role role)
+{
+	uint32_t newest = newest_generation(j, role);
 	struct worker *best = NULL;
 
 	LIST_EACH(l, &j->workers) {
 		struct worker *w = LIST_OWNER(l, struct worker, list);
 
-		if (w->kind != kind || w->generation != newest || w->replaced || pending_used(&w->pending) == w->pending.credit)
-			continue;
-		if (!best || pending_used(&w->pending) < pending_used(&best->pending))
+		if (takes_jobs(w, role, newest) && (!best || pending_used(&w->pending) < pending_used(&best->pending)))
 			best = w;
+	}
+	return best;
+}
+
+/* A site's jobs go to one worker, which has its connections; when it has no place, to that with the least to do. */
+static struct worker *relay_for(struct jobs *j, const struct start *start)
+{
+	uint32_t newest = newest_generation(j, ROLE_RELAY);
+	uint64_t best_draw = 0;
+	struct worker *best = NULL;
+
+	if (start->kind == SITE_LMTP)
+		return worker_for(j, ROLE_RELAY);
+	LIST_EACH(l, &j->workers) {
+		struct worker *w = LIST_OWNER(l, struct worker, list);
+		const uint32_t both[] = { start->spread, channel_instance(w->channel) };
+		uint64_t draw = map_hash(span_of((const char *)both, sizeof(both)));
+
+		if (!takes_jobs(w, ROLE_RELAY, newest) || (best && draw <= best_draw))
+			continue;
+		best = w;
+		best_draw = draw;
 	}
 	return best;
 }
@@ -210,6 +237,9 @@ static void job_begin(struct jobs *j, struct worker *w, const struct start *star
 
 	job->ask = pending_open(&w->pending, job);
 	job->site = start->site;
+	job->kind = start->kind;
+	job->way = start->way;
+	job->sender = start->mail->sender;
 	job->started = spool_now(j->spool).mono_ms;
 	job->word = SITE_UNKNOWN;
 	job->n_rcpts = start->n;
@@ -225,17 +255,17 @@ static void job_begin(struct jobs *j, struct worker *w, const struct start *star
 
 void jobs_pump(struct jobs *j)
 {
-	struct worker *of[N_SITE_KINDS] = { NULL };
 	struct instant now = spool_now(j->spool);
-	unsigned kinds;
 
 	while (j->bodies < BODIES_MAX && !j->spool->ending) {
-		of[SITE_LOCAL] = worker_for(j, SITE_LOCAL);
-		of[SITE_LMTP] = worker_for(j, SITE_LMTP);
-		kinds = (of[SITE_LOCAL] ? 1u << SITE_LOCAL : 0) | (of[SITE_LMTP] ? 1u << SITE_LMTP : 0);
+		struct worker *local = worker_for(j, ROLE_LOCAL);
+		unsigned kinds = local ? 1u << SITE_LOCAL : 0;
+
+		if (worker_for(j, ROLE_RELAY))
+			kinds |= 1u << SITE_LMTP | 1u << SITE_SMTP;
 		if (!kinds || !schedule_pull(j->spool->books.schedule, kinds, now, &j->start))
 			return;
-		job_begin(j, of[schedule_site_kind(j->spool->books.schedule, j->start.site)], &j->start);
+		job_begin(j, j->start.kind == SITE_LOCAL ? local : relay_for(j, &j->start), &j->start);
 	}
 }
 
@@ -254,8 +284,8 @@ void jobs_wired(struct jobs *j, struct channel *ch, uint32_t generation)
 	w->owner = j;
 	w->channel = ch;
 	w->generation = generation;
-	w->kind = channel_peer(ch) == ROLE_LOCAL ? SITE_LOCAL : SITE_LMTP;
-	pending_init_at(&w->pending, w->kind == SITE_LOCAL ? LOCAL_CREDIT : RELAY_CREDIT, (uint16_t)random_u64());
+	w->role = channel_peer(ch);
+	pending_init_at(&w->pending, w->role == ROLE_LOCAL ? LOCAL_CREDIT : RELAY_CREDIT, (uint16_t)random_u64());
 	list_init(&w->jobs);
 	map_init(&w->adopted);
 	list_add_last(&j->workers, &w->list);

@@ -16,7 +16,7 @@ struct worker {
 	struct pending pending;
 	struct list jobs;
 	struct map adopted;	/* jobs of an earlier run of ours, by message and number */
-	enum site_kind kind;
+	enum wire_role role;
 	uint32_t generation;
 	bool told, replaced;	/* replaced: the same instance lives again, and this one is about to end */
 };
@@ -34,7 +34,9 @@ struct job {
 	struct worker *worker;	/* NULL: it is dead */
 	struct msg_id id;
 	uint32_t ask;
-	uint32_t site, n_rcpts;
+	struct site *site;
+	enum site_kind kind;
+	uint32_t way, sender, n_rcpts;
 	uint32_t *rcpts, one;	/* one: in place of rcpts for one */
 	struct buf rows;	/* outcomes to be journalled */
 	struct buf addresses;	/* of its recipients, for events, a NUL behind each */
@@ -45,6 +47,7 @@ struct job {
 	uint32_t window, cost;
 	unsigned n_lent;	/* parts of the piece that the channel still sends from */
 	enum site_word word;
+	uint32_t said;		/* of a TROUBLE; in the books */
 	bool adopted, reading, sent_begin, cancelled, over, asked;	/* asked: the disk, for the envelope */
 };
 

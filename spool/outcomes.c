@@ -128,8 +128,10 @@ static void job_leave_site(struct job *job)
 {
 	struct spool *sp = job->owner->spool;
 
+	struct saying said = words_find(sp->books.words, job->said);
+
 	if (!job->adopted)
-		schedule_job_ended(sp->books.schedule, job->site, job->started, job->word, spool_now(sp));
+		schedule_job_ended(sp->books.schedule, job->site, job->sender, job->started, job->word, job->said ? &said : NULL, spool_now(sp));
 }
 
 /* Recipients of which nothing was said: once more, and whether an attempt went before is not known. */
@@ -247,6 +249,23 @@ static struct state_row row_of(const struct wire_outcome *o)
 	    .enhanced = o->enhanced, .words = o->words, .host = o->host };
 }
 
+/* What the outcome says of the site. */
+static void job_note_word(struct job *job, const struct wire_outcome *o, const struct state_row *row)
+{
+	struct saying said = { row->code, row->enhanced, row->words, row->host };
+	struct words *words = job->owner->spool->books.words;
+
+	if (row->fate != FATE_DEFERRED) {
+		job->word = SITE_WELL;
+	} else if (o->scope == SCOPE_SITE) {
+		job->word = SITE_TROUBLE;
+		words_drop(words, &job->said);
+		job->said = words_keep(words, &said);
+	} else if (job->word == SITE_UNKNOWN) {
+		job->word = SITE_ALIVE;
+	}
+}
+
 static void on_outcome(struct jobs *j, struct worker *w, const struct wire_outcome *o)
 {
 	struct job *job = job_find(w, &o->id, o->job);
@@ -259,10 +278,7 @@ static void on_outcome(struct jobs *j, struct worker *w, const struct wire_outco
 		job_add_rcpt(job, o->n);
 	else if (!job_has(job, o->n))
 		return;
-	if (row.fate != FATE_DEFERRED)
-		job->word = SITE_WELL;
-	else if (o->scope == SCOPE_SITE)
-		job->word = SITE_TROUBLE;
+	job_note_word(job, o, &row);
 	if (job->adopted)
 		(void)state_add(&job->rows, &row);	/* entered when the books are whole */
 	else if (m && o->n < m->n_rcpts)

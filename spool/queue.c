@@ -118,20 +118,11 @@ struct mail *queue_find(const struct queue *q, const struct msg_id *id)
 	return NULL;
 }
 
-static void rcpt_forget(struct words *w, struct rcpt *r)
-{
-	words_drop(w, &r->words);
-	if (r->named)
-		words_drop(w, &r->origin);
-}
-
-void queue_remove(struct queue *q, struct words *w, struct mail *m)
+void queue_remove(struct queue *q, struct mail *m)
 {
 	struct mail **at = bucket_of(q, &m->id);
 
 	BUG_ON(heap_has(&m->wait) || m->legs || m->n_flying);
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		rcpt_forget(w, mail_rcpt(m, i));
 	if (m->n_rcpts > 1)
 		mem_free(m->to.many);
 	while (*at != m)

@@ -32,13 +32,14 @@ enum rcpt_flag {		/* the low four bits are an enum wire_notify */
 };
 
 struct rcpt {
-	uint32_t site;
+	uint32_t way;		/* where to; spool/schedule.h */
 	uint32_t due;		/* in ticks of the schedule */
 	uint32_t words;		/* what was said last */
 	uint32_t origin;	/* the number of the envelope's recipient it came from; when named: of its names (spool/words.h) */
 	uint16_t tries;
-	uint8_t state : 7;
+	uint8_t state : 6;
 	uint8_t named : 1;	/* an alias made another address of it */
+	uint8_t released : 1;	/* by hand: no route holds it back any more */
 	uint8_t flags;
 };
 
@@ -60,7 +61,7 @@ struct mail {
 	struct msg_id id;
 	struct mail *next;	/* in its bucket, or the next free one */
 	struct heap_node wait;
-	struct leg *legs;	/* in lines of sites; spool/schedule.c */
+	struct leg *legs;	/* in lines; spool/lines.c */
 	union {
 		struct rcpt one;	/* n_rcpts == 1 */
 		struct rcpt *many;
@@ -84,7 +85,7 @@ void queue_free(struct queue **q);
 /* Zeroed but for the id, which must not be there. */
 struct mail *queue_add(struct queue *q, const struct msg_id *id);
 struct mail *queue_find(const struct queue *q, const struct msg_id *id);
-void queue_remove(struct queue *q, struct words *w, struct mail *m);
+void queue_remove(struct queue *q, struct mail *m);	/* its recipients refer to nothing any more: books_remove */
 uint32_t queue_count(const struct queue *q);
 size_t queue_memory(const struct queue *q);
 /* A walk that may be left and taken up again, while messages come and go: each that is there from its begin to

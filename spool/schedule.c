@@ -6,19 +6,26 @@
 
 #define TICK_MS 32		/* 2^32 of them are four years of one run */
 #define TICK_NEVER UINT32_MAX
+#define SITE_WAIT_MAX HOURS(1)	/* fresh mail may stand there, which has waited for nothing yet */
 #define SPREAD_MS MINUTES(1)	/* what is overdue after a restart comes back within */
 
 /* ---- birth and death ------------------------------------------------------ */
 
-struct schedule *schedule_new(const struct schedule_rules *rules, struct instant now)
+struct schedule *schedule_new(const struct schedule_rules *rules, struct words *words, struct instant now)
 {
 	struct schedule *s = mem_new(sizeof(*s));
 
+	s->words = words;
 	heap_init(&s->waiting);
+	heap_init(&s->blocked);
+	heap_init(&s->slowed);
+	map_init(&s->keys);
+	map_init(&s->paces);
+	lines_init(s);
+	ways_init(s);
 	s->epoch = now.mono_ms;
 	s->random = rules->seed | 1;
 	schedule_set_rules(s, rules);
-	sites_init(s);
 	return s;
 }
 
@@ -26,7 +33,9 @@ void schedule_free(struct schedule **s)
 {
 	if (!*s)
 		return;
+	ways_fini(*s);
 	sites_fini(*s);
+	lines_fini(*s);
 	heap_fini(&(*s)->waiting);
 	mem_free(*s);
 	*s = NULL;
@@ -71,6 +80,15 @@ int64_t schedule_wait_after(struct schedule *s, uint32_t tries)
 	return wait - wait / 10 + (int64_t)(random_next(s) % (uint64_t)(wait / 5 + 1));
 }
 
+int64_t schedule_site_wait(struct schedule *s, uint32_t troubles)
+{
+	uint32_t n = troubles < s->rules.n_waits ? troubles : s->rules.n_waits;
+
+	while (n > 1 && s->rules.waits[n - 1] > SITE_WAIT_MAX)
+		n--;
+	return schedule_wait_after(s, n);
+}
+
 int64_t schedule_deadline(const struct schedule *s, const struct mail *m)
 {
 	return m->born_mono + (m->marks & MAIL_BOUNCE ? s->rules.bounce_expire_ms : s->rules.expire_ms);
@@ -83,6 +101,7 @@ void schedule_born(struct mail *m, int64_t received_wall_ms, struct instant now)
 	m->born_mono = now.mono_ms - (age > 0 ? age : 0);
 }
 
+uint32_t schedule_n_due(const struct schedule *s) { return s->n_legs; }
 uint32_t schedule_n_held(const struct schedule *s) { return s->n_held; }
 
 /* ---- waiting ----------------------------------------------------------------- */
@@ -120,7 +139,7 @@ static int64_t rcpt_next(const struct schedule *s, const struct mail *m, const s
 	int64_t at = INT64_MAX;
 
 	if (r->state == RCPT_WAITING)
-		at = s->sites[r->site]->kind == SITE_NO_WAY ? schedule_deadline(s, m) : schedule_due_mono(s, r);
+		at = way_at(s, r->way)->state == WAY_CLOSED ? schedule_deadline(s, m) : schedule_due_mono(s, r);
 	if (may_wait_for_notice(s, m, r) && m->born_mono + s->rules.notice_ms < at)
 		at = m->born_mono + s->rules.notice_ms;
 	return at;
@@ -159,28 +178,21 @@ void schedule_leave(struct schedule *s, struct mail *m)
 			mail_rcpt(m, i)->state = RCPT_WAITING;
 }
 
-/* A site that was tried after the message's deadline, in vain, was tried for it too. */
-static bool is_past_hope(const struct schedule *s, const struct mail *m, const struct site *site)
-{
-	if (site->kind == SITE_NO_WAY)
-		return true;
-	return heap_has(&site->blocked) && site->troubled_at >= schedule_deadline(s, m);
-}
-
 static void rcpt_wake(struct schedule *s, struct mail *m, struct rcpt *r, int64_t now, struct due *out)
 {
-	struct site *site = site_at(s, r->site);
+	struct way *way = way_at(s, r->way);
+	bool is_closed = way->state == WAY_CLOSED;
 
 	if (may_wait_for_notice(s, m, r) && m->born_mono + s->rules.notice_ms <= now)
 		out->notice = true;
-	if (r->state != RCPT_WAITING || (site->kind != SITE_NO_WAY && schedule_due_mono(s, r) > now))
+	if (r->state != RCPT_WAITING || (!is_closed && schedule_due_mono(s, r) > now))
 		return;
-	if (now >= schedule_deadline(s, m) && is_past_hope(s, m, site)) {
+	if (now >= schedule_deadline(s, m) && way_is_past_hope(s, way, m)) {
 		r->state = RCPT_EXPIRED;
 		out->expired = true;
-	} else if (site->kind != SITE_NO_WAY) {
+	} else if (!is_closed) {
 		r->state = RCPT_DUE;
-		leg_add(s, m, r->site);
+		leg_add(s, m, r->way);
 	}
 }
 
@@ -204,10 +216,16 @@ bool schedule_next_due(struct schedule *s, struct instant now, struct due *out)
 
 int64_t schedule_wakes_at(const struct schedule *s)
 {
-	const struct heap_node *a = heap_first(&s->waiting), *b = heap_first(&s->blocked);
-	int64_t at = a ? a->at : INT64_MAX;
+	const struct heap *const heaps[] = { &s->waiting, &s->blocked, &s->slowed, &s->troubled };
+	int64_t at = INT64_MAX;
 
-	return b && b->at < at ? b->at : at;
+	for (unsigned i = 0; i < sizeof(heaps) / sizeof(*heaps); i++) {
+		const struct heap_node *first = heap_first(heaps[i]);
+
+		if (first && first->at < at)
+			at = first->at;
+	}
+	return at;
 }
 
 /* ---- ends ------------------------------------------------------------------------ */
@@ -241,6 +259,32 @@ void schedule_again(struct schedule *s, struct mail *m, uint32_t n, struct insta
 {
 	rcpt_landed(m, mail_rcpt(m, n));
 	schedule_wait_until(s, m, n, now.mono_ms);
+}
+
+static bool way_is_open(const struct way *w)
+{
+	if (w->state == WAY_LEADS)
+		return !heap_has(&w->site->blocked);
+	return w->state == WAY_UNDECIDED || w->state == WAY_ASKED || w->state == WAY_FAILS;
+}
+
+bool schedule_is_near(const struct schedule *s, const struct mail *m)
+{
+	for (const struct leg *leg = m->legs; leg; leg = leg->next)
+		if (way_is_open(way_at(s, leg->way)))
+			return true;
+	return false;
+}
+
+int64_t schedule_rcpt_next(const struct schedule *s, const struct rcpt *r)
+{
+	struct way_view v;
+
+	if (r->state == RCPT_DUE) {
+		schedule_way_view(s, r->way, &v);
+		return v.blocked_until;
+	}
+	return r->state == RCPT_WAITING && schedule_way_state(s, r->way) != WAY_CLOSED ? schedule_due_mono(s, r) : INT64_MAX;
 }
 
 bool schedule_is_over(const struct schedule *s, const struct mail *m, struct instant now)

@@ -1,13 +1,16 @@
 /* Who is next (DESIGN 6). A core: time is passed in, on the monotonic clock;
  * wall time is only stored and shown. Recipients wait for their time, then
- * stand in the line of their site, one line a sender, taken in turn; a site
- * takes as many jobs at once as its window says.
+ * stand in a line: of the site that their way leads to, one line a sender,
+ * taken in turn. A site takes as many jobs at once as its window says.
  *
- *   schedule_enter        the message is known: its waiting recipients have times
- *   schedule_next_due     whose time has come (recipients go to their lines)
- *   schedule_pull         which job may start
- *   schedule_put_off      an attempt failed for now: when again, or never
- *   schedule_job_ended    the place in the site's window is free again */
+ *   schedule_enter          the message is known: its waiting recipients have times
+ *   schedule_next_due       whose time has come (recipients go to their lines)
+ *   schedule_next_question  of which way it must be told where it leads
+ *   schedule_way_leads      … and its fellows: that is told
+ *   schedule_pull_refused   whose way leads nowhere
+ *   schedule_pull           which job may start
+ *   schedule_put_off        an attempt failed for now: when again, or never
+ *   schedule_job_ended      the place in the site's window is free again */
 #ifndef SPOOL_SCHEDULE_H
 #define SPOOL_SCHEDULE_H
 
@@ -17,14 +20,13 @@
 #include "base/clock.h"
 #include "base/span.h"
 #include "spool/queue.h"
+#include "spool/words.h"
+#include "wire/settings.h"
 
-enum site_kind {
-	SITE_LOCAL,		/* a deliver section with a path */
-	SITE_LMTP,
-	SITE_NO_WAY,		/* no way out yet: not tried, expires */
+enum site_kind {		/* who goes there, and how */
+	SITE_LOCAL, SITE_LMTP, SITE_SMTP,
 	N_SITE_KINDS
 };
-#define SITE_FOREIGN 0		/* the number of the one NO_WAY site that is always there */
 
 /* Maildir deliveries gather their syncs: the more under way, the fewer syncs a message. */
 #define SITE_LOCAL_WINDOW 512
@@ -37,25 +39,80 @@ struct schedule_rules {
 	unsigned n_waits;
 	int64_t expire_ms, bounce_expire_ms;
 	int64_t notice_ms;	/* negative: never */
-	uint32_t per_site;
+	uint32_t per_site, max_connections;
 	uint64_t seed;		/* of the jitter */
 };
 
 struct schedule;
 
-struct schedule *schedule_new(const struct schedule_rules *rules, struct instant now);
+/* words: where it keeps what was said of sites. */
+struct schedule *schedule_new(const struct schedule_rules *rules, struct words *words, struct instant now);
 void schedule_free(struct schedule **s);
 void schedule_set_rules(struct schedule *s, const struct schedule_rules *rules);
 
-/* The site of that name; it is made at the first time. batch: recipients in one job. */
-uint32_t schedule_site(struct schedule *s, struct span name, enum site_kind kind, uint32_t batch);
-/* The same site goes another way from now on. */
-void schedule_site_set(struct schedule *s, uint32_t site, enum site_kind kind, uint32_t batch);
-struct span schedule_site_name(const struct schedule *s, uint32_t site);
-enum site_kind schedule_site_kind(const struct schedule *s, uint32_t site);
-/* Its next attempts need not wait. */
-void schedule_site_open(struct schedule *s, uint32_t site, struct instant now);
-uint32_t schedule_n_sites(const struct schedule *s);
+/* ---- ways -------------------------------------------------------------------
+ * A way is what recipients have in common: the name of a deliver section, or
+ * `@` and a foreign domain. Where it leads is asked when somebody stands
+ * before it, and the answer is kept for its time. A site is where ways lead:
+ * domains that are hosted in one place are one site. */
+enum way_state {
+	WAY_UNDECIDED,		/* nobody asked, or the answer was forgotten */
+	WAY_ASKED,
+	WAY_LEADS,		/* to a site */
+	WAY_TROUBLED,		/* it could not be told; asked again later */
+	WAY_FAILS,		/* it leads nowhere, for good */
+	WAY_CLOSED		/* its section is not in the configuration: its mail waits, and expires */
+};
+#define WAY_NOWHERE 0		/* the number of the one without a name; it is closed */
+#define WAYS_KEPT   10000	/* answers remembered; the one that was used least recently is forgotten first */
+
+struct site;
+
+uint32_t schedule_way(struct schedule *s, struct span name);	/* its number; it is made when it is new */
+void schedule_way_keep(struct schedule *s, uint32_t way);	/* a recipient goes there */
+void schedule_way_drop(struct schedule *s, uint32_t way);	/* … and no more; a way that nobody needs is forgotten */
+struct span schedule_way_name(const struct schedule *s, uint32_t way);
+static inline bool way_is_foreign(struct span name) { return name.len > 0 && name.at[0] == '@'; }
+enum way_state schedule_way_state(const struct schedule *s, uint32_t way);
+struct saying schedule_way_said(const struct schedule *s, uint32_t way);	/* the last trouble of it or of its site, why it fails or holds */
+uint32_t schedule_n_ways(const struct schedule *s);		/* numbers are below */
+bool schedule_way_is_used(const struct schedule *s, uint32_t way);	/* that number stands for a way now */
+
+/* The next one that must be decided: one of those below answers. */
+bool schedule_next_question(struct schedule *s, struct instant now, uint32_t *way);
+
+struct goal {
+	uint64_t key;		/* of its site: what has the same key and kind is one site */
+	enum site_kind kind;
+	uint32_t batch;		/* recipients in one job */
+	int64_t until;		/* the answer is good, on the monotonic clock */
+	struct span pace;	/* a name of the rates, and they; empty: none */
+	const struct set_rates *rates;
+	void *hosts;		/* of mem_new, the owner's business; the way's from now on */
+};
+void schedule_way_leads(struct schedule *s, uint32_t way, const struct goal *goal, struct instant now);
+void schedule_way_troubled(struct schedule *s, uint32_t way, const struct saying *why, int64_t asked_at, struct instant now);
+/* Those that stand before it come out of schedule_pull_refused. */
+void schedule_way_fails(struct schedule *s, uint32_t way, const struct saying *why);
+void schedule_way_closes(struct schedule *s, uint32_t way);
+void schedule_way_unask(struct schedule *s, uint32_t way);	/* nobody will answer: to be asked again */
+void schedule_way_undecide(struct schedule *s, uint32_t way);	/* what was told counts no more */
+/* Mail that was not released by hand is kept back here: it comes out of schedule_pull_refused. */
+void schedule_way_holds(struct schedule *s, uint32_t way, bool holds);
+/* By hand: neither the way's trouble nor its site's is waited for. */
+void schedule_way_open(struct schedule *s, uint32_t way);
+void schedule_ways_open(struct schedule *s);			/* those that are TROUBLED are asked anew: who can tell is back */
+void *schedule_way_hosts(const struct schedule *s, uint32_t way);	/* NULL: forgotten, or none */
+
+/* For the command line. */
+struct way_view {
+	enum way_state state;
+	bool holds;
+	uint32_t window, n_flying;	/* of its site */
+	int64_t blocked_until;		/* monotonic; 0: it is open */
+	int64_t until;			/* the answer is good */
+};
+void schedule_way_view(const struct schedule *s, uint32_t way, struct way_view *out);
 
 /* Gives the message its age: so much of its life has passed. */
 void schedule_born(struct mail *m, int64_t received_wall_ms, struct instant now);
@@ -79,20 +136,33 @@ int64_t schedule_wakes_at(const struct schedule *s);
 
 struct start {
 	struct mail *mail;
-	uint32_t site;
+	struct site *site;	/* NULL of schedule_pull_refused; it lasts until schedule_job_ended */
+	uint32_t way;
+	enum site_kind kind;
+	uint32_t spread;	/* of the site: equal for all its jobs */
+	bool holds;		/* of schedule_pull_refused */
 	uint32_t n;
 	uint32_t rcpts[START_MAX_RCPTS];
 };
 /* The next job of a site whose kind is in the set `kinds` (1 << enum site_kind); its recipients are FLYING now. */
 bool schedule_pull(struct schedule *s, unsigned kinds, struct instant now, struct start *out);
+/* Recipients whose way FAILS, or holds them back; they are FLYING, and the caller settles or holds them. */
+bool schedule_pull_refused(struct schedule *s, struct start *out);
 
 /* Recipient n (FLYING) was put off by an attempt that began at started. False: it is RCPT_EXPIRED, and the caller makes
  * it FAILED. After the last recipient of a job: schedule_enter. */
 bool schedule_put_off(struct schedule *s, struct mail *m, uint32_t n, int64_t started, struct instant now);
 /* As put off, but due at once: the attempt has no end that is known. */
 void schedule_again(struct schedule *s, struct mail *m, uint32_t n, struct instant now);
-enum site_word { SITE_WELL, SITE_UNKNOWN, SITE_TROUBLE };	/* TROUBLE: a deferral that speaks of the whole site */
-void schedule_job_ended(struct schedule *s, uint32_t site, int64_t started, enum site_word word, struct instant now);
+enum site_word {
+	SITE_UNKNOWN,
+	SITE_ALIVE,		/* it spoke, though it did not take the message */
+	SITE_WELL,
+	SITE_TROUBLE		/* a deferral that speaks of the whole site */
+};
+/* said: of a TROUBLE, else NULL. sender: the mail's. */
+void schedule_job_ended(struct schedule *s, struct site *site, uint32_t sender, int64_t started, enum site_word word,
+    const struct saying *said, struct instant now);
 
 /* The wall clock was set by delta ms: times that were made from stored wall times move. */
 void schedule_clock_stepped(struct schedule *s, struct queue *q, int64_t delta, struct instant now);
@@ -102,9 +172,9 @@ bool schedule_is_near(const struct schedule *s, const struct mail *m);
 bool schedule_is_over(const struct schedule *s, const struct mail *m, struct instant now);	/* is its deadline past? */
 int64_t schedule_deadline(const struct schedule *s, const struct mail *m);
 
-/* For the command line. */
+/* For the command line: when the next attempt comes, on the monotonic clock; 0: as soon as there is a place; INT64_MAX: never. */
+int64_t schedule_rcpt_next(const struct schedule *s, const struct rcpt *r);
 int64_t schedule_due_mono(const struct schedule *s, const struct rcpt *r);
-uint64_t schedule_sites_window(const struct schedule *s, uint32_t site);
 uint32_t schedule_n_due(const struct schedule *s);	/* messages in lines */
 uint32_t schedule_n_held(const struct schedule *s);	/* messages of which something is held */
 

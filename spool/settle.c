@@ -70,7 +70,7 @@ void mail_finish(struct spool *sp, struct mail *m, struct note *n)
 	schedule_leave(sp->books.schedule, m);
 	note_finish(n, m);
 	whereabouts_finished(sp->whereabouts, m);
-	queue_remove(sp->books.queue, sp->books.words, m);
+	books_remove(&sp->books, m);
 }
 
 void mail_set_aside(struct spool *sp, struct mail *m, struct span why)
@@ -148,7 +148,7 @@ static void tell_end(struct telling *t)
 		event_finished(sp, m);
 		schedule_leave(sp->books.schedule, m);
 		whereabouts_finished(sp->whereabouts, m);
-		queue_remove(sp->books.queue, sp->books.words, m);
+		books_remove(&sp->books, m);
 	} else {
 		schedule_enter(sp->books.schedule, m);
 		settle(sp, m);
@@ -387,21 +387,21 @@ static void event_expired(struct spool *sp, const struct mail *m, uint32_t n, co
 	event_begin(&ev, EV_QUEUE_EXPIRED, spool_now(sp).wall_ms, &m->id);
 	event_num(&ev, EF_RCPT, n);
 	event_num(&ev, EF_ATTEMPT, r->tries);
-	event_text(&ev, EF_REASON, words_find(sp->books.words, r->words).words);
+	event_text(&ev, EF_REASON, rcpt_last_said(&sp->books, r).words);
 	process_event(sp->process, &ev);
 }
 
 static void expire_one(struct spool *sp, struct mail *m, uint32_t n, struct buf *rows)
 {
 	struct rcpt *r = mail_rcpt(m, n);
-	struct saying last = words_find(sp->books.words, r->words);
-	bool tried = schedule_site_kind(sp->books.schedule, r->site) != SITE_NO_WAY;
+	struct saying last = rcpt_last_said(&sp->books, r);
+	bool tried = schedule_way_state(sp->books.schedule, r->way) != WAY_CLOSED;
 	struct buf text;
 	struct state_row row;
 
 	buf_init(&text, WORDS_TEXT_MAX);
 	(void)buf_add_text(&text, tried ? "It was tried as long as it may be; last: " : "It waited as long as it may: ");
-	(void)buf_add(&text, span_first(tried ? last.words : spool_no_way(sp, r->site), 400));
+	(void)buf_add(&text, span_first(tried ? last.words : spool_no_way(r->way), 400));
 	event_expired(sp, m, n, r);
 	rcpt_settle(&sp->books, m, n, FATE_FAILED, &(struct saying){ last.host.len ? last.code : 0, SPAN("5.4.7"), buf_span(&text), last.host });
 	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));

@@ -4,6 +4,7 @@
  *   intake       smtpd's words become a MESSAGE
  *   whereabouts  smtpd withdraws one, or asks after a crash whether it is here
  *   expand       auth says where it goes (targets); journalled as the first STATE
+ *   routes       where a way leads, by the configuration or dns
  *   jobs         workers get it (handover) and say what came of it (outcomes)
  *   settle       outcomes become bounces, and the end of a message
  *   control      what the command line asks (view) and does (acts)
@@ -28,6 +29,7 @@
 struct intake;
 struct whereabouts;
 struct expander;
+struct routes;
 struct jobs;
 struct control;
 
@@ -41,6 +43,7 @@ struct spool {
 	struct intake *intake;
 	struct whereabouts *whereabouts;
 	struct expander *expander;
+	struct routes *routes;
 	struct jobs *jobs;
 	struct control *control;
 	struct list free_notes;
@@ -57,8 +60,8 @@ struct spool {
 
 struct instant spool_now(const struct spool *sp);
 bool spool_takes_mail(const struct spool *sp);
-/* Why nothing leaves for this site. It must be one of kind SITE_NO_WAY. */
-struct span spool_no_way(const struct spool *sp, uint32_t site);
+/* Why nothing leaves by this way, which is closed. */
+struct span spool_no_way(uint32_t way);
 
 /* An event of that reason and nothing else; id may be NULL. */
 void spool_event(struct spool *sp, enum event_code code, const struct msg_id *id, const char *reason);
@@ -116,6 +119,15 @@ void expander_on_gone(struct expander *x, struct channel *auth);
 /* The message is UNEXPANDED and not held. envelope: its bytes where they are at hand, else empty: they are read. */
 void expander_take(struct expander *x, struct mail *m, struct span envelope);
 uint32_t expander_count(const struct expander *x);
+
+/* ---- routes.c: dns ------------------------------------------------------------ */
+#define ROUTE_HOLDS SPAN("held by its route in the configuration")
+struct routes *routes_new(struct spool *sp);
+void routes_wired(struct routes *r, struct channel *dns);
+void routes_on_verb(struct routes *r, enum wire_verb verb, const union wire_msg *msg);
+void routes_on_gone(struct routes *r, struct channel *dns);
+bool routes_follow(struct routes *r);	/* the settings changed: true when mail that waited for a section looks again, or must wait */
+bool routes_pump(struct routes *r);	/* decides what must be decided; true when there is more to do */
 
 /* ---- jobs.c: workers ---------------------------------------------------------- */
 struct jobs *jobs_new(struct spool *sp);

@@ -38,11 +38,9 @@ bool spool_takes_mail(const struct spool *sp)
 	    queue_count(sp->books.queue) < sp->settings->spool.max_messages;
 }
 
-struct span spool_no_way(const struct spool *sp, uint32_t site)
+struct span spool_no_way(uint32_t way)
 {
-	if (site == SITE_FOREIGN || settings_deliver(sp->settings, schedule_site_name(sp->books.schedule, site)))
-		return SPAN("no way out yet");
-	return SPAN("its deliver section is not in the configuration any more");
+	return way == WAY_NOWHERE ? SPAN("it leads nowhere") : SPAN("its deliver section is not in the configuration any more");
 }
 
 /* ---- turns ------------------------------------------------------------------------------ */
@@ -64,7 +62,7 @@ static void unstall(struct shell *sh)
 	sh->unstalled = m == NULL;
 }
 
-/* Sites go other ways since the last settings: what stands in their lines or waits for them looks again. */
+/* Sections came or went with the last settings: what waits for them looks again. */
 static void remap(struct shell *sh)
 {
 	struct spool *sp = &sh->spool;
@@ -105,8 +103,9 @@ static void on_turn_end(struct turn_end *te)
 	unstall(sh);
 	remap(sh);
 	wake_due(sp);
+	more = routes_pump(sp->routes);
 	jobs_pump(sp->jobs);
-	more = control_step(sp->control) || !sh->remapped || (sp->recovered && !sh->unstalled && jobs_all_told(sp->jobs));
+	more |= control_step(sp->control) || !sh->remapped || (sp->recovered && !sh->unstalled && jobs_all_told(sp->jobs));
 	at = more ? spool_now(sp).mono_ms : schedule_wakes_at(sp->books.schedule);
 	if (at != INT64_MAX)
 		deadline_set(sp->loop, &sh->wake, at);
@@ -185,6 +184,8 @@ static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, c
 		intake_on_verb(sp->intake, ch, verb, msg);
 	else if (channel_peer(ch) == ROLE_AUTH)
 		expander_on_verb(sp->expander, verb, msg);
+	else if (channel_peer(ch) == ROLE_DNS)
+		routes_on_verb(sp->routes, verb, msg);
 	else if (channel_peer(ch) == ROLE_CTL)
 		control_on_verb(sp->control, ch, verb, msg);
 	else
@@ -200,6 +201,8 @@ static void on_peer_gone(void *owner, struct channel *ch)
 		whereabouts_on_gone(sp->whereabouts, ch);
 	} else if (channel_peer(ch) == ROLE_AUTH) {
 		expander_on_gone(sp->expander, ch);
+	} else if (channel_peer(ch) == ROLE_DNS) {
+		routes_on_gone(sp->routes, ch);
 	} else if (channel_peer(ch) == ROLE_CTL) {
 		control_on_gone(sp->control, ch);
 	} else {
@@ -216,6 +219,8 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 
 	if (peer == ROLE_AUTH)
 		expander_wired(sp->expander, ch);
+	else if (peer == ROLE_DNS)
+		routes_wired(sp->routes, ch);
 	else if (peer == ROLE_RELAY || peer == ROLE_LOCAL)
 		jobs_wired(sp->jobs, ch, generation);
 }
@@ -225,33 +230,12 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 static void rules_of(const struct settings *set, struct schedule_rules *r)
 {
 	*r = (struct schedule_rules){ .expire_ms = set->retry.expire, .bounce_expire_ms = set->retry.bounce_expire,
-	    .notice_ms = set->retry.notice, .per_site = (uint32_t)set->outbound.per_site, .seed = random_u64() };
+	    .notice_ms = set->retry.notice, .per_site = (uint32_t)set->outbound.per_site,
+	    .max_connections = (uint32_t)set->outbound.max_connections, .seed = random_u64() };
 	for (unsigned i = 0; i < set->retry.after.n && i < SCHEDULE_WAITS_MAX; i++)
 		r->waits[r->n_waits++] = set->retry.after.at[i];
 	if (r->n_waits == 0)
 		r->waits[r->n_waits++] = HOURS(4);
-}
-
-static enum site_kind kind_of(const struct set_deliver *d)
-{
-	return !d || d->smtp ? SITE_NO_WAY : d->lmtp ? SITE_LMTP : SITE_LOCAL;
-}
-
-/* True when a site goes another way than before. A site is a name: messages find theirs again in any settings. */
-static bool sites_follow(struct spool *sp)
-{
-	const struct settings *set = sp->settings;
-	bool changed = false;
-
-	for (unsigned i = 0; i < set->n_deliver; i++)
-		(void)schedule_site(sp->books.schedule, span_of_text(set->deliver[i].title), SITE_NO_WAY, 1);
-	for (uint32_t i = 1; i < schedule_n_sites(sp->books.schedule); i++) {
-		const struct set_deliver *d = settings_deliver(set, schedule_site_name(sp->books.schedule, i));
-
-		changed |= schedule_site_kind(sp->books.schedule, i) != kind_of(d);
-		schedule_site_set(sp->books.schedule, i, kind_of(d), d ? (uint32_t)d->batch : 1);
-	}
-	return changed;
 }
 
 static void on_settings(void *owner, const struct settings *set)
@@ -263,10 +247,10 @@ static void on_settings(void *owner, const struct settings *set)
 	sp->settings = set;
 	rules_of(set, &rules);
 	if (!sp->books.schedule)
-		sp->books.schedule = schedule_new(&rules, spool_now(sp));
+		sp->books.schedule = schedule_new(&rules, sp->books.words, spool_now(sp));
 	else
 		schedule_set_rules(sp->books.schedule, &rules);
-	if (sites_follow(sp)) {
+	if (routes_follow(sp->routes)) {
 		sh->remapped = false;
 		sh->remap = 0;
 	}
@@ -394,6 +378,7 @@ int spool_run(struct process *p)
 	sp->intake = intake_new(sp);
 	sp->whereabouts = whereabouts_new(sp);
 	sp->expander = expander_new(sp);
+	sp->routes = routes_new(sp);
 	sp->jobs = jobs_new(sp);
 	sp->control = control_new(sp);
 	list_init(&sh->turn_end.list);

@@ -48,6 +48,11 @@ void rcpt_say(struct books *b, struct rcpt *r, const struct saying *said)
 	words_drop(b->words, &old);
 }
 
+struct saying rcpt_last_said(const struct books *b, const struct rcpt *r)
+{
+	return r->words || rcpt_is_settled(r) ? words_find(b->words, r->words) : schedule_way_said(b->schedule, r->way);
+}
+
 struct rcpt_names rcpt_names(const struct books *b, const struct rcpt *r)
 {
 	struct saying s;
@@ -103,6 +108,22 @@ struct state_row rcpt_outcome_row(const struct books *b, struct mail *m, uint32_
 
 /* ---- rows into memory ---------------------------------------------------------- */
 
+static void rcpt_forget(struct books *b, struct rcpt *r)
+{
+	words_drop(b->words, &r->words);
+	if (r->named)
+		words_drop(b->words, &r->origin);
+	if (r->way != WAY_NOWHERE)
+		schedule_way_drop(b->schedule, r->way);
+}
+
+void books_remove(struct books *b, struct mail *m)
+{
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		rcpt_forget(b, mail_rcpt(m, i));
+	queue_remove(b->queue, m);
+}
+
 static enum pr_err apply_target(struct books *b, struct mail *m, const struct state_row *row, bool recalled, struct instant now)
 {
 	struct rcpt *r;
@@ -113,9 +134,7 @@ static enum pr_err apply_target(struct books *b, struct mail *m, const struct st
 		mail_add_rcpts(m, 1);
 	m->marks &= (uint16_t)~MARK_UNEXPANDED;
 	r = mail_rcpt(m, row->n);
-	words_drop(b->words, &r->words);
-	if (r->named)
-		words_drop(b->words, &r->origin);
+	rcpt_forget(b, r);
 	*r = (struct rcpt){ .origin = row->origin, .flags = row->notify };
 	if (row->kind == TARGET_ARCHIVE)
 		r->flags |= RCPT_SILENT;
@@ -123,7 +142,10 @@ static enum pr_err apply_target(struct books *b, struct mail *m, const struct st
 		r->origin = words_keep(b->words, &(struct saying){ row->origin, SPAN_NONE, row->address, row->mailbox });
 		r->named = 1;
 	}
-	r->site = schedule_site(b->schedule, row->deliver, SITE_NO_WAY, 1);
+	if (row->deliver.len > 0) {
+		r->way = schedule_way(b->schedule, row->deliver);
+		schedule_way_keep(b->schedule, r->way);
+	}
 	if (recalled)
 		schedule_recall(b->schedule, m, row->n, 0, now);
 	else
@@ -161,6 +183,8 @@ static void apply_to_one(struct books *b, struct mail *m, uint32_t n, const stru
 		r->flags |= RCPT_NOTICED;
 	if (rcpt_is_settled(r) || r->state == RCPT_FLYING || row->type == STATE_ROW_NOTICED)
 		return;
+	if (row->type == STATE_ROW_RELEASE)
+		r->released = 1;
 	if (row->type == STATE_ROW_HOLD)
 		apply_hold(b, r, row);
 	else if (row->type == STATE_ROW_RETRY ? r->state != RCPT_HELD : r->state == RCPT_HELD)
@@ -221,7 +245,7 @@ static void add_target_of(struct books *b, struct mail *m, uint32_t n, struct bu
 
 	(void)state_add(out, &(struct state_row){
 		.type = STATE_ROW_TARGET, .n = n, .origin = names.origin, .notify = r->flags & RCPT_NOTIFY,
-		.kind = r->flags & RCPT_SILENT ? TARGET_ARCHIVE : TARGET_MEMBER, .deliver = schedule_site_name(b->schedule, r->site),
+		.kind = r->flags & RCPT_SILENT ? TARGET_ARCHIVE : TARGET_MEMBER, .deliver = schedule_way_name(b->schedule, r->way),
 		.mailbox = names.mailbox, .address = names.address,
 	});
 }
@@ -233,6 +257,8 @@ static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct insta
 
 	if (r->flags & RCPT_NOTICED)
 		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_NOTICED, .n = n });
+	if (r->released)
+		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_RELEASE, .n = n });
 	if (rcpt_is_settled(r) || r->tries > 0) {
 		row = rcpt_outcome_row(b, m, n, now);
 		if (!with_words)

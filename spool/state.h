@@ -40,6 +40,8 @@ enum pr_err state_whole(struct books *b, struct mail *m, struct instant now, str
 void rcpt_settle(struct books *b, struct mail *m, uint32_t n, enum wire_fate fate, const struct saying *said);
 /* The row that says how recipient n stands after its last attempt. */
 struct state_row rcpt_outcome_row(const struct books *b, struct mail *m, uint32_t n, struct instant now);
+/* Out of the books, which it must have left else (schedule_leave). */
+void books_remove(struct books *b, struct mail *m);
 void rcpt_say(struct books *b, struct rcpt *r, const struct saying *said);
 
 /* Its addresses: its names, or those of the envelope's recipient. */
@@ -47,6 +49,8 @@ struct rcpt_names {
 	uint32_t origin;
 	struct span mailbox, address;	/* empty: the address of envelope recipient `origin` */
 };
+/* To it; where it was never tried itself, by its site. */
+struct saying rcpt_last_said(const struct books *b, const struct rcpt *r);
 struct rcpt_names rcpt_names(const struct books *b, const struct rcpt *r);
 
 #endif

@@ -11,17 +11,34 @@ struct target_key {
 	struct map_node node;
 };
 
-/* One address, one copy, whichever of its names it came by. */
-static bool is_new_target(struct expansion *e, uint32_t site, struct span mailbox)
+/* Where the target goes: a section, or the domain of a foreign address. */
+static struct span way_name(struct expansion *e, const struct wire_expand_to *to)
 {
-	size_t len = mailbox.len + sizeof(site);
+	struct span local, domain;
+	char *name;
+
+	if (to->deliver.len > 0)
+		return to->deliver;
+	address_split(to->mailbox, &local, &domain);
+	name = arena_new(&e->arena, domain.len + 1);
+	name[0] = '@';
+	memcpy(name + 1, domain.at, domain.len);
+	text_lower_in_place(name + 1, domain.len);
+	return span_of(name, domain.len + 1);
+}
+
+/* One address, one copy, whichever of its names it came by. */
+static bool is_new_target(struct expansion *e, struct span way, struct span mailbox)
+{
+	size_t len = way.len + 1 + mailbox.len;
 	struct target_key *k;
 	char *key;
 
 	key = arena_new(&e->arena, len);
-	memcpy(key, &site, sizeof(site));
-	memcpy(key + sizeof(site), mailbox.at, mailbox.len);
-	text_lower_in_place(key + sizeof(site), mailbox.len);
+	memcpy(key, way.at, way.len);
+	key[way.len] = '\0';
+	memcpy(key + way.len + 1, mailbox.at, mailbox.len);
+	text_lower_in_place(key + way.len + 1, mailbox.len);
 	if (map_find(&e->seen, span_of(key, len)))
 		return false;
 	k = arena_new(&e->arena, sizeof(*k));
@@ -29,17 +46,14 @@ static bool is_new_target(struct expansion *e, uint32_t site, struct span mailbo
 	return true;
 }
 
-static void add_hold_by_route(struct expansion *e, uint32_t n, struct span address)
+/* What a route holds back is held at once: it saves a write later. */
+static void add_hold_by_route(struct expansion *e, uint32_t n, struct span way)
 {
-	const struct set_route *route;
-	struct span local, domain;
+	const struct set_route *route = way_is_foreign(way) ? route_find(e->spool->settings, span_from(way, 1)) : NULL;
 
-	address_split(address, &local, &domain);
-	route = route_find(e->spool->settings, domain);
 	if (!route || !route->hold)
 		return;
-	(void)state_add(&e->rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = n,
-	    .words = SPAN("held by its route in the configuration") });
+	(void)state_add(&e->rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = n, .words = ROUTE_HOLDS });
 	e->n_held++;
 }
 
@@ -74,20 +88,19 @@ bool expansion_is_too_large(const struct expansion *e)
 
 void question_take_target(struct question *q, const struct wire_expand_to *to)
 {
-	uint32_t site;
+	struct span way;
 
 	if (to->mailbox.len == 0)
 		return;
-	site = schedule_site(q->expansion->spool->books.schedule, to->deliver, SITE_NO_WAY, 1);
 	if (expansion_is_too_large(q->expansion))
 		return;		/* said at the end */
-	if (!is_new_target(q->expansion, site, to->mailbox)) {
+	way = way_name(q->expansion, to);
+	if (!is_new_target(q->expansion, way, to->mailbox)) {
 		q->n_targets++;
 		return;
 	}
-	add_target(q, to->kind == TARGET_ARCHIVE ? TARGET_ARCHIVE : TARGET_MEMBER, to->deliver, to->mailbox, to->address.len ? to->address : to->mailbox);
-	if (site == SITE_FOREIGN)
-		add_hold_by_route(q->expansion, q->expansion->n_targets - 1, to->mailbox);
+	add_target(q, to->kind == TARGET_ARCHIVE ? TARGET_ARCHIVE : TARGET_MEMBER, way, to->mailbox, to->address.len ? to->address : to->mailbox);
+	add_hold_by_route(q->expansion, q->expansion->n_targets - 1, way);
 }
 
 static void event_expanded(struct question *q)

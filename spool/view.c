@@ -31,13 +31,16 @@ static void view_rcpt(const struct spool *sp, const struct rcpt *r, const struct
 	struct rcpt_names names = rcpt_names(&sp->books, r);
 	struct span from = o->known && names.origin < o->env.n_rcpts ? o->at[names.origin].address : SPAN_NONE;
 	struct instant now = spool_now(sp);
+	int64_t next = schedule_rcpt_next(sp->books.schedule, r);
 
 	*v = (struct view){ .facts = { state_of(r), r->tries, names.address.len ? names.address : from, from,
-	    words_find(sp->books.words, r->words).words }, .notify = r->flags & RCPT_NOTIFY };
-	if (r->state == RCPT_WAITING && schedule_site_kind(sp->books.schedule, r->site) != SITE_NO_WAY)
-		v->next_ms = schedule_due_mono(sp->books.schedule, r) - now.mono_ms + now.wall_ms;
-	if (schedule_site_kind(sp->books.schedule, r->site) == SITE_NO_WAY && r->state < RCPT_HELD)
-		v->facts.reason = spool_no_way(sp, r->site);
+	    rcpt_last_said(&sp->books, r).words }, .notify = r->flags & RCPT_NOTIFY };
+	if (v->facts.state == STATE_DUE && next > 0)	/* it stands before a site that is left alone for now */
+		v->facts.state = STATE_WAITING;
+	if (next > 0 && next != INT64_MAX)
+		v->next_ms = next - now.mono_ms + now.wall_ms;
+	if (schedule_way_state(sp->books.schedule, r->way) == WAY_CLOSED && r->state < RCPT_HELD)
+		v->facts.reason = spool_no_way(r->way);
 }
 
 uint32_t views_count(const struct mail *m, const struct originals *o)

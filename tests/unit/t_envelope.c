@@ -67,16 +67,18 @@ static void envelope_cut_anywhere_is_refused(void **state)
 static struct books books_new(void)
 {
 	struct schedule_rules rules = { .waits = { MINUTES(2) }, .n_waits = 1, .expire_ms = HOURS(72), .bounce_expire_ms = HOURS(24),
-	    .notice_ms = HOURS(4), .per_site = 20, .seed = 1 };
+	    .notice_ms = HOURS(4), .per_site = 20, .max_connections = 500, .seed = 1 };
+	struct books b = { queue_new(), words_new(), NULL };
 
-	return (struct books){ queue_new(), words_new(), schedule_new(&rules, NOW) };
+	b.schedule = schedule_new(&rules, b.words, NOW);
+	return b;
 }
 
 static void books_free(struct books *b)
 {
 	queue_free(&b->queue);
-	words_free(&b->words);
 	schedule_free(&b->schedule);
+	words_free(&b->words);
 }
 
 static void add_rows(struct buf *rows)
@@ -123,7 +125,7 @@ static void t_a_success_is_told_by_one(void **state)
 		assert_int_equal(bounce_wants(m, mail_rcpt(m, 0), BOUNCE_OUTCOMES), fates[i] != FATE_PASSED);
 		row = rcpt_outcome_row(&b, m, 0, NOW);
 		assert_int_equal(row.fate, fates[i]);
-		queue_remove(b.queue, b.words, m);
+		books_remove(&b, m);
 		books_free(&b);
 	}
 }
@@ -150,8 +152,8 @@ static void states_lead_to_the_same_end(void **state)
 	again->marks = MARK_UNEXPANDED;
 	assert_int_equal(state_apply(&b, again, buf_span(&all), true, NOW), PR_OK);
 	check_books(&b, again);
-	queue_remove(b.queue, b.words, m);
-	queue_remove(b.queue, b.words, again);
+	books_remove(&b, m);
+	books_remove(&b, again);
 	assert_int_equal(words_count(b.words), 0);
 	buf_fini(&rows);
 	buf_fini(&all);

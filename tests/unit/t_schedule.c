@@ -7,9 +7,10 @@
 #include <cmocka.h>
 
 #include "spool/schedule.h"
+#include "spool/state.h"
 #include "wire/verbs.h"
 
-#define KINDS (1u << SITE_LOCAL | 1u << SITE_LMTP)
+#define KINDS (1u << SITE_LOCAL | 1u << SITE_LMTP | 1u << SITE_SMTP)
 
 struct world {
 	struct queue *queue;
@@ -20,17 +21,26 @@ struct world {
 	uint32_t n_ids;
 };
 
+/* It leads to the site of that key from now on. */
+static uint32_t way_to(struct world *w, const char *name, enum site_kind kind, uint64_t key)
+{
+	uint32_t way = schedule_way(w->schedule, span_of_text(name));
+
+	schedule_way_leads(w->schedule, way, &(struct goal){ .key = key, .kind = kind, .batch = 50, .until = INT64_MAX }, w->now);
+	return way;
+}
+
 static int setup(void **state)
 {
 	static struct world w;
 	struct schedule_rules rules = { .waits = { MINUTES(2), MINUTES(5), MINUTES(10), MINUTES(20), MINUTES(40), HOURS(1), HOURS(2),
 	    HOURS(4) }, .n_waits = 8, .expire_ms = HOURS(72), .bounce_expire_ms = HOURS(24), .notice_ms = HOURS(4), .per_site = 20,
-	    .seed = 7 };
+	    .max_connections = 500, .seed = 7 };
 
 	w = (struct world){ queue_new(), words_new(), NULL, { 1000000, 1800000000000 }, 0, 0, 0 };
-	w.schedule = schedule_new(&rules, w.now);
-	w.lmtp = schedule_site(w.schedule, SPAN("imap"), SITE_LMTP, 50);
-	w.local = schedule_site(w.schedule, SPAN("maildir"), SITE_LOCAL, 50);
+	w.schedule = schedule_new(&rules, w.words, w.now);
+	w.lmtp = way_to(&w, "imap", SITE_LMTP, 1);
+	w.local = way_to(&w, "maildir", SITE_LOCAL, 2);
 	*state = &w;
 	return 0;
 }
@@ -44,15 +54,16 @@ static int teardown(void **state)
 	while ((m = queue_walk(w->queue, &cursor))) {
 		schedule_leave(w->schedule, m);
 		m->n_flying = 0;
-		queue_remove(w->queue, w->words, m);
+		books_remove(&(struct books){ w->queue, w->words, w->schedule }, m);
 	}
 	queue_free(&w->queue);
-	words_free(&w->words);
 	schedule_free(&w->schedule);
+	assert_int_equal(words_count(w->words), 0);
+	words_free(&w->words);
 	return 0;
 }
 
-static struct mail *mail_new(struct world *w, uint32_t site, uint32_t n, uint32_t sender)
+static struct mail *mail_new(struct world *w, uint32_t way, uint32_t n, uint32_t sender)
 {
 	struct msg_id id = { { 1 } };
 	struct mail *m;
@@ -64,7 +75,9 @@ static struct mail *mail_new(struct world *w, uint32_t site, uint32_t n, uint32_
 	schedule_born(m, w->now.wall_ms, w->now);
 	mail_add_rcpts(m, n);
 	for (uint32_t i = 0; i < n; i++) {
-		mail_rcpt(m, i)->site = site;
+		if (way != WAY_NOWHERE)
+			schedule_way_keep(w->schedule, way);
+		mail_rcpt(m, i)->way = way;
 		schedule_wait_until(w->schedule, m, i, w->now.mono_ms);
 	}
 	schedule_enter(w->schedule, m);
@@ -112,7 +125,7 @@ static bool try_and_fail(struct world *w, enum site_word word)
 		if (!again)
 			mail_rcpt(start.mail, start.rcpts[i])->state = RCPT_FAILED;
 	}
-	schedule_job_ended(w->schedule, start.site, started, word, w->now);
+	schedule_job_ended(w->schedule, start.site, start.mail->sender, started, word, NULL, w->now);
 	schedule_enter(w->schedule, start.mail);
 	return true;
 }
@@ -153,7 +166,7 @@ static void seventy_two_hours_of_retries(void **state)
 static void no_way_out_waits_and_expires(void **state)
 {
 	struct world *w = *state;
-	struct mail *m = mail_new(w, SITE_FOREIGN, 1, 1);
+	struct mail *m = mail_new(w, WAY_NOWHERE, 1, 1);
 	int64_t born = w->now.mono_ms;
 	struct due due;
 
@@ -232,25 +245,32 @@ static void a_dead_site_ends_its_messages_after_their_time(void **state)
 static void windows_grow_and_shrink(void **state)
 {
 	struct world *w = *state;
+	struct site *site = NULL;
+	struct way_view v;
 	struct due due;
 	uint32_t flying = 0;
 
 	for (unsigned i = 0; i < 2000; i++)
 		mail_new(w, w->lmtp, 1, i);
 	run_due(w, &due);
-	while (schedule_pull(w->schedule, KINDS, w->now, &start))
+	while (schedule_pull(w->schedule, KINDS, w->now, &start)) {
+		site = start.site;
 		flying++;
+	}
 	assert_int_equal(flying, SITE_FIRST_WINDOW);
 	for (unsigned i = 0; i < 1000; i++) {
-		schedule_job_ended(w->schedule, w->lmtp, w->now.mono_ms, SITE_WELL, w->now);
+		schedule_job_ended(w->schedule, site, 0, w->now.mono_ms, SITE_WELL, NULL, w->now);
 		flying--;
 		while (schedule_pull(w->schedule, KINDS, w->now, &start))
 			flying++;
 	}
 	assert_int_equal(flying, 20);
 	pass(w, 1);
-	schedule_job_ended(w->schedule, w->lmtp, w->now.mono_ms, SITE_TROUBLE, w->now);
-	assert_int_equal(schedule_sites_window(w->schedule, w->lmtp), 10);
+	for (unsigned i = 0; i < 2; i++)	/* the second ran beside the first: it says nothing new */
+		schedule_job_ended(w->schedule, site, 0, w->now.mono_ms - i, SITE_TROUBLE, NULL, w->now);
+	schedule_way_view(w->schedule, w->lmtp, &v);
+	assert_int_equal(v.window, 10);
+	assert_int_equal(v.blocked_until, 0);	/* others are under way: it may only have enough of us */
 }
 
 static void recipients_go_in_batches(void **state)

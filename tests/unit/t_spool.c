@@ -498,7 +498,7 @@ static void t_a_section_that_never_comes_back_expires(void **state)
 	assert_int_equal(world.n_events[EV_QUEUE_EXPIRED], 1);
 }
 
-static void t_a_route_that_holds_counts_from_the_reload_on(void **state)
+static void t_a_route_that_holds_counts_for_what_is_queued_too(void **state)
 {
 	struct set_route *r;
 
@@ -511,12 +511,299 @@ static void t_a_route_that_holds_counts_from_the_reload_on(void **state)
 	world_settings();
 	send_to(2, "a@sender.test", "away@foreign.test");
 	world_auth(auth);
-	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 1);
-	world.settings->route[0].hold = false;
-	world_settings();
-	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 1);
-	assert_int_equal(queue(QUEUE_RELEASE, "").count, 1);
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 2);
+	assert_int_equal(queue(QUEUE_RELEASE, "").count, 2);
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 0);	/* a word by hand counts more than the route's */
+	world_restart(true);
+	wire_all();
 	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 0);
+}
+
+/* ---- foreign mail ------------------------------------------------------------------------------------ */
+
+static struct channel *dns;
+
+static uint32_t question(const char *domain)
+{
+	union wire_msg msg;
+
+	assert_true(world_hear(dns, WIRE_site_ask, &msg));
+	assert_true(span_eq(msg.site_ask.domain, span_of_text(domain)));
+	return msg.site_ask.ask;
+}
+
+static void tell_site(uint32_t ask, enum wire_site result, uint64_t key, uint32_t ttl)
+{
+	if (result == SITE_FOUND)
+		for (unsigned i = 1; i <= 3; i++)
+			world_say(dns, WIRE_site_host, &(struct wire_site_host){ .ask = ask, .preference = (uint16_t)(i < 3 ? 10 : 20),
+			    .name = i == 1 ? SPAN("mx1.test") : i == 2 ? SPAN("mx2.test") : SPAN("backup.test") });
+	world_say(dns, WIRE_site_done, &(struct wire_site_done){ .ask = ask, .result = (uint8_t)result, .key = key, .ttl = ttl,
+	    .why = result == SITE_FOUND ? SPAN_NONE : SPAN("as dns said") });
+}
+
+static bool asks_dns(void)
+{
+	union wire_msg msg;
+
+	return world_sees(dns, WIRE_site_ask, &msg);
+}
+
+static void send_away(unsigned n, const char *to)
+{
+	send_to(n, "here-sender@local.test", to);
+	world_auth(auth);
+}
+
+static void t_foreign_mail_leaves_by_the_hosts_that_dns_names(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	send_away(1, "x@foreign.test");
+	assert_false(has_job(relay));
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 300);
+	assert_true(world_hear(relay, WIRE_job_begin, &msg));
+	assert_int_equal(msg.job_begin.deliver.len, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(world_hear(relay, WIRE_job_host, &msg));
+		assert_int_equal(msg.job_host.preference, i < 2 ? 10 : 20);
+		assert_int_equal(msg.job_host.port, 0);
+	}
+	assert_true(span_eq(msg.job_host.name, SPAN("backup.test")));
+	send_away(2, "y@foreign.test");
+	assert_false(asks_dns());		/* the answer is remembered */
+	assert_true(has_job(relay));
+}
+
+static void t_an_old_answer_serves_until_the_new_one_is_there(void **state)
+{
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	send_away(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 60);
+	deliver_one(relay, 1);
+	world_pass(MINUTES(2));
+	send_away(2, "x@foreign.test");
+	deliver_one(relay, 2);			/* at once */
+	tell_site(question("foreign.test"), SITE_TEMPORARY, 0, 0);
+	send_away(3, "x@foreign.test");
+	deliver_one(relay, 3);
+	world_pass(HOURS(2));
+	tell_site(question("foreign.test"), SITE_TEMPORARY, 0, 0);
+	send_away(4, "x@foreign.test");
+	assert_false(has_job(relay));		/* that is too old */
+}
+
+static void t_domains_of_one_site_share_its_window(void **state)
+{
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	for (unsigned n = 1; n <= 4; n++) {
+		char to[] = "x@a.test";
+
+		to[2] = (char)('a' + n);
+		send_away(n, to);
+		tell_site(question(to + 2), SITE_FOUND, 7, 300);
+	}
+	assert_true(has_job(relay));
+	assert_true(has_job(relay));
+	assert_false(has_job(relay));
+	send_away(5, "x@elsewhere.test");
+	tell_site(question("elsewhere.test"), SITE_FOUND, 8, 300);
+	assert_true(has_job(relay));
+}
+
+static void assert_bounces(const char *domain, enum wire_site result, unsigned n, const char *enhanced)
+{
+	char to[64];
+	unsigned dsns = world.n_events[EV_DSN_SENT];
+	union wire_msg msg;
+	uint32_t job;
+
+	(void)snprintf(to, sizeof(to), "x@%s", domain);
+	send_away(n, to);
+	tell_site(question(domain), result, 0, 300);
+	assert_int_equal(world.n_events[EV_DSN_SENT], dsns + 1);
+	world_auth(auth);
+	assert_true(world_hear(local, WIRE_job_begin, &msg));
+	job = msg.job_begin.job;
+	assert_true(world_hear(local, WIRE_job_part, &msg));
+	assert_non_null(memmem(msg.job_part.bytes.at, msg.job_part.bytes.len, enhanced, strlen(enhanced)));
+	(void)job;
+}
+
+static void t_a_domain_that_takes_no_mail_bounces_at_once(void **state)
+{
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	assert_bounces("null.test", SITE_NULL_MX, 1, "Status: 5.1.10");
+	assert_bounces("nowhere.test", SITE_NO_NAME, 2, "Status: 5.1.2");
+	assert_bounces("hostless.test", SITE_NO_HOST, 3, "Status: 5.4.4");
+	assert_false(has_job(relay));
+	send_away(4, "x@null.test");
+	assert_true(asks_dns());	/* it may have changed its mind */
+}
+
+static void t_trouble_with_dns_has_one_timer(void **state)
+{
+	struct told t;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	for (unsigned n = 1; n <= 50; n++)
+		send_away(n, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_TEMPORARY, 0, 0);
+	assert_false(asks_dns());
+	t = queue(QUEUE_LIST, "");
+	assert_int_equal(t.n_messages, 50);
+	assert_int_equal(t.state, STATE_WAITING);
+	assert_non_null(strstr(t.reason, "as dns said"));
+	assert_int_equal(world.n_states, 50);	/* the expansions: nothing was written of it */
+	send_away(51, "x@foreign.test");
+	assert_false(asks_dns());
+	world_pass(MINUTES(3));
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 300);
+	assert_false(asks_dns());
+	assert_true(has_job(relay));
+}
+
+static void t_dns_may_die(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	send_away(1, "x@foreign.test");
+	(void)question("foreign.test");
+	world_gone(dns);
+	send_away(2, "x@other.test");
+	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 2);
+	dns = world_wire(ROLE_DNS, 0, 1);	/* nobody waits for a timer */
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(world_hear(dns, WIRE_site_ask, &msg));
+		tell_site(msg.site_ask.ask, SITE_FOUND, 7 + i, 300);
+		assert_true(has_job(relay));
+	}
+}
+
+static void t_trouble_with_dns_expires_after_an_attempt(void **state)
+{
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	send_away(1, "x@foreign.test");
+	for (unsigned i = 0; i < 200 && world.n_events[EV_QUEUE_EXPIRED] == 0; i++) {
+		if (asks_dns())
+			tell_site(question("foreign.test"), SITE_TEMPORARY, 0, 0);
+		world_pass(MINUTES(30));
+	}
+	assert_int_equal(world.n_events[EV_QUEUE_EXPIRED], 1);
+	assert_int_equal(world.n_events[EV_DSN_SENT], 2);	/* the notice after 4 h, the bounce after 72 */
+	assert_int_equal(world.n_ends, 1);
+}
+
+static struct set_route *route(const char *pattern)
+{
+	return settings_add_section(world.settings, "route", pattern, 1);
+}
+
+static void t_a_smarthost_needs_no_dns(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	route("*.test")->via = "smart.example:587";
+	world_settings();
+	send_away(1, "x@foreign.test");
+	assert_false(asks_dns());
+	assert_true(world_hear(relay, WIRE_job_begin, &msg));
+	assert_true(world_hear(relay, WIRE_job_host, &msg));
+	assert_true(span_eq(msg.job_host.name, SPAN("smart.example")));
+	assert_int_equal(msg.job_host.port, 587);
+	assert_false(world_hear(relay, WIRE_job_host, &msg));
+}
+
+static void t_mail_in_the_queue_follows_the_routes(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	send_away(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_TEMPORARY, 0, 0);
+	route("foreign.test")->via = "smart.example:587";
+	world_settings();
+	assert_true(world_hear(relay, WIRE_job_begin, &msg));
+	world.settings->n_route = 0;
+	world_settings();
+	send_away(2, "x@foreign.test");
+	assert_true(asks_dns());
+}
+
+static void t_what_a_route_holds_leaves_when_it_is_released(void **state)
+{
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	route("foreign.test")->hold = true;
+	world_settings();
+	send_away(1, "x@foreign.test");
+	send_away(2, "x@foreign.test");
+	assert_false(asks_dns());
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 2);
+	assert_int_equal(queue(QUEUE_RELEASE, "id:000000").count, 0);
+	assert_int_equal(queue(QUEUE_RELEASE, "").count, 2);
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 300);
+	assert_true(has_job(relay));
+	assert_true(has_job(relay));
+}
+
+static void t_a_rate_of_a_route_is_kept(void **state)
+{
+	unsigned n_jobs = 0, n;
+	uint32_t job;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	route("*")->rate = (struct set_rates){ .n = 1, .at = { { .count = 6, .per_ms = MINUTES(1) } } };
+	world_settings();
+	for (n = 1; n <= 20; n++)
+		send_away(n, n % 2 ? "x@a.test" : "x@b.test");
+	tell_site(question("a.test"), SITE_FOUND, 7, 3000);
+	tell_site(question("b.test"), SITE_FOUND, 8, 3000);
+	for (unsigned seconds = 0; seconds < 70; seconds++) {
+		union wire_msg msg;
+
+		while (world_hear(relay, WIRE_job_begin, &msg)) {
+			struct msg_id id = msg.job_begin.id;
+
+			job = msg.job_begin.job;
+			n_jobs++;
+			world_say(relay, WIRE_outcome, &(struct wire_outcome){ .id = id, .result = FATE_RELAYED, .enhanced = SPAN("2.0.0"),
+			    .words = SPAN("ok"), .host = SPAN("mx"), .job = job });
+			world_say(relay, WIRE_job_done, &(struct wire_job_done){ .job = job, .id = id });
+		}
+		world_pass(SECONDS(1));
+		if (seconds == 0)
+			assert_int_equal(n_jobs, 6);	/* the burst */
+	}
+	assert_in_range(n_jobs, 12, 13);
+}
+
+static void t_mail_is_passed_on_to_the_server_of_its_section(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	world.settings->deliver[1].lmtp = NULL;		/* "imap" */
+	world.settings->deliver[1].smtp = "10.0.0.1:25";
+	world_settings();
+	send_away(1, "imap@local.test");
+	assert_true(world_hear(relay, WIRE_job_begin, &msg));
+	assert_true(span_eq(msg.job_begin.deliver, SPAN("imap")));
+	assert_false(asks_dns());
 }
 
 /* ---- workers ------------------------------------------------------------------------------------------ */
@@ -900,8 +1187,13 @@ int main(void)
 		TEST(t_an_expansion_that_could_not_be_written_is_written_again),
 		TEST(t_a_retry_by_hand_expands_nothing_twice), TEST(t_a_job_names_its_section),
 		TEST(t_a_message_keeps_its_section_when_others_come_before_it), TEST(t_a_section_that_is_gone_is_waited_for_with_clear_words),
-		TEST(t_a_section_that_never_comes_back_expires), TEST(t_a_route_that_holds_counts_from_the_reload_on),
-		TEST(t_only_the_newest_generation_gets_jobs), TEST(t_an_outcome_that_could_not_be_written_is_written_again),
+		TEST(t_a_section_that_never_comes_back_expires), TEST(t_a_route_that_holds_counts_for_what_is_queued_too),
+		TEST(t_foreign_mail_leaves_by_the_hosts_that_dns_names), TEST(t_an_old_answer_serves_until_the_new_one_is_there),
+		TEST(t_domains_of_one_site_share_its_window), TEST(t_a_domain_that_takes_no_mail_bounces_at_once),
+		TEST(t_trouble_with_dns_has_one_timer), TEST(t_dns_may_die), TEST(t_trouble_with_dns_expires_after_an_attempt),
+		TEST(t_a_smarthost_needs_no_dns), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_what_a_route_holds_leaves_when_it_is_released), TEST(t_a_rate_of_a_route_is_kept),
+		TEST(t_mail_is_passed_on_to_the_server_of_its_section), TEST(t_only_the_newest_generation_gets_jobs), TEST(t_an_outcome_that_could_not_be_written_is_written_again),
 		TEST(t_an_end_that_could_not_be_written_is_written_again), TEST(t_a_bounce_that_could_not_be_written_is_written_again),
 		TEST(t_a_disk_that_can_not_be_read_puts_off), TEST(t_what_can_not_be_read_at_all_is_held),
 		TEST(t_jobs_of_an_earlier_spool_are_told_apart), TEST(t_what_was_told_before_recovery_counts_after_it),

@@ -1,0 +1,350 @@
+/* Where ways lead: the configuration says it, or dns does. Refusals of the
+ * whole way (no such domain, a null MX, a route that holds) end here. */
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "spool/hosts.h"
+#include "spool/spool.h"
+#include "wire/event.h"
+#include "wire/pending.h"
+#include "wire/route.h"
+#include "wire/settings_value.h"
+
+#define CREDIT       256	/* questions to dns under way */
+#define FOREIGN_BATCH 100	/* recipients in one transaction: every server takes so many (RFC 5321 4.5.3.1.8) */
+#define TTL_MIN_MS   SECONDS(5)
+#define TTL_MAX_MS   HOURS(24)
+#define REFUSED_SLICE 500	/* messages whose way fails or holds, in one turn */
+#define WORDS_MAX    400
+
+struct question {
+	struct list list;		/* the free ones */
+	uint32_t way;
+	int64_t asked_at;
+	unsigned n;
+	struct host hosts[HOSTS_MAX];	/* their names in text */
+	struct buf text;
+};
+
+struct routes {
+	struct spool *spool;
+	struct channel *dns;		/* NULL: away */
+	struct pending pending;
+	struct list free;
+	struct start start;
+};
+
+struct routes *routes_new(struct spool *sp)
+{
+	struct routes *r = mem_new(sizeof(*r));
+
+	r->spool = sp;
+	pending_init(&r->pending, CREDIT);
+	list_init(&r->free);
+	return r;
+}
+
+/* ---- by the configuration ------------------------------------------------------------ */
+
+static enum site_kind kind_of(const struct set_deliver *d)
+{
+	return d->smtp ? SITE_SMTP : d->lmtp ? SITE_LMTP : SITE_LOCAL;
+}
+
+static void decide_deliver(struct spool *sp, uint32_t way, struct span name)
+{
+	const struct set_deliver *d = settings_deliver(sp->settings, name);
+	struct goal goal = { .key = map_hash(name), .until = INT64_MAX };
+
+	if (!d) {
+		schedule_way_closes(sp->books.schedule, way);
+		return;
+	}
+	goal.kind = kind_of(d);
+	goal.batch = (uint32_t)d->batch;
+	schedule_way_leads(sp->books.schedule, way, &goal, spool_now(sp));
+}
+
+static struct goal goal_by(const struct set_route *route, uint64_t key, int64_t until)
+{
+	struct goal goal = { .key = key, .kind = SITE_SMTP, .batch = FOREIGN_BATCH, .until = until, .pace = SPAN_NONE };
+
+	if (route && route->rate.n > 0) {
+		goal.pace = span_of_text(route->title);
+		goal.rates = &route->rate;
+	}
+	return goal;
+}
+
+/* It needs no DNS: named by the route, or a literal. */
+static void lead_to(struct spool *sp, uint32_t way, const struct set_route *route, struct host host, struct span key)
+{
+	struct goal goal = goal_by(route, map_hash(key), INT64_MAX);
+
+	goal.hosts = hosts_new(&host, 1);
+	schedule_way_leads(sp->books.schedule, way, &goal, spool_now(sp));
+}
+
+static bool decide_foreign(struct spool *sp, uint32_t way, struct span domain)
+{
+	const struct set_route *route = route_find(sp->settings, domain);
+	struct span via = route ? span_of_text(route->via) : SPAN_NONE;
+	struct host host = { .name = domain };
+	unsigned port;
+
+	schedule_way_holds(sp->books.schedule, way, route && route->hold);
+	if (settings_socket_split(via, &host.name, &port)) {
+		host.port = (uint16_t)port;
+		lead_to(sp, way, route, host, via);
+		return true;
+	}
+	if (domain.len == 0 || domain.at[0] != '[')
+		return false;
+	lead_to(sp, way, route, host, domain);
+	return true;
+}
+
+/* False: dns must tell. */
+static bool decide(struct spool *sp, uint32_t way)
+{
+	struct span name = schedule_way_name(sp->books.schedule, way);
+
+	if (way_is_foreign(name))
+		return decide_foreign(sp, way, span_from(name, 1));
+	decide_deliver(sp, way, name);
+	return true;
+}
+
+/* Its answer was the configuration's, which says now that dns must tell. */
+static bool is_outdated(const struct spool *sp, uint32_t way)
+{
+	struct way_view v;
+
+	schedule_way_view(sp->books.schedule, way, &v);
+	return v.state == WAY_LEADS && v.until == INT64_MAX;
+}
+
+bool routes_follow(struct routes *r)
+{
+	struct schedule *s = r->spool->books.schedule;
+	bool changed = false;
+
+	for (uint32_t way = WAY_NOWHERE + 1; way < schedule_n_ways(s); way++) {
+		enum way_state was;
+
+		if (!schedule_way_is_used(s, way) || schedule_way_state(s, way) == WAY_UNDECIDED)
+			continue;
+		was = schedule_way_state(s, way);
+		schedule_way_keep(s, way);	/* it is looked at once more */
+		if (!decide(r->spool, way) && is_outdated(r->spool, way))
+			schedule_way_undecide(s, way);
+		changed |= (was == WAY_CLOSED) != (schedule_way_state(s, way) == WAY_CLOSED);
+		schedule_way_drop(s, way);
+	}
+	return changed;
+}
+
+/* ---- by dns ------------------------------------------------------------------------------- */
+
+static struct question *question_new(struct routes *r, uint32_t way)
+{
+	struct list *l = list_take_first(&r->free);
+	struct question *q = l ? LIST_OWNER(l, struct question, list) : mem_new(sizeof(*q));
+
+	if (!l)
+		buf_init(&q->text, HOSTS_MAX * 256);
+	list_init(&q->list);
+	buf_clear(&q->text);
+	q->way = way;
+	q->n = 0;
+	q->asked_at = spool_now(r->spool).mono_ms;
+	return q;
+}
+
+static void trouble(struct routes *r, uint32_t way, int64_t asked_at, struct span why)
+{
+	struct spool *sp = r->spool;
+	struct span name = schedule_way_name(sp->books.schedule, way);
+	struct buf words;
+
+	buf_init(&words, WORDS_TEXT_MAX);
+	(void)buf_printf(&words, "It can't be told now which servers take mail for %.*s: ", SPAN_ARG(span_from(name, 1)));
+	(void)buf_add(&words, span_first(why, WORDS_MAX / 2));
+	schedule_way_troubled(sp->books.schedule, way, &(struct saying){ 0, SPAN("4.4.3"), buf_span(&words), SPAN_NONE }, asked_at, spool_now(sp));
+	buf_fini(&words);
+}
+
+static void ask(struct routes *r, uint32_t way)
+{
+	struct span name = schedule_way_name(r->spool->books.schedule, way);
+	struct wire_site_ask msg;
+
+	if (!r->dns) {
+		trouble(r, way, spool_now(r->spool).mono_ms, SPAN("the resolver is away"));
+		return;
+	}
+	msg = (struct wire_site_ask){ .ask = pending_open(&r->pending, question_new(r, way)), .domain = span_from(name, 1) };
+	channel_put(r->dns, WIRE_site_ask, &msg);
+}
+
+static void on_site_host(struct routes *r, const struct wire_site_host *m)
+{
+	struct question *q = pending_find(&r->pending, m->ask);
+
+	if (!q || q->n == HOSTS_MAX || m->name.len == 0 || m->name.len > 255)
+		return;
+	q->hosts[q->n++] = (struct host){ .preference = m->preference, .name = span_of((const char *)q->text.len, m->name.len) };
+	(void)buf_add(&q->text, m->name);	/* it may move: names are places in it until all are there */
+}
+
+static void found(struct routes *r, struct question *q, const struct wire_site_done *m)
+{
+	struct spool *sp = r->spool;
+	struct span domain = span_from(schedule_way_name(sp->books.schedule, q->way), 1);
+	int64_t ttl = SECONDS(m->ttl), now = spool_now(sp).mono_ms;
+	struct goal goal;
+
+	ttl = ttl < TTL_MIN_MS ? TTL_MIN_MS : ttl > TTL_MAX_MS ? TTL_MAX_MS : ttl;
+	goal = goal_by(route_find(sp->settings, domain), m->key, now + ttl);
+	for (unsigned i = 0; i < q->n; i++)
+		q->hosts[i].name.at = q->text.at + (size_t)q->hosts[i].name.at;
+	goal.hosts = hosts_new(q->hosts, q->n);
+	schedule_way_leads(sp->books.schedule, q->way, &goal, spool_now(sp));
+}
+
+static void fails(struct routes *r, uint32_t way, uint32_t code, const char *enhanced, const char *words)
+{
+	struct schedule *s = r->spool->books.schedule;
+	struct span domain = span_from(schedule_way_name(s, way), 1);
+	struct buf text;
+
+	buf_init(&text, WORDS_TEXT_MAX);
+	(void)buf_printf(&text, "The domain %.*s %s", SPAN_ARG(domain), words);
+	schedule_way_fails(s, way, &(struct saying){ code, span_of_text(enhanced), buf_span(&text), SPAN_NONE });
+	buf_fini(&text);
+}
+
+static void answered(struct routes *r, struct question *q, const struct wire_site_done *m)
+{
+	if (decide(r->spool, q->way))	/* the configuration changed meanwhile */
+		return;
+	if (m->result == SITE_FOUND && q->n > 0)
+		found(r, q, m);
+	else if (m->result == SITE_NULL_MX)
+		fails(r, q->way, 556, "5.1.10", "takes no mail: it says so itself in DNS (null MX)");
+	else if (m->result == SITE_NO_NAME)
+		fails(r, q->way, 550, "5.1.2", "does not exist");
+	else if (m->result == SITE_NO_HOST)
+		fails(r, q->way, 550, "5.4.4", "has no mail server: DNS names neither an MX nor an address");
+	else
+		trouble(r, q->way, q->asked_at, m->why);
+}
+
+static void on_site_done(struct routes *r, const struct wire_site_done *m)
+{
+	struct question *q = pending_close(&r->pending, m->ask);
+
+	if (!q)
+		return;
+	answered(r, q, m);
+	list_add_first(&r->free, &q->list);
+}
+
+void routes_on_verb(struct routes *r, enum wire_verb verb, const union wire_msg *msg)
+{
+	if (verb == WIRE_site_host)
+		on_site_host(r, &msg->site_host);
+	else if (verb == WIRE_site_done)
+		on_site_done(r, &msg->site_done);
+}
+
+void routes_wired(struct routes *r, struct channel *dns)
+{
+	r->dns = dns;
+	if (r->spool->books.schedule)
+		schedule_ways_open(r->spool->books.schedule);
+}
+
+static void question_drop(void *arg, uint32_t ask, void *owner)
+{
+	struct routes *r = arg;
+	struct question *q = owner;
+
+	(void)pending_close(&r->pending, ask);
+	schedule_way_unask(r->spool->books.schedule, q->way);
+	list_add_first(&r->free, &q->list);
+}
+
+void routes_on_gone(struct routes *r, struct channel *dns)
+{
+	if (r->dns != dns)
+		return;
+	r->dns = NULL;
+	pending_each(&r->pending, question_drop, r);
+}
+
+/* ---- refusals --------------------------------------------------------------------------------- */
+
+static void event_failed(struct spool *sp, const struct mail *m, const struct state_row *row)
+{
+	struct event ev;
+
+	event_begin(&ev, EV_DELIVERY_FAILED, spool_now(sp).wall_ms, &m->id);
+	event_num(&ev, EF_RCPT, row->n);
+	event_num(&ev, EF_ATTEMPT, row->tries);
+	event_text(&ev, EF_DSN, row->enhanced);
+	event_num(&ev, EF_CODE, row->code);
+	event_text(&ev, EF_REPLY, row->words);
+	process_event(sp->process, &ev);
+}
+
+static void fail_one(struct spool *sp, struct mail *m, uint32_t n, const struct saying *why, struct buf *rows)
+{
+	struct state_row row;
+
+	if (mail_rcpt(m, n)->tries < UINT16_MAX)
+		mail_rcpt(m, n)->tries++;
+	rcpt_settle(&sp->books, m, n, FATE_FAILED, why);
+	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
+	event_failed(sp, m, &row);
+	(void)state_add(rows, &row);
+}
+
+static void refuse(struct spool *sp, const struct start *start)
+{
+	struct saying why = schedule_way_said(sp->books.schedule, start->way);
+	struct mail *m = start->mail;
+	struct note *note = note_new(sp, &m->id);
+
+	for (uint32_t i = 0; i < start->n; i++) {
+		schedule_again(sp->books.schedule, m, start->rcpts[i], spool_now(sp));
+		if (start->holds)
+			(void)state_add(&note->bytes, &(struct state_row){ .type = STATE_ROW_HOLD, .n = start->rcpts[i], .words = ROUTE_HOLDS });
+		else
+			fail_one(sp, m, start->rcpts[i], &why, &note->bytes);
+	}
+	if (start->holds) {
+		BUG_ON(state_apply(&sp->books, m, buf_span(&note->bytes), false, spool_now(sp)) != PR_OK);
+		spool_event(sp, EV_QUEUE_HELD, &m->id, ROUTE_HOLDS.at);
+	}
+	schedule_enter(sp->books.schedule, m);
+	note_state(note, m, false);
+	settle(sp, m);
+}
+
+bool routes_pump(struct routes *r)
+{
+	struct spool *sp = r->spool;
+	uint32_t way;
+
+	while ((!r->dns || pending_used(&r->pending) < CREDIT) && schedule_next_question(sp->books.schedule, spool_now(sp), &way))
+		if (!decide(sp, way))
+			ask(r, way);
+	for (unsigned i = 0; i < REFUSED_SLICE; i++) {
+		if (!schedule_pull_refused(sp->books.schedule, &r->start))
+			return false;
+		refuse(sp, &r->start);
+	}
+	return true;
+}
