@@ -293,6 +293,7 @@ void disk_close(struct disk **dp)
 	loop_chore_finish(d->loop);
 	lane_end(&d->keeper);
 	lane_end(&d->reader);
+	eraser_free(&d->eraser);
 	loop_off_turn_end(&d->turn);
 	deadline_clear(d->loop, &d->due);
 	journal_free(&d->journal);

@@ -49,8 +49,8 @@ struct disk_reader *disk_read(struct disk *d, const struct msg_id *id, struct pl
 void disk_reader_next(struct disk_reader *r);
 void disk_reader_close(struct disk_reader **r);
 
-/* Overwrites what records of a message hold, wherever they are in the folder, and syncs. Called when its journal_finish is done. All
- * files are read for it: it takes its time. */
+/* Overwrites what records and tables hold of a message, wherever they are in the folder, and syncs. Called when its journal_finish is
+ * done. All files are read for it, once for all that wait: it takes its time. */
 void disk_erase(struct disk *d, const struct msg_id *id, void (*done)(void *arg, enum pr_err err), void *arg);	/* done may be NULL */
 
 /* Keeps the bytes of a damaged record in a file of the folder, whose name it tells. Called from on_damaged. */

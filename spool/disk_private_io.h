@@ -47,6 +47,7 @@ struct disk {
 	uv_async_t wake;
 	struct turn_end turn;
 	struct deadline due;
+	struct eraser *eraser;		/* NULL until something is to be erased */
 	struct task recovering;
 	struct recovery *recovery;
 	bool recovers;
@@ -85,6 +86,9 @@ void lane_begin(struct lane *l, struct disk *d);
 void lane_put(struct lane *l, struct task *t);
 void lane_end(struct lane *l);
 void lanes_finish(struct disk *d);	/* tells what the threads have done; in the loop */
+
+/* erase_io.c */
+void eraser_free(struct eraser **e);
 
 /* files_io.c: for any thread */
 int file_fd(struct disk *d, uint32_t file);

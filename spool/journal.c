@@ -249,6 +249,12 @@ int64_t journal_due(const struct journal *j)
 	return due;
 }
 
+bool journal_blank(struct journal *j, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg)
+{
+	table_blank(buf_span(&j->table), is_meant, arg);
+	return !j->sealing;
+}
+
 bool journal_has_job(const struct journal *j)
 {
 	return j->writing || j->task != KEEPER_IDLE;

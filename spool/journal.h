@@ -227,6 +227,9 @@ bool journal_recover(struct journal *j, unsigned n);
 /* A reader's hold on a segment: it is not freed until let go. False when there is no such segment (any more). */
 bool journal_pin(struct journal *j, uint32_t segment, uint32_t *file, uint64_t *mark);
 void journal_unpin(struct journal *j, uint32_t segment);
+/* What the table of the open segment will say of messages that are meant, all of them finished, is zeroed. False while a table is
+ * being written: that one says what it says. */
+bool journal_blank(struct journal *j, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg);
 void journal_tell_damage(struct journal *j, const struct journal_damage *d);
 
 #endif

@@ -143,10 +143,8 @@ enum pr_err record_get(const char at[SEGMENT_UNIT], uint64_t mark, struct place 
 	return PR_OK;
 }
 
-bool record_is_of(const char at[SEGMENT_UNIT], const struct msg_id *id, struct record *out)
+bool record_find(const char at[SEGMENT_UNIT], struct record *out)
 {
-	if (memcmp(at + 40, id->bytes, sizeof(id->bytes)) != 0)
-		return false;
 	return record_get(at, get64(at), (struct place){ get32(at + 32), get32(at + 36) }, out) == PR_OK;
 }
 
@@ -293,6 +291,26 @@ enum pr_err table_take(struct span *rest, uint32_t number, struct table_entry *o
 	return PR_OK;
 }
 
+static void zero_span(struct span s)
+{
+	memset((char *)(uintptr_t)s.at, 0, s.len);
+}
+
+unsigned table_blank(struct span entries, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg)
+{
+	struct table_entry e;
+	unsigned n = 0;
+
+	while (table_take(&entries, 0, &e) == PR_OK) {
+		if (!is_meant(arg, &e.record.id))
+			continue;
+		zero_span(e.brief);
+		zero_span(e.state);
+		n++;
+	}
+	return n;
+}
+
 uint64_t table_room(uint64_t bytes)
 {
 	return segment_align(bytes + 2 * (uint64_t)SEGMENT_UNIT, SEGMENT_PAGE);
@@ -308,6 +326,22 @@ void table_put(char *at, uint64_t mark, struct place own, struct span entries, u
 	memcpy(at + SEGMENT_UNIT, entries.at, entries.len);
 	memset(at + SEGMENT_UNIT + entries.len, 0, room - SEGMENT_UNIT - entries.len);
 	memcpy(at + room - SEGMENT_UNIT, at, SEGMENT_UNIT);
+}
+
+bool table_blank_whole(char *at, uint32_t entries_len, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg)
+{
+	struct span entries = span_of(at + SEGMENT_UNIT, entries_len);
+	struct record r;
+	bool whole = record_find(at, &r) && record_sum_is(&r, entries.at);
+
+	if (!table_blank(entries, is_meant, arg))
+		return false;
+	if (whole) {
+		r.sum = record_sum(entries);
+		record_put(at, get64(at), &r);
+		memcpy(at + table_room(entries_len) - SEGMENT_UNIT, at, SEGMENT_UNIT);
+	}
+	return true;
 }
 
 enum pr_err table_find(const char last[SEGMENT_UNIT], uint64_t mark, uint32_t number, uint32_t segment_size, struct record *out)

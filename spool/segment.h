@@ -67,8 +67,8 @@ struct record {
 void record_put(char at[SEGMENT_UNIT], uint64_t mark, const struct record *r);
 /* PR_NONE when no record of this mark begins here; PR_BAD when one does, but it is not whole or not here. */
 enum pr_err record_get(const char at[SEGMENT_UNIT], uint64_t mark, struct place own, struct record *out) MUST_USE;
-/* Of any use of any segment: does a record of this message begin here? */
-bool record_is_of(const char at[SEGMENT_UNIT], const struct msg_id *id, struct record *out);
+/* Of any use of any segment: does a record begin here? */
+bool record_find(const char at[SEGMENT_UNIT], struct record *out);
 /* From its head to where the next one may begin. */
 static inline uint64_t record_size(uint32_t len) { return segment_align((uint64_t)len + SEGMENT_UNIT, SEGMENT_UNIT); }
 uint32_t record_sum(struct span payload);
@@ -111,6 +111,10 @@ void table_add(struct buf *b, const struct table_entry *e);
 uint64_t table_entry_len(const struct table_entry *e);
 /* Takes the next one off *rest; own.segment is the number of the table's segment. */
 enum pr_err table_take(struct span *rest, uint32_t number, struct table_entry *out) MUST_USE;
+/* Zeros the briefs and states of the messages that are meant; how many entries were changed. */
+unsigned table_blank(struct span entries, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg);
+/* The same in a whole table as table_put wrote it, of whatever use of a segment; it is as whole afterwards as it was before. */
+bool table_blank_whole(char *at, uint32_t entries_len, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg);
 /* Room that a table of that many bytes needs at the end of a segment, whole pages. */
 uint64_t table_room(uint64_t bytes);
 /* Writes table_room(entries.len) bytes, the end of the segment. */

@@ -123,6 +123,7 @@ listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen}
                 self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
+                raise AssertionError(f"it did not end in {PATIENCE} s:\n{self.log()[-3000:]}") from None
         return self.process.returncode if self.process else None
 
     def kill(self):

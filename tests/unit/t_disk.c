@@ -38,7 +38,7 @@ struct put {
 	struct journal_request request;
 	struct span content;
 	uint32_t n;
-	bool used;
+	char brief[24];
 };
 
 static struct world {
@@ -258,6 +258,8 @@ static void put_message(uint32_t n)
 	struct journal_message m = { .id = id_of(n), .envelope = SPAN("envelope"), .size = w.len };
 
 	p->n = n;
+	snprintf(p->brief, sizeof(p->brief), "brief of %07u", n);
+	m.brief = span_of(p->brief, strlen(p->brief));
 	p->content = span_of(text_of(n, w.len), w.len);
 	p->request.done = on_put;
 	m.content = (struct journal_bytes){ &p->content, 1 };
@@ -544,6 +546,7 @@ static void t_erasing_reaches_what_compaction_left_behind(void **state)
 	assert_true(stats.compacted > 0);
 	assert_int_equal(read_message(0), PR_OK);
 	assert_true(each_file(count_text, "0000000 0000160") > 1);
+	assert_true(each_file(count_text, "brief of 0000000") > 1);
 	finish(0);
 	run_to_idle();
 	disk_erase(w.disk, &id, on_erased, NULL);
@@ -551,9 +554,46 @@ static void t_erasing_reaches_what_compaction_left_behind(void **state)
 	run_to_idle();
 	close_disk();
 	assert_int_equal(each_file(count_text, "0000000 0000160"), 0);
+	assert_int_equal(each_file(count_text, "brief of 0000000"), 0);
+	assert_true(each_file(count_text, "brief of 0000001") > 0);
 	open_disk(SMALL);
 	assert_int_equal(w.n_found, 0);
 	assert_int_equal(w.n_damaged, 0);
+	close_disk();
+}
+
+static void t_erasing_many_reads_the_files_once_for_all(void **state)
+{
+	unsigned n_left = 0;
+
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 1000);
+	for (uint32_t n = 0; n < 1000; n++)
+		if (n % 10)
+			finish(n);
+	run_to_idle();
+	for (uint32_t n = 0; n < 1000; n++) {
+		struct msg_id id = id_of(n);
+
+		if (n % 10)
+			disk_erase(w.disk, &id, NULL, NULL);
+	}
+	run_to_idle();
+	close_disk();
+	for (uint32_t n = 0; n < 1000; n++) {
+		char brief[24];
+
+		snprintf(brief, sizeof(brief), "brief of %07u", n);
+		n_left += each_file(count_text, brief) > 0;
+		if (n == 109)
+			n = 989;
+	}
+	assert_int_equal(n_left, 12);
+	open_disk(SMALL);
+	assert_int_equal(w.n_found, 100);
+	assert_int_equal(w.n_damaged, 0);
+	assert_int_equal(read_message(990), PR_OK);
 	close_disk();
 }
 
@@ -967,6 +1007,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(t_a_corrupt_record_is_set_aside_and_costs_no_other, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_bit_that_falls_over_behind_a_table_does_not_leave, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_erasing_reaches_what_compaction_left_behind, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_erasing_many_reads_the_files_once_for_all, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_full_disk_refuses_new_mail_and_lets_the_queue_leave, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_no_kill_under_load_loses_or_doubles, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_copy_taken_while_running_recovers, make_world, end_world),
