@@ -35,6 +35,7 @@ struct effect {
 		struct {
 			uint64_t size;
 			uint32_t flags;	/* set of enum wire_mail */
+			struct span body_hash, from_domain;	/* of the transaction; empty where nothing is to be signed */
 		} commit;
 		const struct event *event;
 	};

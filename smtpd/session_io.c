@@ -101,7 +101,8 @@ static void perform(struct conn *c, struct effect *e)
 	case FX_PART: send_part(c, e->block); return;
 	case FX_COMMIT:
 		channel_put(d->spool, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = c->at_spool,
-		    .flags = e->commit.flags, .size = e->commit.size, .prefix = buf_span(&d->fx.prefix), .quarantine = SPAN_NONE });
+		    .flags = e->commit.flags, .size = e->commit.size, .prefix = buf_span(&d->fx.prefix), .quarantine = SPAN_NONE,
+		    .body_hash = e->commit.body_hash, .from_domain = e->commit.from_domain });
 		return;
 	case FX_ABORT: abort_mail(c); return;
 	case FX_DROP_MAIL: drop(&d->at_spool, &c->at_spool); return;

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "mail/author.h"
 #include "mail/date.h"
 #include "mail/received.h"
 #include "smtpd/session_private.h"
@@ -42,6 +43,7 @@ void transaction_free(struct transaction **txp)
 	if (!tx)
 		return;
 	list_remove(&tx->gathering);
+	dkim_body_fini(&tx->hashed);
 	pool_give(&tx->block);
 	pool_discharge(&tx->session->house->pool, tx->charged);
 	arena_fini(&tx->arena);
@@ -145,6 +147,9 @@ static void on_field(void *owner, enum header_name name, struct span value)
 
 	if (name == HEADER_MESSAGE_ID && tx->message_id.len == 0)
 		tx->message_id = arena_span(&tx->arena, value);
+	/* Of several fields none counts; what was cut may name others. */
+	if (name == HEADER_FROM && (tx->header.count[HEADER_FROM] > 1 || value.len == HEADER_VALUE_MAX || !author_domain(value, tx->from_domain)))
+		tx->from_domain[0] = 0;
 }
 
 static void look_for(struct transaction *tx)
@@ -154,7 +159,7 @@ static void look_for(struct transaction *tx)
 	tx->rules = (struct header_rules){
 		.own_id = span_of_text(s->house->settings->top.hostname),
 		.remove = tx->submitted ? HEADER_SET(HEADER_BCC) | HEADER_SET(HEADER_RESENT_BCC) : 0,
-		.tell = HEADER_SET(HEADER_MESSAGE_ID),
+		.tell = HEADER_SET(HEADER_MESSAGE_ID) | HEADER_SET(HEADER_FROM),
 		.on_field = on_field,
 		.owner = tx,
 		.max_size = (size_t)s->listen->max_header,
@@ -178,6 +183,8 @@ const struct reply *transaction_body_begin(struct transaction *tx, enum body_way
 	else
 		lines_init_chunks(&tx->lines, rule, (size_t)s->listen->max_line);
 	look_for(tx);
+	if (tx->submitted)
+		dkim_body_init(&tx->hashed);
 	return NULL;
 }
 
@@ -228,10 +235,14 @@ static void put(struct transaction *tx, struct span bytes)
 
 static void put_clean(struct transaction *tx, struct span clean)
 {
+	bool is_body = tx->header.ended;
 	struct span out;
 
-	while (header_take(&tx->header, &clean, &out) == HEADER_PART)
+	for (; header_take(&tx->header, &clean, &out) == HEADER_PART; is_body = tx->header.ended) {
 		put(tx, out);
+		if (is_body && tx->hashed.digest)
+			dkim_body_feed(&tx->hashed, out);
+	}
 }
 
 /* One piece of at most n bytes through lines and header; true when it held the body's end. */
@@ -343,6 +354,17 @@ static uint32_t flags_learned(const struct transaction *tx, struct span prefix)
 	return flags;
 }
 
+/* What spool needs to have a submission signed. */
+static void add_signing(struct transaction *tx, struct effect *commit)
+{
+	bool may_be_signed = tx->hashed.digest && tx->from_domain[0];
+
+	commit->commit.from_domain = may_be_signed ? span_of_text(tx->from_domain) : SPAN_NONE;
+	commit->commit.body_hash = may_be_signed ? span_of((const char *)tx->body_hash, SHA256_LEN) : SPAN_NONE;
+	if (may_be_signed)
+		dkim_body_finish(&tx->hashed, tx->body_hash);
+}
+
 void transaction_commit(struct transaction *tx, struct effects *fx)
 {
 	struct effect *commit;
@@ -357,6 +379,7 @@ void transaction_commit(struct transaction *tx, struct effects *fx)
 	commit = effects_add(fx, FX_COMMIT);
 	commit->commit.size = tx->size;
 	commit->commit.flags = flags_learned(tx, buf_span(&fx->prefix));
+	add_signing(tx, commit);
 	tx->committed = true;
 	fx->must_leave = true;
 }

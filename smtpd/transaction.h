@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "mail/address.h"
+#include "mail/dkim.h"
 #include "mail/header.h"
 #include "mail/lines.h"
 #include "mail/reply.h"
@@ -36,6 +38,9 @@ struct transaction {
 	struct lines lines;
 	struct header_rules rules;
 	struct span message_id;
+	struct dkim_body hashed;	/* of a submission */
+	unsigned char body_hash[SHA256_LEN];
+	char from_domain[ADDRESS_DOMAIN_MAX + 1];	/* of the From field; "": not surely one */
 	struct pool_block *block;
 	uint64_t size;			/* of what goes to spool */
 	uint32_t window;		/* bytes that may still be sent */

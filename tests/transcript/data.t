@@ -246,6 +246,86 @@ body Subject: x\r\n\r\nbody\r\n
 prefix has \r\nDate:
 prefix has \r\nMessage-ID: <
 
+== a submission is hashed as it passes, for the signature of its author's domain
+listen trusted = 192.0.2.7
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<b@foreign.example>
+C: DATA
+skip 3
+C: Subject: x
+C: From: "Alice, <a@other.example>"
+C:   <alice@Example.ORG>
+C:
+C:
+C: a  b\t
+C: ..c
+C:  \t
+C:
+C: .
+S: 250 2.0.0...
+signed by example.org
+hashed as \r\na b\r\n.c\r\n
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<b@foreign.example>
+C: DATA
+skip 3
+C: From: alice@example.org
+C: .
+S: 250 2.0.0...
+signed by example.org
+hashed as 
+
+== who has no author of one domain is not signed
+listen trusted = 192.0.2.7
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<b@foreign.example>
+C: DATA
+skip 3
+C: From: alice@example.org
+C: From: alice@example.org
+C:
+C: .
+S: 250 2.0.0...
+signed by none
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<b@foreign.example>
+C: DATA
+skip 3
+C: From: alice@example.org, bob@example.net
+C:
+C: .
+S: 250 2.0.0...
+signed by none
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<b@foreign.example>
+C: DATA
+skip 3
+C: Subject: no author
+C:
+C: .
+S: 250 2.0.0...
+signed by none
+
+== strangers' mail is not signed
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: DATA
+skip 3
+C: From: alice@example.org
+C:
+C: .
+S: 250 2.0.0...
+signed by none
+
 == strangers' Bcc stays
 S: 220...
 C: EHLO client.example.net

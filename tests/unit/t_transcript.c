@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "smtpd/session.h"
@@ -41,6 +42,7 @@ struct player {
 	bool by_hand_user, by_hand_spool, is_closed, has_events;
 	bool answers_user, answers_spool, early;
 	uint32_t user_answer, flags;
+	char from_domain[256], body_hash[SHA256_LEN];	/* of the last message */
 	/* how the client's texts are cut: text number `cut_block` at `cut_at`, or each octet alone */
 	int cut_block, n_blocks;
 	size_t cut_at, cut_len;
@@ -143,6 +145,10 @@ static void perform(struct player *p, struct effect *e)
 	case FX_COMMIT:
 		buf_add(&p->prefix, buf_span(&p->fx.prefix));
 		p->flags = e->commit.flags;
+		snprintf(p->from_domain, sizeof(p->from_domain), "%.*s", SPAN_ARG(e->commit.from_domain));
+		memset(p->body_hash, 0, sizeof(p->body_hash));
+		if (e->commit.body_hash.len == SHA256_LEN)
+			memcpy(p->body_hash, e->commit.body_hash.at, SHA256_LEN);
 		if (e->commit.size != p->body.len)
 			fault(p, "commit says %llu octets, %zu came", (unsigned long long)e->commit.size, p->body.len);
 		if (p->by_hand_spool)
@@ -407,6 +413,19 @@ static void check_text(struct player *p, const struct buf *got, struct span want
 	buf_fini(&text);
 }
 
+static void check_hash(struct player *p, struct span wanted)
+{
+	unsigned char hash[SHA256_LEN];
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	add_unescaped(p, &text, wanted);
+	digest_sha256(buf_span(&text), hash);
+	if (memcmp(p->body_hash, hash, SHA256_LEN) != 0)
+		fault(p, "another body was hashed");
+	buf_fini(&text);
+}
+
 static void check_flags(struct player *p, struct span words)
 {
 	static const char *const names[] = { "none", "smtputf8", "8bit", "ret-full", "ret-hdrs", "submitted", NULL };
@@ -539,6 +558,11 @@ static void play_line(struct player *p, struct span line)
 		check_text(p, &p->body, rest, true);
 	} else if (takes("prefix has ", line, &rest)) {
 		check_text(p, &p->prefix, rest, false);
+	} else if (takes("signed by ", line, &rest)) {
+		if (!span_eq(rest, p->from_domain[0] ? span_of_text(p->from_domain) : SPAN("none")))
+			fault(p, "it is by %s", p->from_domain);
+	} else if (takes("hashed as ", line, &rest)) {
+		check_hash(p, rest);
 	} else if (takes("flags ", line, &rest)) {
 		check_flags(p, rest);
 	} else if (takes("size ", line, &rest)) {
