@@ -120,17 +120,14 @@ static void on_full(void *owner, bool full)
 {
 	struct spool *sp = owner;
 
-	if (sp->full != full)
-		spool_event(sp, full ? EV_STORE_FULL : EV_STORE_BACK, NULL, "");
-	sp->full = full;
+	trouble_full(&sp->trouble, full);
 }
 
 static void on_failing(void *owner, int error)
 {
 	struct spool *sp = owner;
 
-	spool_event(sp, error ? EV_STORE_LOST : EV_STORE_BACK, NULL, error ? strerror(error) : "");
-	sp->failing = error != 0;
+	trouble_failing(&sp->trouble, error ? strerror(error) : NULL);
 }
 
 const struct journal_owner spool_as_owner = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_full, on_failing };

@@ -10,6 +10,7 @@
  *   control      what the command line asks (view) and does (acts)
  *   notes        what must be written until it is written
  *   owner        what the journal asks and tells
+ *   trouble      what is told of a disk that is full or fails
  *   spool_io     start, channels, settings, time */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
@@ -54,6 +55,11 @@ struct spool {
 	struct buf whole;		/* for compaction */
 	char brief[BRIEF_SIZE];
 	bool recovered;			/* all that was queued is known */
+	struct trouble {
+		struct spool *spool;
+		struct deadline calm;
+		bool told_full, told_lost;
+	} trouble;
 	bool full, low, failing;	/* the journal has no room; the disk has little; the disk fails */
 	bool ending;
 };
@@ -93,6 +99,12 @@ void spool_whole_state(struct spool *sp, struct mail *m, struct buf *out);
 
 /* ---- owner.c ------------------------------------------------------------------- */
 extern const struct journal_owner spool_as_owner;
+
+/* ---- trouble.c: these set spool->full and so on ------------------------------- */
+void trouble_init(struct trouble *t, struct spool *sp);
+void trouble_full(struct trouble *t, bool full);
+void trouble_low(struct trouble *t, bool low);
+void trouble_failing(struct trouble *t, const char *why);	/* NULL: it does not any more */
 
 /* ---- intake.c: smtpd ------------------------------------------------------- */
 struct intake *intake_new(struct spool *sp);

@@ -122,15 +122,15 @@ static void look_at_disk(struct shell *sh)
 {
 	struct statvfs vfs;
 	struct spool *sp = &sh->spool;
+	uint64_t least;
 	bool low;
 
 	if (statvfs(process_folders(sp->process)[0], &vfs) < 0)
 		return;
 	sh->free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
-	low = sp->settings->spool.min_free != SET_OFF && sh->free_bytes < (uint64_t)sp->settings->spool.min_free;
-	if (low != sp->low)
-		spool_event(sp, low ? EV_STORE_FULL : EV_STORE_BACK, NULL, "spool.min_free");
-	sp->low = low;
+	least = (uint64_t)sp->settings->spool.min_free;
+	low = sp->settings->spool.min_free != SET_OFF && sh->free_bytes < least + (sp->low ? least / 8 : 0);
+	trouble_low(&sp->trouble, low);
 }
 
 /* What recovery needed, half a gigabyte for a million messages, the C library would keep. */
@@ -374,6 +374,7 @@ int spool_run(struct process *p)
 	sp->books.queue = queue_new();
 	sp->books.words = words_new();
 	notes_init(sp);
+	trouble_init(&sp->trouble, sp);
 	buf_init(&sp->whole, STATE_MAX_BYTES);
 	sp->intake = intake_new(sp);
 	sp->whereabouts = whereabouts_new(sp);

@@ -146,8 +146,7 @@ def test_a_message_given_back_by_hand_is_a_bounce(server):
     server.run("queue", "bounce", "to:one@*")
     bounce, = server.wait_mails(1, "bob")
     assert "one@foreign.example.net" in bounce.get_payload(0).get_payload() and "two@foreign" not in bounce.get_payload(0).get_payload()
-    row, = server.json("queue", "list")
-    assert row["id"] == sent and row["state"] == "held"
+    until(lambda: [(row["id"], row["state"]) for row in server.json("queue", "list")] == [(sent, "held")])
     server.run("queue", "bounce", sent)
     server.wait_mails(2, "bob")
     server.wait_empty()

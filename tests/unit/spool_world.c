@@ -520,6 +520,18 @@ void world_pass(int64_t ms)
 
 /* ---- births and deaths ------------------------------------------------------------------------ */
 
+void world_full(bool full)
+{
+	w.words->on_full(w.arg, full);
+	world_turn();
+}
+
+void world_failing(int error)
+{
+	w.words->on_failing(w.arg, error);
+	world_turn();
+}
+
 void world_deliver(const char *name, const char *path, const char *lmtp)
 {
 	struct set_deliver *d = settings_add_section(world.settings, "deliver", settings_text(world.settings, span_of_text(name)), 1);

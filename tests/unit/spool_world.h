@@ -29,6 +29,8 @@ void world_free(void);
 void world_restart(bool recovers);
 void world_recover(void);	/* what is on the disk is found now */
 void world_set_aside(const struct msg_id *id);
+void world_full(bool full);	/* the journal says it */
+void world_failing(int error);	/* the same; 0: not any more */
 void world_settings(void);	/* told again, after a change */
 void world_deliver(const char *name, const char *path, const char *lmtp);	/* a section more */
 void world_no_deliver(void);	/* none any more */

@@ -245,6 +245,48 @@ static void t_a_disk_that_fails_or_is_full_is_told(void **state)
 	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 0);
 }
 
+static unsigned events(enum event_code code)
+{
+	unsigned n = world.n_events[code];
+
+	world.n_events[code] = 0;
+	return n;
+}
+
+/* At the brim the disk is full and has room again with every segment. */
+static void t_trouble_is_told_once_and_its_end_when_it_lasts(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		world_full(true);
+		world_pass(SECONDS(1));
+		world_full(false);
+		world_pass(SECONDS(20));
+	}
+	assert_int_equal(events(EV_STORE_FULL), 1);
+	assert_int_equal(events(EV_STORE_BACK), 0);
+	world_failing(5);
+	world_full(true);
+	world_failing(0);
+	world_failing(5);
+	world_failing(0);
+	world_pass(MINUTES(5));
+	assert_int_equal(events(EV_STORE_LOST), 1);
+	assert_int_equal(events(EV_STORE_FULL) + events(EV_STORE_BACK), 0);
+	world_full(false);
+	world_pass(SECONDS(31));
+	assert_int_equal(events(EV_STORE_BACK), 1);
+	world_pass(MINUTES(5));
+	world_full(true);
+	assert_int_equal(events(EV_STORE_FULL), 1);
+	assert_int_equal(events(EV_STORE_BACK), 0);
+	send_to(1, "a@sender.test", "here@local.test");
+	world_full(false);
+	send_to(2, "a@sender.test", "here@local.test");	/* taken at once, whatever was told */
+	world_auth(auth);
+	deliver_one(local, 2);
+}
+
 static void t_what_ended_before_the_question_was_here(void **state)
 {
 	(void)state;
@@ -1178,7 +1220,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(t_a_message_is_stored_expanded_delivered_and_over), TEST(t_nothing_is_said_before_the_disk_has_it),
-		TEST(t_a_disk_that_fails_or_is_full_is_told), TEST(t_what_ended_before_the_question_was_here),
+		TEST(t_a_disk_that_fails_or_is_full_is_told), TEST(t_trouble_is_told_once_and_its_end_when_it_lasts),
+		TEST(t_what_ended_before_the_question_was_here),
 		TEST(t_a_question_waits_for_recovery), TEST(t_what_is_withdrawn_before_recovery_is_not_delivered),
 		TEST(t_a_queued_message_is_withdrawn), TEST(t_a_flying_message_is_withdrawn_when_it_lands),
 		TEST(t_a_list_of_thousands_is_expanded_once_and_leaves_in_batches), TEST(t_nobody_and_circles_bounce),
