@@ -2,7 +2,7 @@
 
 POSTRIDER_BUILD names the build tree. Run as root the server becomes an ordinary user as it does in life.
 """
-import contextlib, email, glob, json, os, shutil, signal, smtplib, socket, subprocess, sys, tempfile, time
+import contextlib, email, glob, itertools, json, os, random, shutil, signal, smtplib, socket, subprocess, sys, tempfile, time
 
 import pytest
 
@@ -12,10 +12,16 @@ PATIENCE = 60 if SANITIZED else 20
 USER = "postrider"
 
 
+# Below the ports that clients get; each process that runs tests has some of its own, and begins anywhere among them.
+FIRST_PORT = 10000 + 2000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+PORTS = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + 2000), 2000))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for port in PORTS:
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def until(what, seconds=PATIENCE):

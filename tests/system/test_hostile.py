@@ -182,7 +182,7 @@ def test_a_client_that_never_reads_costs_little(server):
     server.listen = "max_commands = off timeout { greeting = 2s command = 3s data = 3s session = 10s }"
     server.extra = "workers { mx = 1 }"
     server.start()
-    pid, = server.children("smtpd")
+    pid = server.children("smtpd")[0]
     before = memory(pid)
     peer = Peer(server.port)
     assert peer.ask(b"EHLO c.example.net").startswith(b"250")
@@ -343,7 +343,7 @@ def test_without_descriptors_clients_wait_and_nothing_spins(server):
     server.extra = "workers { mx = 1 }"
     server.start()
     until(lambda: sessions(server) == 0)
-    pid, = server.children("smtpd")
+    pid = server.children("smtpd")[0]
     as_its_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
     subprocess.run([*as_its_user, "prlimit", f"--pid={pid}", f"--nofile={descriptors(pid) + 5}"], check=True)
     peers = [Peer(server.port, greeted=False) for _ in range(40)]
