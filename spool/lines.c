@@ -283,9 +283,9 @@ static bool leg_take(struct leg *leg, uint32_t batch, bool only_held_back, struc
 		if (out->n == batch || out->n == START_MAX_RCPTS)
 			return true;
 		r->state = RCPT_FLYING;
+		leg->mail->n_flying++;
 		out->rcpts[out->n++] = i;
 	}
-	leg->mail->n_flying += out->n;
 	return false;
 }
 

@@ -50,6 +50,7 @@ class Server:
             os.makedirs(f"{self.folder}/{name}", exist_ok=True)
         self.listen = 'trusted = {}'
         self.extra = ""
+        self.dns = 'dns { servers = "127.0.0.1:1" }'    # nobody answers: no test asks the world
         self.domain = ""
         self.certificate("mx.example.test")
         self.environment = dict(os.environ, POSTRIDER_STRICT="1")
@@ -71,6 +72,7 @@ domain example.test {{ deliver = maildir subaddress = "+" {self.domain} }}
 deliver maildir {{ path = "{self.folder}/mail/:domain/:local/" }}
 listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen}
     limit connections {{ address = 1000 network = 1000 }} }}
+{self.dns}
 {self.extra}
 """
 

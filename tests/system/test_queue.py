@@ -88,7 +88,7 @@ def test_commands_on_many_messages_count_what_they_change(server):
     assert server.run("queue", "list", "size>1MB").stdout == ""
     assert f"{half} messages are released" in server.run("queue", "release", "from:odd@example.net").stderr
     assert held(server) == half
-    assert {r["state"] for r in server.json("queue", "list", "from:odd@*")} == {"waiting"}
+    assert {r["state"] for r in server.json("queue", "list", "from:odd@*")} <= {"due", "waiting"}
     assert "nothing in the queue" in server.run("queue", "release", "from:odd@example.net").stderr
     assert f"{half} messages are held" in server.run("queue", "hold", "all").stderr
     assert held(server) == MANY

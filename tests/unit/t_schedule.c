@@ -277,13 +277,15 @@ static void recipients_go_in_batches(void **state)
 {
 	struct world *w = *state;
 	struct due due;
+	struct mail *m;
 	uint32_t all = 0;
 
-	mail_new(w, w->local, 120, 1);
+	m = mail_new(w, w->local, 120, 1);
 	run_due(w, &due);
 	while (schedule_pull(w->schedule, KINDS, w->now, &start)) {
 		assert_true(start.n <= 50);
 		all += start.n;
+		assert_int_equal(m->n_flying, all);
 	}
 	assert_int_equal(all, 120);
 }
