@@ -236,10 +236,9 @@ static void job_begin(struct jobs *j, struct worker *w, const struct start *star
 	struct job *job = job_new(w, &start->mail->id);
 
 	job->ask = pending_open(&w->pending, job);
-	job->site = start->site;
+	job->flight = start->flight;
 	job->kind = start->kind;
 	job->way = start->way;
-	job->sender = start->mail->sender;
 	job->started = spool_now(j->spool).mono_ms;
 	job->word = SITE_UNKNOWN;
 	job->n_rcpts = start->n;

@@ -34,9 +34,9 @@ struct job {
 	struct worker *worker;	/* NULL: it is dead */
 	struct msg_id id;
 	uint32_t ask;
-	struct site *site;
+	struct flight flight;
 	enum site_kind kind;
-	uint32_t way, sender, n_rcpts;
+	uint32_t way, n_rcpts;
 	uint32_t *rcpts, one;	/* one: in place of rcpts for one */
 	struct buf rows;	/* outcomes to be journalled */
 	struct buf addresses;	/* of its recipients, for events, a NUL behind each */

@@ -294,7 +294,7 @@ static struct flow *flow_that_may(struct schedule *s, struct site *site)
 {
 	struct sender *sender = NULL;
 
-	if (!site->is_proved && !doubt_may(s)) {
+	if (!site->is_proved && doubt_is_full(s)) {
 		list_remove(&site->ready);
 		list_add_last(&s->doubtful, &site->ready);
 		return NULL;
@@ -302,7 +302,7 @@ static struct flow *flow_that_may(struct schedule *s, struct site *site)
 	for (unsigned i = 0; i < FLOWS_LOOKED; i++) {
 		struct flow *f = flow_next(site);
 
-		if (sender_may(s, f->sender))
+		if (sender_may(s, f->sender, site))
 			return f;
 		sender = f->sender;
 	}
@@ -333,11 +333,10 @@ static bool flow_start(struct schedule *s, struct site *site, struct flow *f, in
 	if (!way_touch(s, w, now))
 		return false;
 	more = leg_take(leg, w->batch, false, out);
-	out->site = site;
 	out->kind = (enum site_kind)site->key.kind;
 	out->spread = (uint32_t)(site->key.key ^ site->key.key >> 32);
 	if (out->n > 0)
-		job_started(s, site, sender);
+		flight_begin(s, site, sender, &out->flight);
 	if (more) {
 		list_remove(&leg->list);
 		list_add_last(&f->legs, &leg->list);

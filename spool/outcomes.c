@@ -131,7 +131,7 @@ static void job_leave_site(struct job *job)
 	struct saying said = words_find(sp->books.words, job->said);
 
 	if (!job->adopted)
-		schedule_job_ended(sp->books.schedule, job->site, job->sender, job->started, job->word, job->said ? &said : NULL, spool_now(sp));
+		schedule_job_ended(sp->books.schedule, &job->flight, job->started, job->word, job->said ? &said : NULL, spool_now(sp));
 }
 
 /* Recipients of which nothing was said: once more, and whether an attempt went before is not known. */

@@ -134,9 +134,16 @@ bool schedule_next_due(struct schedule *s, struct instant now, struct due *out);
 /* When schedule_next_due has something again, on the monotonic clock; INT64_MAX: never. */
 int64_t schedule_wakes_at(const struct schedule *s);
 
+/* What a job takes up until schedule_job_ended. */
+struct flight {
+	struct site *site;
+	uint32_t sender;
+	bool is_doubtful;	/* nobody knows whether that site speaks */
+};
+
 struct start {
 	struct mail *mail;
-	struct site *site;	/* NULL of schedule_pull_refused; it lasts until schedule_job_ended */
+	struct flight flight;	/* none of schedule_pull_refused */
 	uint32_t way;
 	enum site_kind kind;
 	uint32_t spread;	/* of the site: equal for all its jobs */
@@ -160,9 +167,9 @@ enum site_word {
 	SITE_WELL,
 	SITE_TROUBLE		/* a deferral that speaks of the whole site */
 };
-/* said: of a TROUBLE, else NULL. sender: the mail's. */
-void schedule_job_ended(struct schedule *s, struct site *site, uint32_t sender, int64_t started, enum site_word word,
-    const struct saying *said, struct instant now);
+/* said: of a TROUBLE, else NULL. */
+void schedule_job_ended(struct schedule *s, const struct flight *f, int64_t started, enum site_word word, const struct saying *said,
+    struct instant now);
 
 /* The wall clock was set by delta ms: times that were made from stored wall times move. */
 void schedule_clock_stepped(struct schedule *s, struct queue *q, int64_t delta, struct instant now);

@@ -55,7 +55,7 @@ struct way {
 /* Whose mail stands before SMTP sites: one may not take all connections. */
 struct sender {
 	struct map_node node;
-	uint32_t key, n_flying, n_flows;
+	uint32_t key, n_flying, n_doubtful, n_flows;
 	struct list parked;		/* sites at which it would be next */
 };
 
@@ -93,7 +93,7 @@ struct schedule {
 	struct list free_legs, free_flows, free_ways;
 	struct leg **slabs;
 	uint32_t n_slabs, n_ways, n_legs, n_held, n_answers;
-	uint32_t n_connections, n_doubtful;	/* SMTP jobs, and those at sites that are not proved */
+	uint32_t n_connections, n_doubtful;	/* SMTP jobs, and those that began at sites that were not proved */
 	int64_t epoch;		/* tick 0 */
 	uint64_t random;
 };
@@ -122,9 +122,9 @@ void sites_unblock(struct schedule *s, int64_t now);
 void sites_fini(struct schedule *s);
 uint32_t site_window(const struct schedule *s, const struct site *site);
 void saying_keep(struct schedule *s, uint32_t *number, const struct saying *said);
-void job_started(struct schedule *s, struct site *site, struct sender *sender);
-bool sender_may(const struct schedule *s, const struct sender *sender);
-bool doubt_may(const struct schedule *s);
+void flight_begin(struct schedule *s, struct site *site, struct sender *sender, struct flight *out);
+bool doubt_is_full(const struct schedule *s);
+bool sender_may(const struct schedule *s, const struct sender *sender, const struct site *site);
 
 /* lines.c */
 void lines_init(struct schedule *s);

@@ -117,26 +117,43 @@ void site_stand(struct schedule *s, struct site *site)
 		list_remove(&site->ready);
 }
 
-/* A sender alone may have all connections; among several each has an equal share, and none goes without. */
-bool sender_may(const struct schedule *s, const struct sender *sender)
-{
-	return sender->n_flying == 0 || (uint64_t)sender->n_flying * s->senders.n < s->rules.max_connections;
-}
-
 /* Half of the connections is kept for sites that are known to speak: a thousand dead ones can't take them all. */
-bool doubt_may(const struct schedule *s)
+static uint32_t doubt_max(const struct schedule *s)
 {
-	return s->n_doubtful == 0 || s->n_doubtful < s->rules.max_connections / 2;
+	return s->rules.max_connections < 2 ? 1 : s->rules.max_connections / 2;
 }
 
-void job_started(struct schedule *s, struct site *site, struct sender *sender)
+bool doubt_is_full(const struct schedule *s)
 {
+	return s->n_doubtful >= doubt_max(s);
+}
+
+/* While a quarter is free nobody counts; then each sender has an equal share, and none goes without. */
+static bool has_share(uint32_t mine, size_t n_senders, uint32_t all, uint32_t max)
+{
+	return mine == 0 || n_senders == 1 || all < max - max / 4 || mine * n_senders < max;
+}
+
+bool sender_may(const struct schedule *s, const struct sender *sender, const struct site *site)
+{
+	size_t n = s->senders.n;
+
+	return has_share(sender->n_flying, n, s->n_connections, s->rules.max_connections) &&
+	    (site->is_proved || has_share(sender->n_doubtful, n, s->n_doubtful, doubt_max(s)));
+}
+
+void flight_begin(struct schedule *s, struct site *site, struct sender *sender, struct flight *out)
+{
+	*out = (struct flight){ .site = site };
 	site->n_flying++;
-	if (site->key.kind != SITE_SMTP)
+	if (!sender)
 		return;
+	out->sender = sender->key;
+	out->is_doubtful = !site->is_proved;
 	s->n_connections++;
 	sender->n_flying++;
-	s->n_doubtful += !site->is_proved;
+	s->n_doubtful += out->is_doubtful;
+	sender->n_doubtful += out->is_doubtful;
 }
 
 /* Sites that stood before a gate look again. */
@@ -148,14 +165,18 @@ static void unpark(struct schedule *s, struct list *parked)
 		list_add_first(&s->ready[SITE_SMTP], l);
 }
 
-static void sender_landed(struct schedule *s, uint32_t key)
+static void flight_end(struct schedule *s, const struct flight *f)
 {
-	struct map_node *node = map_find(&s->senders, span_of((const char *)&key, sizeof(key)));
+	struct map_node *node = map_find(&s->senders, span_of((const char *)&f->sender, sizeof(f->sender)));
 	struct sender *sender = MAP_OWNER(node, struct sender, node);
 
 	BUG_ON(!node || sender->n_flying == 0);
+	s->n_connections--;
 	sender->n_flying--;
+	s->n_doubtful -= f->is_doubtful;
+	sender->n_doubtful -= f->is_doubtful;
 	unpark(s, &sender->parked);
+	unpark(s, &s->doubtful);
 	sender_release(s, sender);
 }
 
@@ -186,17 +207,6 @@ void site_open(struct schedule *s, struct site *site)
 }
 
 /* ---- what jobs tell ------------------------------------------------------------------------ */
-
-static void site_prove(struct schedule *s, struct site *site, bool is_proved)
-{
-	if (site->is_proved == is_proved || site->key.kind != SITE_SMTP)
-		return;
-	site->is_proved = is_proved;
-	if (is_proved)
-		s->n_doubtful -= site->n_flying;
-	else
-		s->n_doubtful += site->n_flying;
-}
 
 static void site_grow(const struct schedule *s, struct site *site)
 {
@@ -236,32 +246,30 @@ static void site_trouble(struct schedule *s, struct site *site, int64_t started,
 		saying_keep(s, &site->said, said);
 	if (site->n_flying > 0 || heap_has(&site->blocked))
 		return;
-	site_prove(s, site, false);
+	site->is_proved = false;
 	site->n_troubles++;
 	site->troubled_at = started;
 	heap_set(&s->blocked, &site->blocked, now + schedule_site_wait(s, site->n_troubles));
 	site_give_up(s, site);
 }
 
-void schedule_job_ended(struct schedule *s, struct site *site, uint32_t sender, int64_t started, enum site_word word,
-    const struct saying *said, struct instant now)
+void schedule_job_ended(struct schedule *s, const struct flight *f, int64_t started, enum site_word word, const struct saying *said,
+    struct instant now)
 {
+	struct site *site = f->site;
+
 	BUG_ON(site->n_flying == 0);
 	site->n_flying--;
-	if (site->key.kind == SITE_SMTP) {
-		s->n_connections--;
-		s->n_doubtful -= !site->is_proved;
-		sender_landed(s, sender);
-	}
+	if (site->key.kind == SITE_SMTP)
+		flight_end(s, f);
 	if (word == SITE_WELL || word == SITE_ALIVE) {
-		site_prove(s, site, true);
+		site->is_proved = true;
 		site->n_troubles = 0;
 	}
 	if (word == SITE_WELL)
 		site_grow(s, site);
 	else if (word == SITE_TROUBLE)
 		site_trouble(s, site, started, said, now.mono_ms);
-	unpark(s, &s->doubtful);
 	site_stand(s, site);
 	site_release(s, site);
 }

@@ -6,129 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "spool/schedule.h"
-#include "spool/state.h"
+#include "schedule_world.h"
 #include "wire/verbs.h"
-
-#define KINDS (1u << SITE_LOCAL | 1u << SITE_LMTP | 1u << SITE_SMTP)
-
-struct world {
-	struct queue *queue;
-	struct words *words;
-	struct schedule *schedule;
-	struct instant now;
-	uint32_t lmtp, local;
-	uint32_t n_ids;
-};
-
-/* It leads to the site of that key from now on. */
-static uint32_t way_to(struct world *w, const char *name, enum site_kind kind, uint64_t key)
-{
-	uint32_t way = schedule_way(w->schedule, span_of_text(name));
-
-	schedule_way_leads(w->schedule, way, &(struct goal){ .key = key, .kind = kind, .batch = 50, .until = INT64_MAX }, w->now);
-	return way;
-}
-
-static int setup(void **state)
-{
-	static struct world w;
-	struct schedule_rules rules = { .waits = { MINUTES(2), MINUTES(5), MINUTES(10), MINUTES(20), MINUTES(40), HOURS(1), HOURS(2),
-	    HOURS(4) }, .n_waits = 8, .expire_ms = HOURS(72), .bounce_expire_ms = HOURS(24), .notice_ms = HOURS(4), .per_site = 20,
-	    .max_connections = 500, .seed = 7 };
-
-	w = (struct world){ queue_new(), words_new(), NULL, { 1000000, 1800000000000 }, 0, 0, 0 };
-	w.schedule = schedule_new(&rules, w.words, w.now);
-	w.lmtp = way_to(&w, "imap", SITE_LMTP, 1);
-	w.local = way_to(&w, "maildir", SITE_LOCAL, 2);
-	*state = &w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	uint32_t cursor = 0;
-	struct mail *m;
-
-	while ((m = queue_walk(w->queue, &cursor))) {
-		schedule_leave(w->schedule, m);
-		m->n_flying = 0;
-		books_remove(&(struct books){ w->queue, w->words, w->schedule }, m);
-	}
-	queue_free(&w->queue);
-	schedule_free(&w->schedule);
-	assert_int_equal(words_count(w->words), 0);
-	words_free(&w->words);
-	return 0;
-}
-
-static struct mail *mail_new(struct world *w, uint32_t way, uint32_t n, uint32_t sender)
-{
-	struct msg_id id = { { 1 } };
-	struct mail *m;
-
-	w->n_ids++;
-	memcpy(id.bytes + 4, &w->n_ids, 4);
-	m = queue_add(w->queue, &id);
-	m->sender = sender;
-	schedule_born(m, w->now.wall_ms, w->now);
-	mail_add_rcpts(m, n);
-	for (uint32_t i = 0; i < n; i++) {
-		if (way != WAY_NOWHERE)
-			schedule_way_keep(w->schedule, way);
-		mail_rcpt(m, i)->way = way;
-		schedule_wait_until(w->schedule, m, i, w->now.mono_ms);
-	}
-	schedule_enter(w->schedule, m);
-	return m;
-}
-
-static void pass(struct world *w, int64_t ms)
-{
-	w->now.mono_ms += ms;
-	w->now.wall_ms += ms;
-}
-
-static bool run_due(struct world *w, struct due *last)
-{
-	struct due due;
-	bool any = false;
-
-	while (schedule_next_due(w->schedule, w->now, &due)) {
-		any = true;
-		*last = due;
-		if (due.notice)
-			for (uint32_t i = 0; i < due.mail->n_rcpts; i++)
-				mail_rcpt(due.mail, i)->flags |= RCPT_NOTICED;
-		for (uint32_t i = 0; i < due.mail->n_rcpts; i++)
-			if (mail_rcpt(due.mail, i)->state == RCPT_EXPIRED)
-				mail_rcpt(due.mail, i)->state = RCPT_FAILED;
-		schedule_enter(w->schedule, due.mail);
-	}
-	return any;
-}
-
-static struct start start;
-
-/* Fails for now at once, with that word about the site. */
-static bool try_and_fail(struct world *w, enum site_word word)
-{
-	int64_t started = w->now.mono_ms;
-	bool again = true;
-
-	if (!schedule_pull(w->schedule, KINDS, w->now, &start))
-		return false;
-	pass(w, 1000);
-	for (uint32_t i = 0; i < start.n; i++) {
-		again = schedule_put_off(w->schedule, start.mail, start.rcpts[i], started, w->now);
-		if (!again)
-			mail_rcpt(start.mail, start.rcpts[i])->state = RCPT_FAILED;
-	}
-	schedule_job_ended(w->schedule, start.site, start.mail->sender, started, word, NULL, w->now);
-	schedule_enter(w->schedule, start.mail);
-	return true;
-}
 
 static void seventy_two_hours_of_retries(void **state)
 {
@@ -245,7 +124,7 @@ static void a_dead_site_ends_its_messages_after_their_time(void **state)
 static void windows_grow_and_shrink(void **state)
 {
 	struct world *w = *state;
-	struct site *site = NULL;
+	struct flight flight = { NULL };
 	struct way_view v;
 	struct due due;
 	uint32_t flying = 0;
@@ -254,12 +133,12 @@ static void windows_grow_and_shrink(void **state)
 		mail_new(w, w->lmtp, 1, i);
 	run_due(w, &due);
 	while (schedule_pull(w->schedule, KINDS, w->now, &start)) {
-		site = start.site;
+		flight = start.flight;
 		flying++;
 	}
 	assert_int_equal(flying, SITE_FIRST_WINDOW);
 	for (unsigned i = 0; i < 1000; i++) {
-		schedule_job_ended(w->schedule, site, 0, w->now.mono_ms, SITE_WELL, NULL, w->now);
+		schedule_job_ended(w->schedule, &flight, w->now.mono_ms, SITE_WELL, NULL, w->now);
 		flying--;
 		while (schedule_pull(w->schedule, KINDS, w->now, &start))
 			flying++;
@@ -267,7 +146,7 @@ static void windows_grow_and_shrink(void **state)
 	assert_int_equal(flying, 20);
 	pass(w, 1);
 	for (unsigned i = 0; i < 2; i++)	/* the second ran beside the first: it says nothing new */
-		schedule_job_ended(w->schedule, site, 0, w->now.mono_ms - i, SITE_TROUBLE, NULL, w->now);
+		schedule_job_ended(w->schedule, &flight, w->now.mono_ms - i, SITE_TROUBLE, NULL, w->now);
 	schedule_way_view(w->schedule, w->lmtp, &v);
 	assert_int_equal(v.window, 10);
 	assert_int_equal(v.blocked_until, 0);	/* others are under way: it may only have enough of us */
