@@ -148,7 +148,8 @@ static void on_field(void *owner, enum header_name name, struct span value)
 	if (name == HEADER_MESSAGE_ID && tx->message_id.len == 0)
 		tx->message_id = arena_span(&tx->arena, value);
 	/* Of several fields none counts; what was cut may name others. */
-	if (name == HEADER_FROM && (tx->header.count[HEADER_FROM] > 1 || value.len == HEADER_VALUE_MAX || !author_domain(value, tx->from_domain)))
+	if (name == HEADER_FROM && (tx->header.count[HEADER_FROM] > 1 || value.len == HEADER_VALUE_MAX || !author_domain(value, tx->from_domain) ||
+	    !house_signs(tx->session->house, span_of_text(tx->from_domain))))
 		tx->from_domain[0] = 0;
 }
 
@@ -183,8 +184,6 @@ const struct reply *transaction_body_begin(struct transaction *tx, enum body_way
 	else
 		lines_init_chunks(&tx->lines, rule, (size_t)s->listen->max_line);
 	look_for(tx);
-	if (tx->submitted)
-		dkim_body_init(&tx->hashed);
 	return NULL;
 }
 
@@ -233,6 +232,20 @@ static void put(struct transaction *tx, struct span bytes)
 	tx->size += bytes.len;
 }
 
+static bool may_be_signed(const struct transaction *tx)
+{
+	return tx->submitted && tx->from_domain[0];
+}
+
+static void hash_body(struct transaction *tx, struct span bytes)
+{
+	if (!may_be_signed(tx))
+		return;
+	if (!tx->hashed.digest)
+		dkim_body_init(&tx->hashed);
+	dkim_body_feed(&tx->hashed, bytes);
+}
+
 static void put_clean(struct transaction *tx, struct span clean)
 {
 	bool is_body = tx->header.ended;
@@ -240,8 +253,8 @@ static void put_clean(struct transaction *tx, struct span clean)
 
 	for (; header_take(&tx->header, &clean, &out) == HEADER_PART; is_body = tx->header.ended) {
 		put(tx, out);
-		if (is_body && tx->hashed.digest)
-			dkim_body_feed(&tx->hashed, out);
+		if (is_body)
+			hash_body(tx, out);
 	}
 }
 
@@ -357,12 +370,13 @@ static uint32_t flags_learned(const struct transaction *tx, struct span prefix)
 /* What spool needs to have a submission signed. */
 static void add_signing(struct transaction *tx, struct effect *commit)
 {
-	bool may_be_signed = tx->hashed.digest && tx->from_domain[0];
-
-	commit->commit.from_domain = may_be_signed ? span_of_text(tx->from_domain) : SPAN_NONE;
-	commit->commit.body_hash = may_be_signed ? span_of((const char *)tx->body_hash, SHA256_LEN) : SPAN_NONE;
-	if (may_be_signed)
-		dkim_body_finish(&tx->hashed, tx->body_hash);
+	commit->commit.from_domain = commit->commit.body_hash = SPAN_NONE;
+	if (!may_be_signed(tx))
+		return;
+	hash_body(tx, SPAN_NONE);	/* it may be empty */
+	dkim_body_finish(&tx->hashed, tx->body_hash);
+	commit->commit.from_domain = span_of_text(tx->from_domain);
+	commit->commit.body_hash = span_of((const char *)tx->body_hash, SHA256_LEN);
 }
 
 void transaction_commit(struct transaction *tx, struct effects *fx)

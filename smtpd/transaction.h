@@ -38,9 +38,9 @@ struct transaction {
 	struct lines lines;
 	struct header_rules rules;
 	struct span message_id;
-	struct dkim_body hashed;	/* of a submission */
+	struct dkim_body hashed;	/* of a submission whose author's domain signs */
 	unsigned char body_hash[SHA256_LEN];
-	char from_domain[ADDRESS_DOMAIN_MAX + 1];	/* of the From field; "": not surely one */
+	char from_domain[ADDRESS_DOMAIN_MAX + 1];	/* of the From field; "": not surely one, or none that signs */
 	struct pool_block *block;
 	uint64_t size;			/* of what goes to spool */
 	uint32_t window;		/* bytes that may still be sent */

@@ -312,6 +312,22 @@ C: .
 S: 250 2.0.0...
 signed by none
 
+== who writes as of another's domain is not signed
+listen trusted = 192.0.2.7
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<b@foreign.example>
+C: DATA
+skip 3
+C: From: alice@lists.example.org
+C:
+C: a
+C: .
+S: 250 2.0.0...
+signed by none
+
 == strangers' mail is not signed
 S: 220...
 C: EHLO client.example.net

@@ -596,6 +596,7 @@ static void player_init(struct player *p, const char *file)
 	p->settings->top.hostname = settings_text(p->settings, SPAN("mx.example.org"));
 	p->listen = settings_add_section(p->settings, "listen", "mx", 1);
 	p->listen->port = 25;
+	assert_non_null(settings_add_section(p->settings, "domain", "example.org", 2));
 	client_from_text(&p->client, SPAN("192.0.2.7"), 40000);
 	client_from_text(&p->local, SPAN("192.0.2.25"), 25);
 	p->now.mono_ms += MINUTES(62) * ++n_plays;	/* so that all buckets of the play before are full */
