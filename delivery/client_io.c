@@ -1,117 +1,40 @@
 #include "delivery/client_io.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "base/mem.h"
-#include "loop/stream.h"
 
 #define OUT_KEEP (128u << 10)	/* of the buffer in which commands and bodies gather */
 
-struct client_site {
-	struct process *process;
-	struct jobs *jobs;
-	struct client_options options;
-	char *host, *helo;
-	struct sockaddr_storage to;
-	socklen_t to_len;
-	struct list busy, idle;
-	unsigned n;
-	struct buf out;
-};
-
-struct conn {
-	struct list list;
-	struct client_site *site;
-	struct client client;
-	struct stream *stream;
-	struct deadline deadline;
-	struct job *job;	/* NULL when all its outcomes were told */
-	bool wants;		/* a piece of the body */
-	bool has_sent;		/* all that it had to send */
-};
-
-/* ---- addresses ------------------------------------------------------------------ */
-
-static bool read_unix(struct span path, struct client_site *site)
+static struct loop *loop_of(const struct conn *c)
 {
-	struct sockaddr_un *to = (struct sockaddr_un *)&site->to;
-
-	if (path.len == 0 || path.len >= sizeof(to->sun_path))
-		return false;
-	to->sun_family = AF_UNIX;
-	memcpy(to->sun_path, path.at, path.len);
-	site->to_len = sizeof(*to);
-	return true;
-}
-
-static bool read_ip(struct span host, in_port_t port, struct client_site *site)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&site->to;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&site->to;
-	char text[INET6_ADDRSTRLEN] = "";
-
-	if (host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.at, host.len);
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = port;
-		site->to_len = sizeof(*v4);
-		return true;
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = port;
-	site->to_len = sizeof(*v6);
-	return inet_pton(AF_INET6, text, &v6->sin6_addr) == 1;
-}
-
-static bool read_address(struct span text, struct client_site *site)
-{
-	unsigned long long port;
-	size_t colon = text.len;
-
-	if (span_starts_nocase(text, SPAN("unix:")))
-		return read_unix(span_from(text, 5), site);
-	while (colon > 0 && text.at[colon - 1] != ':')
-		colon--;
-	if (colon < 2 || !span_to_u64(span_from(text, colon), 65535, &port))
-		return false;
-	text = span_first(text, colon - 1);
-	if (text.at[0] == '[' && text.at[text.len - 1] == ']')
-		text = span_of(text.at + 1, text.len - 2);
-	return read_ip(text, htons((in_port_t)port), site);
+	return process_loop(c->all->process);
 }
 
 /* ---- effects --------------------------------------------------------------------- */
 
 static void on_connected(void *owner, struct stream *s, int error);
 static void on_bytes(void *owner, struct stream *s, struct span bytes);
+static void on_tls(void *owner, struct stream *s, bool ok, const char *why);
 static void on_drained(void *owner, struct stream *s);
 static void on_gone(void *owner, struct stream *s, bool clean);
 
 static const struct stream_handlers handlers = {
-	.on_connected = on_connected, .on_bytes = on_bytes, .on_drained = on_drained, .on_gone = on_gone
+	.on_connected = on_connected, .on_bytes = on_bytes, .on_tls = on_tls, .on_drained = on_drained, .on_gone = on_gone
 };
-
-static struct loop *loop_of(const struct client_site *site)
-{
-	return process_loop(site->process);
-}
 
 static void conn_connect(struct conn *c)
 {
-	const struct client_site *site = c->site;
+	const struct conn_target *t = &c->target;
+	const struct sockaddr *source = t->source_len ? (const struct sockaddr *)&t->source : NULL;
 
 	stream_abort(&c->stream);
-	c->stream = stream_connect(loop_of(site), (const struct sockaddr *)&site->to, site->to_len, NULL, 0, &handlers, c);
+	c->stream = stream_connect(loop_of(c), (const struct sockaddr *)&t->to, t->to_len, source, t->source_len, &handlers, c);
 }
 
 static void conn_send(struct conn *c)
 {
-	struct buf *out = &c->site->out;
+	struct buf *out = &c->all->out;
 
 	stream_send(c->stream, buf_span(out));
 	buf_clear(out);
@@ -120,41 +43,48 @@ static void conn_send(struct conn *c)
 	c->has_sent = stream_queued(c->stream) == 0;
 }
 
+/* Its job is somebody else's, or nobody's, from now on. */
+static void *conn_lose_job(struct conn *c)
+{
+	void *errand = c->errand;
+
+	c->job = NULL;
+	c->errand = NULL;
+	c->wants = false;
+	return errand;
+}
+
 static void conn_outcome(struct conn *c, const struct client_effect *effect)
 {
 	struct job *job = c->job;
 
-	job_settle(c->site->jobs, job, effect->rcpt, &effect->outcome);
-	if (job->step != JOB_TOLD)
-		return;
-	c->job = NULL;
-	c->wants = false;
+	job_settle(c->all->jobs, job, effect->rcpt, &effect->outcome);
+	if (job->step == JOB_TOLD)
+		c->all->on->on_told(c->all->owner, c, conn_lose_job(c));
 }
 
-/* There is no other server that could have it. */
 static void conn_return(struct conn *c, const struct job_outcome *why)
 {
-	struct job *job = c->job;
-
-	c->job = NULL;
-	c->wants = false;
-	job_settle_all(c->site->jobs, job, why);
+	c->all->on->on_returned(c->all->owner, c, conn_lose_job(c), why);
 }
 
 static void conn_arm(struct conn *c, int64_t at_ms)
 {
 	if (at_ms == INT64_MAX)
-		deadline_clear(loop_of(c->site), &c->deadline);
+		deadline_clear(loop_of(c), &c->deadline);
 	else
-		deadline_set(loop_of(c->site), &c->deadline, at_ms);
+		deadline_set(loop_of(c), &c->deadline, at_ms);
 }
 
 static void conn_close(struct conn *c)
 {
-	deadline_clear(loop_of(c->site), &c->deadline);
+	deadline_clear(loop_of(c), &c->deadline);
 	stream_close(&c->stream);
 	list_remove(&c->list);
-	c->site->n--;
+	list_remove(&c->aged);
+	c->all->on->on_gone(c->all->owner, c);
+	mem_wipe(c->texts, c->target.options.password.len + c->target.options.user.len);
+	mem_free(c->texts);
 	mem_free(c);
 }
 
@@ -164,6 +94,9 @@ static bool conn_perform(struct conn *c, const struct client_effect *effect)
 	switch (effect->type) {
 	case CLIENT_CONNECT:
 		conn_connect(c);
+		break;
+	case CLIENT_START_TLS:
+		stream_start_tls_client(c->stream, c->all->tls, c->target.tls_name, c->target.is_verified);
 		break;
 	case CLIENT_SEND:
 		conn_send(c);
@@ -176,9 +109,6 @@ static bool conn_perform(struct conn *c, const struct client_effect *effect)
 		break;
 	case CLIENT_RETURN:
 		conn_return(c, &effect->outcome);
-		break;
-	case CLIENT_START_TLS:
-		BUG_ON(true);	/* no server here has it */
 		break;
 	case CLIENT_ARM:
 		conn_arm(c, effect->at_ms);
@@ -196,9 +126,9 @@ static bool conn_react(struct conn *c, struct client_event ev)
 {
 	struct client_effect effect;
 
-	ev.now_ms = loop_now(loop_of(c->site)).mono_ms;
+	ev.now_ms = loop_now(loop_of(c)).mono_ms;
 	client_feed(&c->client, &ev);
-	while (client_next(&c->client, &c->site->out, &effect))
+	while (client_next(&c->client, &c->all->out, &effect))
 		if (!conn_perform(c, &effect))
 			return false;
 	return true;
@@ -212,7 +142,7 @@ static bool has_body(const struct conn *c)
 /* The piece goes back once it was copied for sending: what then lies in the stream is one piece, and no more is wanted until it left. */
 static bool conn_give_body(struct conn *c)
 {
-	struct jobs *jobs = c->site->jobs;
+	struct jobs *jobs = c->all->jobs;
 	struct job *job = c->job;
 	struct job_part *part = job_part_take(job);
 	bool lives;
@@ -241,18 +171,26 @@ static bool conn_go_on(struct conn *c)
 	return lives;
 }
 
+static void tell_idle(struct conn *c)
+{
+	bool is_idle = client_is_idle(&c->client);
+
+	if (is_idle && !c->is_idle) {
+		c->is_idle = true;
+		c->all->on->on_idle(c->all->owner, c);
+	}
+}
+
 static void conn_feed(struct conn *c, struct client_event ev)
 {
-	struct client_site *site = c->site;
-	struct process *process = site->process;
+	struct conns *all = c->all;
 
 	if (c->job)
-		process_note(process, &c->job->id);
-	if (conn_react(c, ev) && conn_go_on(c) && client_is_idle(&c->client)) {
-		list_remove(&c->list);
-		list_add_first(&site->idle, &c->list);
-	}
-	process_note(process, NULL);
+		process_note(all->process, &c->job->id);
+	if (conn_react(c, ev) && conn_go_on(c))
+		tell_idle(c);
+	process_note(all->process, NULL);
+	all->on->on_turn(all->owner);
 }
 
 static void on_connected(void *owner, struct stream *s, int error)
@@ -266,6 +204,30 @@ static void on_bytes(void *owner, struct stream *s, struct span bytes)
 {
 	(void)s;
 	conn_feed(owner, (struct client_event){ .type = CLIENT_BYTES, .bytes = bytes });
+}
+
+static void tls_event(struct conn *c, const struct stream_tls *facts, const char *why)
+{
+	struct event ev;
+
+	event_begin(&ev, facts ? EV_DELIVERY_TLS : EV_DELIVERY_TLS_FAILED, loop_now(loop_of(c)).wall_ms, c->job ? &c->job->id : NULL);
+	event_text(&ev, EF_HOST, span_of_text(c->target.options.host));
+	if (facts) {
+		event_text(&ev, EF_TLS, span_of_text(facts->version));
+		event_text(&ev, EF_CIPHER, span_of_text(facts->cipher));
+		event_text(&ev, EF_KIND, facts->verified ? SPAN("verified") : SPAN("encrypted"));
+	} else {
+		event_text(&ev, EF_REASON, span_of_text(why));
+	}
+	process_event(c->all->process, &ev);
+}
+
+static void on_tls(void *owner, struct stream *s, bool ok, const char *why)
+{
+	struct stream_tls facts;
+
+	tls_event(owner, ok && stream_tls_facts(s, &facts) ? &facts : NULL, why);
+	conn_feed(owner, (struct client_event){ .type = ok ? CLIENT_TLS_UP : CLIENT_TLS_FAILED, .why = why });
 }
 
 static void on_drained(void *owner, struct stream *s)
@@ -286,108 +248,91 @@ static void on_tick(struct deadline *d)
 	conn_feed(LIST_OWNER(d, struct conn, deadline), (struct client_event){ .type = CLIENT_TICK });
 }
 
-/* ---- jobs -------------------------------------------------------------------------- */
-
-static struct conn *conn_new(struct client_site *site)
+void conn_give(struct conn *c, struct job *job, void *errand)
 {
-	struct conn *c = mem_new(sizeof(*c));
-
-	c->site = site;
-	list_init(&c->list);
-	deadline_init(&c->deadline, on_tick);
-	client_init(&c->client, &site->options, loop_now(loop_of(site)).mono_ms);
-	site->n++;
-	return c;
-}
-
-void client_site_give(struct client_site *site, struct job *job)
-{
-	struct list *node = list_take_first(&site->idle);
-	struct conn *c = node ? LIST_OWNER(node, struct conn, list) : conn_new(site);
-
-	list_add_last(&site->busy, &c->list);
 	c->job = job;
-	job->work = c;
+	c->errand = errand;
+	c->is_idle = false;
 	conn_feed(c, (struct client_event){ .type = CLIENT_JOB, .job = job });
 }
 
-void client_job_body(struct job *job)
+void conn_body(struct conn *c)
 {
-	struct conn *c = job->work;
-
 	if (has_body(c))
 		conn_feed(c, (struct client_event){ .type = CLIENT_SENT });
 }
 
-void client_job_cancel(struct job *job)
+void conn_cancel(struct conn *c)
 {
-	conn_feed(job->work, (struct client_event){ .type = CLIENT_CANCEL });
+	conn_feed(c, (struct client_event){ .type = CLIENT_CANCEL });
 }
 
-/* ---- servers ------------------------------------------------------------------------ */
-
-struct client_site *client_site_new(struct process *process, struct jobs *jobs, const struct client_site_options *options)
+void conn_last(struct conn *c)
 {
-	struct client_site *site = mem_new(sizeof(*site));
-
-	if (!read_address(span_of_text(options->address), site)) {
-		mem_free(site);
-		return NULL;
-	}
-	site->process = process;
-	site->jobs = jobs;
-	site->host = mem_text(span_of_text(options->address));
-	site->helo = mem_text(span_of_text(options->helo));
-	site->options = (struct client_options){ .host = site->host, .helo = site->helo, .max_mails = options->max_mails, .is_lmtp = true };
-	list_init(&site->busy);
-	list_init(&site->idle);
-	buf_init(&site->out, CLIENT_OUT_MAX);
-	return site;
+	conn_feed(c, (struct client_event){ .type = CLIENT_LAST });
 }
 
-static void conns_abort(struct list *conns)
-{
-	LIST_EACH_SAFE(node, conns) {
-		struct conn *c = LIST_OWNER(node, struct conn, list);
+/* ---- life -------------------------------------------------------------------------- */
 
-		stream_abort(&c->stream);
-		conn_close(c);
-	}
+static char *put_text(char **at, const char *text)
+{
+	char *here = *at;
+	size_t len = strlen(text) + 1;
+
+	memcpy(here, text, len);
+	*at += len;
+	return here;
 }
 
-void client_site_free(struct client_site **where)
+static struct span put_span(char **at, struct span s)
 {
-	struct client_site *site = *where;
+	char *here = *at;
 
-	*where = NULL;
-	if (!site)
-		return;
-	conns_abort(&site->busy);
-	conns_abort(&site->idle);
-	buf_fini(&site->out);
-	mem_free(site->host);
-	mem_free(site->helo);
-	mem_free(site);
+	memcpy(here, s.at, s.len);
+	*at += s.len;
+	return span_of(here, s.len);
 }
 
-static void conns_last(struct list *conns)
+/* The secrets stand first, where they are wiped. */
+static void keep_texts(struct conn *c)
 {
-	LIST_EACH_SAFE(node, conns)
-		conn_feed(LIST_OWNER(node, struct conn, list), (struct client_event){ .type = CLIENT_LAST });
+	struct client_options *o = &c->target.options;
+	char *at = c->texts = mem_new(o->user.len + o->password.len + strlen(o->host) + strlen(o->helo) + strlen(c->target.tls_name) + 3);
+
+	o->user = put_span(&at, o->user);
+	o->password = put_span(&at, o->password);
+	o->host = put_text(&at, o->host);
+	o->helo = put_text(&at, o->helo);
+	c->target.tls_name = put_text(&at, c->target.tls_name);
 }
 
-void client_site_drain(struct client_site *site)
+struct conn *conn_new(struct conns *all, const struct conn_target *target)
 {
-	conns_last(&site->busy);
-	conns_last(&site->idle);
+	struct conn *c = mem_new(sizeof(*c));
+
+	c->all = all;
+	c->target = *target;
+	keep_texts(c);
+	list_init(&c->list);
+	list_init(&c->aged);
+	deadline_init(&c->deadline, on_tick);
+	client_init(&c->client, &c->target.options, loop_now(loop_of(c)).mono_ms);
+	return c;
 }
 
-const char *client_site_host(const struct client_site *site)
+void conn_abort(struct conn *c)
 {
-	return site->host;
+	stream_abort(&c->stream);
+	conn_close(c);
 }
 
-unsigned client_site_connections(const struct client_site *site)
+void conns_init(struct conns *all, struct process *process, struct jobs *jobs, struct tls_client *tls, const struct conn_handlers *on, void *owner)
 {
-	return site->n;
+	*all = (struct conns){ .process = process, .jobs = jobs, .tls = tls, .on = on, .owner = owner };
+	buf_init(&all->out, CLIENT_OUT_MAX);
+}
+
+void conns_fini(struct conns *all)
+{
+	buf_fini(&all->out);
 }

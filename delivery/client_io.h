@@ -1,34 +1,72 @@
-/* Connections to LMTP servers on one side, clients on the other. A server has
- * as many connections as it has jobs at one time; one that is left over is
- * kept for a while and used again, the one used last first. */
+/* One connection to a server on one side, a client on the other. Ends itself:
+ * its owner only hears of it. */
 #ifndef DELIVERY_CLIENT_IO_H
 #define DELIVERY_CLIENT_IO_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "delivery/client.h"
 #include "delivery/job.h"
 #include "loop/process.h"
+#include "loop/stream.h"
 
-struct client_site;
+struct conn;
 
-struct client_site_options {
-	const char *address;	/* "unix:/path", "192.0.2.1:24" or "[2001:db8::1]:24" */
-	const char *helo;
-	unsigned max_mails;	/* over one connection */
+/* Told from inside a connection's work: no other one may be fed before on_turn. */
+struct conn_handlers {
+	void (*on_told)(void *owner, struct conn *c, void *errand);	/* all outcomes of its job were told, the job is no more */
+	void (*on_returned)(void *owner, struct conn *c, void *errand, const struct job_outcome *why);	/* the job is its giver's again */
+	void (*on_idle)(void *owner, struct conn *c);	/* it can be given a job */
+	void (*on_gone)(void *owner, struct conn *c);	/* it is freed after this */
+	void (*on_turn)(void *owner);
 };
 
-/* Texts are copied. NULL when the address is none of these. */
-struct client_site *client_site_new(struct process *process, struct jobs *jobs, const struct client_site_options *options);
-void client_site_free(struct client_site **site);	/* its connections end at once */
-const char *client_site_host(const struct client_site *site);
-/* Takes job->work for its own use. */
-void client_site_give(struct client_site *site, struct job *job);
-void client_site_drain(struct client_site *site);	/* no connection is kept after its job */
-unsigned client_site_connections(const struct client_site *site);
+/* What all connections of a process share. */
+struct conns {
+	struct process *process;
+	struct jobs *jobs;
+	struct tls_client *tls;
+	const struct conn_handlers *on;
+	void *owner;
+	struct buf out;
+};
 
-/* Of a job that was given: there is more body, or no more will come. */
-void client_job_body(struct job *job);
-void client_job_cancel(struct job *job);
+void conns_init(struct conns *all, struct process *process, struct jobs *jobs, struct tls_client *tls, const struct conn_handlers *on, void *owner);
+void conns_fini(struct conns *all);
+
+/* Where to and how. All of it is copied. */
+struct conn_target {
+	struct sockaddr_storage to, source;	/* source: with family 0 none */
+	socklen_t to_len, source_len;
+	const char *tls_name;	/* whose certificate it must be */
+	bool is_verified;
+	struct client_options options;
+};
+
+/* The lists are its owner's. */
+struct conn {
+	struct list list, aged;
+	void *home;		/* its owner's too */
+	struct conns *all;
+	struct client client;
+	struct conn_target target;
+	char *texts;		/* of the target */
+	struct stream *stream;
+	struct deadline deadline;
+	struct job *job;	/* NULL when all its outcomes were told */
+	void *errand;
+	bool wants;		/* a piece of the body */
+	bool has_sent;		/* all that it had to send */
+	bool is_idle;		/* as its owner knows */
+};
+
+struct conn *conn_new(struct conns *all, const struct conn_target *target);
+void conn_abort(struct conn *c);	/* at once, without a word */
+/* Only to an idle or a new one. */
+void conn_give(struct conn *c, struct job *job, void *errand);
+void conn_body(struct conn *c);		/* there is more of the job's body */
+void conn_cancel(struct conn *c);	/* no more of it will come */
+void conn_last(struct conn *c);		/* the job at hand is the last one */
 
 #endif

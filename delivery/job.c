@@ -129,6 +129,17 @@ static enum pr_err hear_rcpt(struct jobs *j, const struct wire_job_rcpt *m)
 	return PR_OK;
 }
 
+static enum pr_err hear_host(struct jobs *j, const struct wire_job_host *m)
+{
+	struct job *job = job_find(j, m->job);
+
+	if (!job || job->step != JOB_COMING)
+		return PR_BAD;
+	if (job->n_hosts < JOB_HOSTS_MAX)
+		job->hosts[job->n_hosts++] = (struct job_host){ arena_span(&job->arena, m->name), m->preference, m->port };
+	return PR_OK;
+}
+
 static enum pr_err start(struct jobs *j, struct job *job)
 {
 	if (job->step != JOB_COMING)
@@ -216,6 +227,8 @@ enum pr_err jobs_hear(struct jobs *j, enum wire_verb verb, const union wire_msg 
 	switch (verb) {
 	case WIRE_job_begin:
 		return hear_begin(j, &msg->job_begin);
+	case WIRE_job_host:
+		return hear_host(j, &msg->job_host);
 	case WIRE_job_rcpt:
 		return hear_rcpt(j, &msg->job_rcpt);
 	case WIRE_job_part:

@@ -19,6 +19,7 @@
 #include "wire/verbs.h"
 
 #define JOB_RCPTS_MAX 1000	/* the bound of deliver.batch */
+#define JOB_HOSTS_MAX 16	/* more are not tried anyway, and are forgotten */
 
 struct job_outcome {
 	enum wire_fate fate;
@@ -33,6 +34,11 @@ struct job_rcpt {
 	struct span mailbox, address, orcpt;
 	bool is_settled;
 	struct job_outcome outcome;
+};
+
+struct job_host {
+	struct span name;	/* a host's, an address, an address literal, or unix:/path */
+	uint16_t preference, port;	/* port 0: the usual one */
 };
 
 struct job_part {
@@ -59,6 +65,8 @@ struct job {
 	struct span sender, envid, quarantine;
 	struct job_rcpt *rcpts;
 	unsigned n_rcpts, n_open;	/* n_open: not yet settled */
+	struct job_host hosts[JOB_HOSTS_MAX];	/* to be tried, in this order; none: `deliver` knows */
+	unsigned n_hosts;
 	struct list parts;	/* struct job_part, not yet used */
 	bool has_ended;		/* no more parts will come */
 	enum job_step step;

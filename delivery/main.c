@@ -4,7 +4,7 @@
 
 #include "base/digest.h"
 #include "delivery/local_io.h"
-#include "delivery/relay.h"
+#include "delivery/relay_io.h"
 #include "delivery/sign_io.h"
 #include "loop/sandbox.h"
 
@@ -25,8 +25,10 @@ int main(int argc, char **argv)
 
 	allow_many_files();
 	if (process_role(process) == ROLE_RELAY) {
+		struct relay *relay = relay_new(process);
+
 		process_confine(process, MAY_CONNECT);
-		return relay_run(process);
+		return relay_run(relay);
 	}
 	if (process_role(process) == ROLE_SIGN) {
 		digest_load();

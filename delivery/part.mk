@@ -4,10 +4,11 @@ CLIENT_CORE = delivery/client.c delivery/client.h delivery/client_private.h deli
 noinst_LIBRARIES += libdelivery.a
 libdelivery_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libdelivery_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
-libdelivery_a_SOURCES = $(CLIENT_CORE) delivery/client_io.c delivery/client_io.h \
+libdelivery_a_SOURCES = delivery/attempt.c delivery/attempt.h delivery/own_io.c delivery/own_io.h delivery/peers_io.c delivery/peers_io.h \
+	delivery/pool_io.c delivery/pool_io.h delivery/way.c delivery/way.h $(CLIENT_CORE) delivery/client_io.c delivery/client_io.h \
 	delivery/guard.c delivery/guard.h delivery/job.c delivery/job.h delivery/local_io.c delivery/local_io.h \
 	delivery/maildir_io.c delivery/maildir_io.h delivery/path.c delivery/path.h \
-	delivery/relay.c delivery/relay.h delivery/spool_io.c delivery/spool_io.h
+	delivery/relay_io.c delivery/relay_io.h delivery/spool_io.c delivery/spool_io.h
 
 pkglibexec_PROGRAMS += libexec/delivery
 libexec_delivery_SOURCES = delivery/main.c
@@ -19,6 +20,9 @@ tests_unit_t_client_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_client_smtp
 tests_unit_t_client_smtp_SOURCES = tests/unit/t_client_smtp.c tests/unit/client_play.c tests/unit/client_play.h $(CLIENT_CORE)
 tests_unit_t_client_smtp_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_attempt
+tests_unit_t_attempt_SOURCES = tests/unit/t_attempt.c delivery/attempt.c
+tests_unit_t_attempt_LDADD = $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_job
 tests_unit_t_job_SOURCES = tests/unit/t_job.c delivery/job.c
 tests_unit_t_job_LDADD = $(BASE_LIBS) $(UNIT_LIBS)

@@ -104,7 +104,10 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 
 	(void)generation;
 	if (peer != ROLE_SPOOL) {
-		(void)close(fd);
+		if (io->on->on_wire)
+			io->on->on_wire(io->owner, peer, instance, fd);
+		else
+			(void)close(fd);
 		return;
 	}
 	if (io->channel) {

@@ -15,6 +15,7 @@ struct worker_handlers {
 	void (*on_cancel)(void *owner, struct job *job);
 	void (*on_drain)(void *owner);	/* keep nothing open that no job needs */
 	void (*on_status)(void *owner, struct buf *words);
+	void (*on_wire)(void *owner, enum wire_role peer, uint16_t instance, int fd);	/* to others than spool; NULL: there are none */
 };
 
 /* Serves until the process ends; returns its exit status. io is set before the first call of on. */

@@ -13,7 +13,6 @@
 #include "master/server_io.h"
 #include "master/tables.h"
 
-#define RELAYS_MAX  4
 #define MXS_MAX     8
 #define SUBMISSIONS 2
 
@@ -48,7 +47,7 @@ struct plan server_plan(const struct settings *s)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned n = cores < 1 ? 1 : (unsigned)cores;
-	struct plan plan = { .relay = workers(s->workers.relay, n < RELAYS_MAX ? n : RELAYS_MAX) };
+	struct plan plan = { .relay = settings_relays(s, n) };
 
 	if (has_strangers(s))
 		plan.mx = workers(s->workers.mx, n < MXS_MAX ? n : MXS_MAX);

@@ -183,3 +183,12 @@ bool settings_network_has(const struct set_networks *nets, int family, const uns
 			return true;
 	return false;
 }
+
+#define RELAYS_MAX 4	/* where their number is left to us */
+
+unsigned settings_relays(const struct settings *s, unsigned cores)
+{
+	if (s->workers.relay > 0)
+		return (unsigned)s->workers.relay;
+	return cores < RELAYS_MAX ? cores : RELAYS_MAX;
+}

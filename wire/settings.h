@@ -184,6 +184,9 @@ struct set_section *settings_section(const struct settings *s, const struct set_
 /* The deliver section of that name; NULL when there is none. */
 const struct set_deliver *settings_deliver(const struct settings *s, struct span name);
 
+/* How many relay workers there are on a machine with so many cores. */
+unsigned settings_relays(const struct settings *s, unsigned cores);
+
 /* True when address (4 or 16 bytes) lies in one of them; an IPv4-mapped IPv6 address counts as IPv4. */
 bool settings_network_has(const struct set_networks *nets, int family, const unsigned char *address);
 
