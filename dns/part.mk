@@ -24,3 +24,16 @@ tests_unit_t_dns_servers_SOURCES = tests/unit/t_dns_servers.c
 tests_unit_t_dns_servers_LDADD = $(DNS_LIBS) $(UNIT_LIBS)
 tests_unit_t_dns_cache_SOURCES = tests/unit/t_dns_cache.c
 tests_unit_t_dns_cache_LDADD = $(DNS_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_dns_packet tests/fuzz/f_resolver
+tests_fuzz_f_dns_packet_SOURCES = tests/fuzz/f_dns_packet.c
+tests_fuzz_f_dns_packet_LDADD = $(DNS_LIBS)
+tests_fuzz_f_dns_packet_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_resolver_SOURCES = tests/fuzz/f_resolver.c
+tests_fuzz_f_resolver_LDADD = $(DNS_LIBS)
+tests_fuzz_f_resolver_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/dns_packet/a tests/fuzz/seeds/dns_packet/aaaa tests/fuzz/seeds/dns_packet/chain \
+	tests/fuzz/seeds/dns_packet/leads tests/fuzz/seeds/dns_packet/mx tests/fuzz/seeds/dns_packet/no_data tests/fuzz/seeds/dns_packet/no_name \
+	tests/fuzz/seeds/dns_packet/ptr tests/fuzz/seeds/dns_packet/referral tests/fuzz/seeds/dns_packet/tlsa tests/fuzz/seeds/dns_packet/txt \
+	tests/fuzz/seeds/resolver/answer tests/fuzz/seeds/resolver/chain tests/fuzz/seeds/resolver/cut tests/fuzz/seeds/resolver/failover \
+	tests/fuzz/seeds/resolver/no tests/fuzz/seeds/resolver/plain tests/fuzz/seeds/resolver/silence
