@@ -359,3 +359,42 @@ def test_a_reload_cuts_no_mail(server, sink):
     until(lambda: len(sink.mails) >= 30)
     server.wait_empty()
     assert len(sink.mails) == 30
+
+
+def submit(server, to, options=(), rcpt_options=(), subject="plain", body="Hello."):
+    with server.smtp() as client:
+        client.ehlo()
+        client.sendmail("alice@example.test", to, f"Subject: {subject}\r\n\r\n{body}\r\n".encode(), mail_options=list(options), rcpt_options=list(rcpt_options))
+
+
+def test_smtputf8_is_asked_for_where_it_is_needed(server, sink):
+    sink.replies["LHLO"] = "250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+    to_lmtp(server, f"unix:{sink.path}")
+    submit(server, ["anna@imap.test"], ["SMTPUTF8", "BODY=8BITMIME"])
+    submit(server, ["anna@imap.test"], ["SMTPUTF8"], body="grüße")
+    until(lambda: len(sink.mails) == 2)
+    assert [c for c in sink.commands if c.startswith("MAIL")] == ["MAIL FROM:<alice@example.test>", "MAIL FROM:<alice@example.test> BODY=8BITMIME"]
+    submit(server, ["anna@imap.test"], ["SMTPUTF8"], subject="grüße")
+    assert "Status: 5.6.7" in str(server.wait_mails(1)[0])
+    assert len(sink.mails) == 2
+
+
+def test_8_bit_bytes_at_the_end_of_a_large_body_are_declared(server, sink):
+    sink.replies["LHLO"] = "250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+    to_lmtp(server, f"unix:{sink.path}")
+    submit(server, ["anna@imap.test"], body=("x" * 70 + "\r\n") * 10000 + "grüße")
+    until(lambda: sink.mails)
+    assert "BODY=8BITMIME" in [c for c in sink.commands if c.startswith("MAIL")][0]
+
+
+@pytest.mark.parametrize("offers", [True, False])
+def test_success_is_told_by_one(server, sink, offers):
+    sink.replies["LHLO"] = "250-sink\r\n250-PIPELINING\r\n250 DSN\r\n" if offers else "250-sink\r\n250 PIPELINING\r\n"
+    to_lmtp(server, f"unix:{sink.path}")
+    submit(server, ["anna@imap.test"], rcpt_options=["NOTIFY=SUCCESS,FAILURE"])
+    until(lambda: sink.mails)
+    if offers:
+        server.wait_empty()
+        assert "RCPT TO:<anna@imap.test> NOTIFY=SUCCESS,FAILURE" in " ".join(sink.commands) and not server.mails()
+    else:
+        assert "Action: delivered" in str(server.wait_mails(1)[0])
