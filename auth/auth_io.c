@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "auth/directory.h"
+#include "auth/logins_io.h"
 #include "auth/relay_logins.h"
 #include "auth/table_io.h"
 #include "base/mem.h"
@@ -10,6 +11,7 @@
 struct auth {
 	struct process *process;
 	struct directory *directory;
+	struct logins *logins;
 	const struct settings *settings;	/* those of the directory */
 	struct relay_logins relay_logins;
 	struct list coming;	/* tables told since the last tables_done */
@@ -21,6 +23,7 @@ struct peer {
 	struct list list;
 	struct auth *auth;
 	struct channel *channel;
+	struct desk *desk;	/* of an smtpd */
 };
 
 /* ---- questions ---------------------------------------------------------------- */
@@ -72,8 +75,17 @@ static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, c
 		answer_address(p->auth, ch, &msg->address_ask);
 	else if (verb == WIRE_expand_ask)
 		answer_expand(p->auth, ch, &msg->expand_ask);
+	else if (p->desk)
+		desk_verb(p->desk, verb, msg);
 	else if (verb == WIRE_relay_login_ask)
 		answer_relay_login(p->auth, ch, &msg->relay_login_ask);
+}
+
+static void peer_free(struct peer *p)
+{
+	desk_free(&p->desk);
+	list_remove(&p->list);
+	mem_free(p);
 }
 
 static void on_peer_gone(void *owner, struct channel *ch)
@@ -81,8 +93,7 @@ static void on_peer_gone(void *owner, struct channel *ch)
 	struct peer *p = owner;
 
 	(void)ch;
-	list_remove(&p->list);
-	mem_free(p);
+	peer_free(p);
 }
 
 static void on_wire(void *owner, enum wire_role role, uint16_t instance, uint32_t generation, int fd)
@@ -95,6 +106,8 @@ static void on_wire(void *owner, enum wire_role role, uint16_t instance, uint32_
 	p->auth = a;
 	list_add_last(&a->peers, &p->list);
 	p->channel = channel_open_take(process_loop(a->process), fd, ROLE_AUTH, role, instance, &handlers, p);
+	if (role == ROLE_SMTPD)
+		p->desk = desk_new(a->logins, p->channel);
 }
 
 /* ---- the master's words ------------------------------------------------------- */
@@ -167,6 +180,7 @@ static void on_settings(void *owner, const struct settings *s)
 	struct auth *a = owner;
 
 	directory_set(a->directory, s);
+	logins_set(a->logins, s);
 	a->settings = s;
 	tell_changed(a);
 }
@@ -207,13 +221,13 @@ int auth_run(struct process *process)
 	relay_logins_init(&a.relay_logins);
 	list_init(&a.peers);
 	buf_init(&a.problems, TABLE_PROBLEMS_MAX);
+	a.logins = logins_new(process_loop(process), a.directory);
 	status = process_run(process, &handlers, &a);
 	LIST_EACH_SAFE(node, &a.peers) {
 		struct peer *p = LIST_OWNER(node, struct peer, list);
 
 		channel_close(&p->channel);
-		list_remove(&p->list);
-		mem_free(p);
+		peer_free(p);
 	}
 	LIST_EACH_SAFE(node, &a.coming) {
 		struct table *t = LIST_OWNER(node, struct table, list);
@@ -222,6 +236,7 @@ int auth_run(struct process *process)
 	}
 	buf_fini(&a.problems);
 	relay_logins_fini(&a.relay_logins);
+	logins_free(&a.logins);
 	directory_free(&a.directory);
 	return status;
 }

@@ -1,11 +1,17 @@
-/* auth: who exists, and where mail to them goes. It gets its tables as
- * descriptors and opens nothing. */
+/* auth: who exists, where mail to them goes, and whether a password is right.
+ * It gets its tables as descriptors and opens nothing; it connects to unix
+ * sockets, for Dovecot's logins. */
 #include "auth/auth_io.h"
+#include "auth/checker_io.h"
+#include "base/digest.h"
+#include "loop/sandbox.h"
 
 int main(int argc, char **argv)
 {
 	struct process *process = process_new(argc, argv);
 
-	process_confine(process, 0);
+	digest_load();
+	checker_set_threads();
+	process_confine(process, MAY_THREADS | MAY_CONNECT_UNIX);
 	return auth_run(process);
 }

@@ -1,13 +1,16 @@
 # auth: what is built here, and the tests of it.
 noinst_LIBRARIES += libauth.a
 libauth_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/directory.c auth/directory.h auth/names.c auth/names.h \
+libauth_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/checker_io.c auth/checker_io.h auth/directory.c auth/directory.h \
+	auth/dovecot.c auth/dovecot.h auth/guess.c auth/guess.h auth/logins_io.c auth/logins_io.h auth/names.c auth/names.h \
+	auth/remember.c auth/remember.h auth/sasl.c auth/sasl.h auth/source_io.c auth/source_io.h \
 	auth/relay_logins.c auth/relay_logins.h \
 	auth/table.c auth/table.h auth/table_io.c auth/table_io.h
 
 pkglibexec_PROGRAMS += libexec/auth
 libexec_auth_SOURCES = auth/main.c
-libexec_auth_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS)
+libexec_auth_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(CRYPT_LIBS)
 
 check_PROGRAMS += tests/unit/t_directory
 tests_unit_t_directory_SOURCES = tests/unit/t_directory.c
@@ -27,3 +30,28 @@ tests_unit_t_table_SOURCES = tests/unit/t_table.c
 tests_unit_t_table_LDADD = libauth.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
 
 EXTRA_DIST += tests/fuzz/seeds/users/rows tests/fuzz/seeds/users/aliases
+
+check_PROGRAMS += tests/unit/t_sasl
+tests_unit_t_sasl_SOURCES = tests/unit/t_sasl.c
+tests_unit_t_sasl_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_guess
+tests_unit_t_guess_SOURCES = tests/unit/t_guess.c
+tests_unit_t_guess_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_dovecot
+tests_unit_t_dovecot_SOURCES = tests/unit/t_dovecot.c
+tests_unit_t_dovecot_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_sasl
+tests_fuzz_f_sasl_SOURCES = tests/fuzz/f_sasl.c
+tests_fuzz_f_sasl_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS) $(CRYPT_LIBS)
+tests_fuzz_f_sasl_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+FUZZERS += tests/fuzz/f_dovecot
+tests_fuzz_f_dovecot_SOURCES = tests/fuzz/f_dovecot.c
+tests_fuzz_f_dovecot_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS) $(CRYPT_LIBS)
+tests_fuzz_f_dovecot_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+EXTRA_DIST += tests/fuzz/seeds/sasl/plain tests/fuzz/seeds/sasl/login tests/fuzz/seeds/sasl/scram tests/fuzz/seeds/sasl/plus \
+	tests/fuzz/seeds/dovecot/all

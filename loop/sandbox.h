@@ -16,7 +16,8 @@ enum sandbox_may {
 	MAY_RESOLVE = 1 << 2,	/* UDP and TCP sockets outward, for whom to bind is not needed; no unix sockets */
 	MAY_FILES   = 1 << 3,	/* below `folders`, by Landlock: create, read, write, rename, remove, sync */
 	MAY_READ    = 1 << 4,	/* below `folders`: read only */
-	MAY_THREADS = 1 << 5	/* make threads after this */
+	MAY_THREADS = 1 << 5,	/* make threads after this */
+	MAY_CONNECT_UNIX = 1 << 6	/* unix sockets outward, no TCP */
 };
 
 struct sandbox {

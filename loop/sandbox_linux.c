@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -262,6 +263,13 @@ static void allow_resolving(struct filter *f)
 	rule(f, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0, NULL);
 }
 
+/* Where it connects to can't be seen here: a path of another family has another length. */
+static void allow_connecting_to_unix(struct filter *f)
+{
+	ALLOW_IF(f, socket, ARG_IS(0, AF_UNIX), ARG_MASKED(1, 0xf, SOCK_STREAM));
+	ALLOW_IF(f, connect, ARG_IS(2, sizeof(struct sockaddr_un)));
+}
+
 static void allow_reading(struct filter *f)
 {
 	const unsigned writing = O_ACCMODE | O_CREAT | O_TRUNC;
@@ -288,6 +296,8 @@ static void allow_what_it_may(struct filter *f, unsigned may)
 		ALLOW_ALL(f, with_accept);
 	if (may & MAY_CONNECT)
 		allow_connecting(f);
+	if (may & MAY_CONNECT_UNIX)
+		allow_connecting_to_unix(f);
 	if (may & MAY_RESOLVE)
 		allow_resolving(f);
 	if (may & MAY_FILES) {
