@@ -543,6 +543,14 @@ bool stream_tls_facts(const struct stream *s, struct stream_tls *out)
 	return true;
 }
 
+bool stream_tls_binding(const struct stream *s, struct stream_binding *out)
+{
+	if (!s->tls || !tls_conn_is_up(s->tls))
+		return false;
+	tls_conn_binding(s->tls, out);
+	return true;
+}
+
 /* ---- closing ---------------------------------------------------------------------- */
 
 /* close() with bytes unread makes a reset, which may overtake our last reply: then the peer's are dropped first. */

@@ -60,6 +60,14 @@ struct stream_tls {
 /* False when the stream is in the clear. Texts last as long as the stream. */
 bool stream_tls_facts(const struct stream *s, struct stream_tls *out);
 
+struct stream_binding {	/* channel bindings; a length of 0 where there is none */
+	char exporter[32], end_point[64];
+	size_t exporter_len;	/* tls-exporter (RFC 9266), of TLS 1.3 */
+	size_t end_point_len;	/* tls-server-end-point (RFC 5929): of our certificate */
+};
+/* False when the stream is in the clear. */
+bool stream_tls_binding(const struct stream *s, struct stream_binding *out);
+
 /* Sends what is queued (TLS: close_notify too), for at most 10 s, then closes; no more callbacks. Where the peer's bytes
  * lie unread, they are read and dropped first: a reset would take our last words from it. */
 void stream_close(struct stream **s);

@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "base/mem.h"
 #include "loop/tls_server.h"
@@ -88,6 +89,7 @@ struct tls_conn *tls_conn_new(struct tls_server *server)
 
 	conn->server = tls_server_ref(server);
 	SSL_set_accept_state(conn->ssl);
+	SSL_set_options(conn->ssl, SSL_OP_CLEANSE_PLAINTEXT);	/* passwords pass here */
 	if (!tls_server_has_tickets(server)) {
 		SSL_set_options(conn->ssl, SSL_OP_NO_TICKET);
 		SSL_set_num_tickets(conn->ssl, 0);
@@ -191,4 +193,29 @@ void tls_conn_facts(const struct tls_conn *conn, struct stream_tls *out)
 		.resumed = SSL_session_reused(conn->ssl),
 		.verified = SSL_get_verify_mode(conn->ssl) != SSL_VERIFY_NONE && SSL_get_verify_result(conn->ssl) == X509_V_OK,
 	};
+}
+
+static size_t hash_certificate(const X509 *cert, unsigned char out[EVP_MAX_MD_SIZE])
+{
+	int nid = NID_undef;
+	unsigned len = 0;
+
+	if (!cert || !X509_get_signature_info((X509 *)(uintptr_t)cert, &nid, NULL, NULL, NULL) || nid == NID_undef)
+		return 0;	/* signed without a hash of its own: there is none (RFC 5929 4.1) */
+	if (nid == NID_md5 || nid == NID_sha1)
+		nid = NID_sha256;
+	return X509_digest(cert, EVP_get_digestbynid(nid), out, &len) ? len : 0;
+}
+
+void tls_conn_binding(const struct tls_conn *conn, struct stream_binding *out)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+
+	ERR_clear_error();
+	*out = (struct stream_binding){ .exporter_len = 0 };
+	out->end_point_len = hash_certificate(SSL_get_certificate(conn->ssl), (unsigned char *)out->end_point);
+	if (SSL_version(conn->ssl) >= TLS1_3_VERSION &&
+	    SSL_export_keying_material(conn->ssl, (unsigned char *)out->exporter, sizeof(out->exporter), label, sizeof(label) - 1, NULL, 0, 0) == 1)
+		out->exporter_len = sizeof(out->exporter);
+	ERR_clear_error();
 }

@@ -30,5 +30,6 @@ enum tls_step tls_conn_write(struct tls_conn *conn, struct span bytes);
 void tls_conn_say_end(struct tls_conn *conn);	/* close_notify */
 
 void tls_conn_facts(const struct tls_conn *conn, struct stream_tls *out);
+void tls_conn_binding(const struct tls_conn *conn, struct stream_binding *out);
 
 #endif

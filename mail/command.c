@@ -90,6 +90,8 @@ size_t command_line_max(struct span begin)
 {
 	if (span_starts_nocase(begin, SPAN("MAIL ")))
 		return COMMAND_MAIL_MAX;
+	if (span_starts_nocase(begin, SPAN("AUTH ")))
+		return COMMAND_AUTH_MAX;
 	return span_starts_nocase(begin, SPAN("RCPT ")) ? COMMAND_RCPT_MAX : COMMAND_LINE_MAX;
 }
 

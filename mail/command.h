@@ -16,6 +16,7 @@
  * BODY 17 (RFC 6152), SMTPUTF8 10 (RFC 6531), DSN 500 each (RFC 3461), AUTH 500 (RFC 4954). */
 #define COMMAND_MAIL_MAX 1565
 #define COMMAND_RCPT_MAX 1012
+#define COMMAND_AUTH_MAX 12288	/* of AUTH and of what follows it (RFC 4954 4) */
 
 enum command_verb {
 	CMD_UNKNOWN,		/* 500 5.5.1 */

@@ -44,6 +44,13 @@ bool client_same_address(const struct client *a, const struct client *b)
 	return a->family && a->family == b->family && memcmp(a->address, b->address, sizeof(a->address)) == 0;
 }
 
+bool client_is_loopback(const struct client *c)
+{
+	static const unsigned char v6[16] = { [15] = 1 };
+
+	return (c->family == 4 && c->address[0] == 127) || (c->family == 6 && memcmp(c->address, v6, sizeof(v6)) == 0);
+}
+
 bool client_from_text(struct client *c, struct span text, uint16_t port)
 {
 	unsigned char address[16];

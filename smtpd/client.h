@@ -25,6 +25,7 @@ uint32_t client_uid(const struct client *c);	/* of a local one */
 /* "192.0.2.7", "2001:db8::7" or "uid:1000"; "unknown" without one. */
 void client_text(const struct client *c, char text[CLIENT_TEXT_MAX]);
 bool client_same_address(const struct client *a, const struct client *b);
+bool client_is_loopback(const struct client *c);
 bool client_from_text(struct client *c, struct span text, uint16_t port);
 
 #endif

@@ -104,7 +104,7 @@ static enum progress room_late(struct session *s, struct effects *fx)
 
 /* ---- handing over ------------------------------------------------------------- */
 
-static enum progress refuse_message(struct session *s, struct effects *fx, const struct reply *r)
+enum progress session_refuse_message(struct session *s, struct effects *fx, const struct reply *r)
 {
 	struct transaction *tx = s->tx;
 	struct event *ev = session_event(s, fx, EV_MESSAGE_REFUSED);
@@ -126,7 +126,16 @@ enum progress session_body_ends(struct session *s, struct effects *fx)
 	const struct reply *refused = transaction_body_end(s->tx, fx);
 
 	if (refused)
-		return refuse_message(s, fx, refused);
+		return session_refuse_message(s, fx, refused);
+	if (s->login && s->listen->senders == LISTEN_SENDERS_OWN)
+		return session_ask_authors(s, fx);
+	return session_hand_over(s, fx);
+}
+
+enum progress session_hand_over(struct session *s, struct effects *fx)
+{
+	if (s->tx->refused)	/* while it waited */
+		return session_refuse_message(s, fx, s->tx->refused);
 	if (!s->house->spool_is_up)
 		return session_step_to(s, &STEP_SPOOL, SPOOL_WAIT_MS);
 	transaction_commit(s->tx, fx);
@@ -152,7 +161,7 @@ static enum progress spool_back(struct session *s, struct effects *fx)
 
 static enum progress spool_away(struct session *s, struct effects *fx)
 {
-	return refuse_message(s, fx, &AWAY);
+	return session_refuse_message(s, fx, &AWAY);
 }
 
 static enum progress accepted(struct session *s, struct effects *fx)
@@ -188,7 +197,7 @@ static enum progress stored(struct session *s, struct effects *fx)
 	if (s->answer == STORED)
 		return accepted(s, fx);
 	s->tx->begun = s->tx->committed = false;	/* spool has forgotten it */
-	return refuse_message(s, fx, s->answer == STORED_NOT_FULL ? &FULL : &FAILED);
+	return session_refuse_message(s, fx, s->answer == STORED_NOT_FULL ? &FULL : &FAILED);
 }
 
 static enum progress have(struct session *s, struct effects *fx)
@@ -198,10 +207,10 @@ static enum progress have(struct session *s, struct effects *fx)
 	if (s->answer)
 		return accepted(s, fx);
 	s->tx->begun = s->tx->committed = false;
-	return refuse_message(s, fx, &AWAY);
+	return session_refuse_message(s, fx, &AWAY);
 }
 
 static enum progress store_late(struct session *s, struct effects *fx)
 {
-	return refuse_message(s, fx, &AWAY);
+	return session_refuse_message(s, fx, &AWAY);
 }

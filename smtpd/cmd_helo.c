@@ -11,7 +11,7 @@ static bool is_forged(const struct session *s, const struct command_helo *h)
 {
 	struct client said;
 
-	if (s->is_trusted || client_same_address(&s->client, &s->local))
+	if (session_submits(s) || client_same_address(&s->client, &s->local))
 		return false;
 	if (h->kind == HELO_BARE_ADDRESS)
 		return true;
@@ -24,7 +24,7 @@ static bool is_forged(const struct session *s, const struct command_helo *h)
 /* Who sends more before our answer to EHLO pipelines what was not offered. */
 static bool talks_early(const struct session *s)
 {
-	return s->in.len > 0 && !s->is_extended && !s->is_trusted;
+	return s->in.len > 0 && !s->is_extended && !session_submits(s);
 }
 
 /* True when it may go on; else *next. */
@@ -81,6 +81,7 @@ enum progress cmd_ehlo(struct session *s, struct span args, struct effects *fx)
 	buf_printf(out, "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRId64 "\r\n", s->house->settings->top.hostname, s->listen->max_size);
 	if (s->house->has_tls && !s->tls_version && s->listen->tls != LISTEN_TLS_NONE)
 		buf_add(out, SPAN("250-STARTTLS\r\n"));
+	session_offer_logins(s, out);
 	add_limits(s, out);
 	buf_add(out, SPAN("250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250 DSN\r\n"));
 	return session_await_command(s);

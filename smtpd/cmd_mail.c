@@ -12,7 +12,7 @@ static const struct reply *may_begin(const struct session *s)
 		return &NO_HELO;
 	if (s->tx)
 		return &NESTED;
-	if (s->listen->auth == LISTEN_AUTH_REQUIRED && !s->is_trusted)
+	if (s->listen->auth == LISTEN_AUTH_REQUIRED && !session_submits(s))
 		return &NO_LOGIN;
 	return NULL;
 }
@@ -41,13 +41,13 @@ static void begin(struct session *s, const struct command_mail *m)
 	tx->envid = arena_span(&tx->arena, m->envid);
 	tx->declared_size = m->size;
 	tx->flags = (m->smtputf8 ? MAIL_SMTPUTF8 : 0U) |
-	    (m->ret == RET_FULL ? MAIL_RET_FULL : 0U) | (m->ret == RET_HDRS ? MAIL_RET_HDRS : 0U) | (s->is_trusted ? MAIL_SUBMITTED : 0U);
+	    (m->ret == RET_FULL ? MAIL_RET_FULL : 0U) | (m->ret == RET_HDRS ? MAIL_RET_HDRS : 0U) | (session_submits(s) ? MAIL_SUBMITTED : 0U);
 	s->tx = tx;
 }
 
 enum progress cmd_mail(struct session *s, struct span args, struct effects *fx)
 {
-	const struct command_rules rules = { .extended = s->is_extended, .max_size = (uint64_t)s->listen->max_size };
+	const struct command_rules rules = { .extended = s->is_extended, .auth = s->listen->auth != LISTEN_AUTH_OFF, .max_size = (uint64_t)s->listen->max_size };
 	const struct reply *wrong = may_begin(s);
 	struct command_mail m;
 
@@ -62,5 +62,7 @@ enum progress cmd_mail(struct session *s, struct span args, struct effects *fx)
 	if (is_over_rate(s, fx))
 		return session_say(s, fx, 451, "4.7.1", "Too many messages from you, try again later");
 	begin(s, &m);
+	if (s->login)
+		return session_ask_sender(s, fx);
 	return session_say(s, fx, 250, "2.1.0", "OK");
 }

@@ -101,7 +101,7 @@ static enum progress answered(struct session *s, struct effects *fx)
 		return STEP_WAIT;
 	switch (s->answer) {
 	case ADDRESS_OK: return accept(s, fx);
-	case ADDRESS_FOREIGN: return s->is_trusted ? accept(s, fx) : refuse(s, fx, &FOREIGN);
+	case ADDRESS_FOREIGN: return session_submits(s) ? accept(s, fx) : refuse(s, fx, &FOREIGN);
 	case ADDRESS_UNKNOWN: return refuse(s, fx, &UNKNOWN);
 	case ADDRESS_LOOP: return refuse(s, fx, &LOOP);
 	case ADDRESS_DISABLED: return refuse(s, fx, &DISABLED);

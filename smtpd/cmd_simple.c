@@ -1,4 +1,4 @@
-/* Verbs that change little: RSET, NOOP, QUIT, VRFY, HELP, AUTH where it is not offered. */
+/* Verbs that change little: RSET, NOOP, QUIT, VRFY, HELP. */
 #include "smtpd/session_private.h"
 
 enum progress cmd_rset(struct session *s, struct span args, struct effects *fx)
@@ -38,14 +38,6 @@ enum progress cmd_help(struct session *s, struct span args, struct effects *fx)
 {
 	(void)args;
 	return session_say(s, fx, 214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS: see RFC 5321");
-}
-
-enum progress cmd_auth(struct session *s, struct span args, struct effects *fx)
-{
-	(void)args;
-	if (s->tx)
-		return session_refuse(s, fx, 503, "5.5.1", "Not inside a transaction");
-	return session_refuse(s, fx, 502, "5.5.1", "AUTH is not offered");
 }
 
 enum progress cmd_missing(struct session *s, struct span args, struct effects *fx)

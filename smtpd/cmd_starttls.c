@@ -41,6 +41,8 @@ static enum progress handshake(struct session *s, struct effects *fx)
 	mem_free(s->helo);
 	s->helo = NULL;
 	s->is_extended = false;
+	mem_free(s->login);	/* RFC 3207 4.2: whatever was learned in the clear */
+	s->login = NULL;
 	s->helo_due = s->now.mono_ms + s->listen->timeout_greeting;
 	ev = session_event(s, fx, EV_SMTP_TLS);
 	event_text(ev, EF_TLS, span_of_text(s->tls_version));

@@ -29,7 +29,7 @@ static const struct {
 	[CMD_EXPN] = { cmd_missing, false },
 	[CMD_HELP] = { cmd_help, false },
 	[CMD_STARTTLS] = { cmd_starttls, true },
-	[CMD_AUTH] = { cmd_auth, false },
+	[CMD_AUTH] = { cmd_auth, true },	/* says itself what is missing (RFC 4954 6) */
 };
 
 /* RFC 5321 2.3.8: CRLF ends a line, a bare CR or LF never does. */
@@ -46,6 +46,17 @@ static size_t find_crlf(struct span in)
 			return at - 1;
 		from = at + 1;
 	}
+}
+
+enum line_state session_line(const struct session *s, size_t max, struct span *line)
+{
+	struct span in = span_first(s->in, max);
+	size_t end = find_crlf(in);
+
+	*line = span_first(in, end);
+	if (end < in.len)
+		return LINE_WHOLE;
+	return s->in.len < max ? LINE_MORE : LINE_TOO_LONG;
 }
 
 static enum progress foreign(struct session *s, struct effects *fx, const char *what)
@@ -74,7 +85,7 @@ static enum progress dispatch(struct session *s, struct span line, struct effect
 	return COMMANDS[c.verb].run(s, c.args, fx);
 }
 
-static enum progress too_long(struct session *s)
+enum progress session_skip_line(struct session *s)
 {
 	int64_t due = s->step_due;
 
@@ -86,19 +97,18 @@ static enum progress too_long(struct session *s)
 
 static enum progress command(struct session *s, struct effects *fx)
 {
-	size_t max, end;
 	struct span line;
 
 	if (s->in.len == 0)
 		return STEP_WAIT;
 	if ((unsigned char)s->in.at[0] == TLS_HANDSHAKE)
 		return foreign(s, fx, "TLS in the clear");
-	max = command_line_max(s->in);
-	end = find_crlf(span_first(s->in, max));
-	line = span_first(s->in, end);
-	if (end == (s->in.len < max ? s->in.len : max))
-		return s->in.len < max ? STEP_WAIT : too_long(s);
-	session_take(s, end + 2);
+	switch (session_line(s, command_line_max(s->in), &line)) {
+	case LINE_MORE: return STEP_WAIT;
+	case LINE_TOO_LONG: return session_skip_line(s);
+	case LINE_WHOLE: break;
+	}
+	session_take(s, line.len + 2);
 	return dispatch(s, line, fx);
 }
 

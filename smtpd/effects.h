@@ -13,7 +13,11 @@
 
 enum effect_type {
 	FX_ASK_ADDRESS,		/* text: may mail come to this address? */
-	FX_DROP_ADDRESS,	/* the answer is not waited for any more */
+	FX_ASK_SENDER,		/* text: may the login use this address, and does it still count? empty: only the second */
+	FX_DROP_ADDRESS,	/* the answer to one of these is not waited for any more */
+	FX_LOGIN,		/* what session_attempt says begins a login */
+	FX_LOGIN_STEP,		/* what it says answers the challenge */
+	FX_DROP_LOGIN,		/* nobody waits for the login any more */
 	FX_BEGIN,		/* the session's transaction goes to spool: begin and all its recipients */
 	FX_PART,		/* block: the next bytes of it; the effect owns the block */
 	FX_COMMIT,		/* it is whole: commit, and the prefix in effects.prefix */

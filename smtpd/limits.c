@@ -2,11 +2,17 @@
 
 #include <string.h>
 
-enum { KIND_ADDRESS, KIND_NETWORK, KIND_LISTENER, KIND_MAIL, KIND_RECIPIENT };
+#include "base/text.h"
+
+enum { KIND_ADDRESS, KIND_NETWORK, KIND_LISTENER, KIND_USER };
+
+enum what { MAIL, RECIPIENT, LOGIN };
+
+#define LOGIN_MAX 254	/* bytes of a login's name that count */
 
 const char *limits_scope_text(enum limits_scope scope)
 {
-	static const char *const texts[] = { "free", "address", "network", "listener" };
+	static const char *const texts[] = { "free", "address", "network", "listener", "user" };
 
 	return texts[scope];
 }
@@ -41,6 +47,17 @@ struct limits_place limits_place(const struct tally *t, unsigned listener, const
 	};
 }
 
+void limits_place_user(struct limits_place *p, const struct tally *t, struct span login)
+{
+	char name[LOGIN_MAX];
+
+	login = span_first(login, sizeof(name));
+	memcpy(name, login.at, login.len);
+	text_lower_in_place(name, login.len);
+	p->user = tally_key(t, KIND_USER, 0, name, login.len);
+	p->has_user = login.len > 0;
+}
+
 static bool reached(const struct tally *t, struct tally_key key, int64_t limit)
 {
 	return limit != SET_OFF && tally_count(t, key) >= (uint64_t)limit;
@@ -72,38 +89,84 @@ struct buckets {
 	struct tally_key key;
 };
 
-/* The same address has a bucket of messages and one of recipients. */
-static struct tally_key apart(struct tally_key key, unsigned kind)
+#define N_BUCKETS 4
+
+/* The same address has a bucket of each kind. */
+static struct tally_key apart(struct tally_key key, enum what what)
 {
-	return (struct tally_key){ key.hash * 2 + (kind == KIND_MAIL) };
+	return (struct tally_key){ key.hash * 4 + what };
 }
 
-static enum limits_scope take(struct tally *t, const struct buckets b[3], int64_t mono_ms)
+static void buckets(struct buckets b[N_BUCKETS], const struct limits_place *p, const struct set_rates *const rates[N_BUCKETS], enum what what)
 {
-	for (unsigned i = 0; i < 3; i++)
+	static const struct set_rates none;
+
+	b[0] = (struct buckets){ rates[0], apart(p->address, what) };
+	b[1] = (struct buckets){ rates[1], apart(p->network, what) };
+	b[2] = (struct buckets){ rates[2], apart(p->listener, what) };
+	b[3] = (struct buckets){ p->has_user ? rates[3] : &none, apart(p->user, what) };
+}
+
+static enum limits_scope empty_one(const struct tally *t, const struct buckets b[N_BUCKETS], int64_t mono_ms)
+{
+	for (unsigned i = 0; i < N_BUCKETS; i++)
 		for (unsigned r = 0; r < b[i].rates->n; r++)
 			if (!tally_rate_has(t, b[i].key, &b[i].rates->at[r], mono_ms))
 				return (enum limits_scope)(LIMITS_ADDRESS + i);
-	for (unsigned i = 0; i < 3; i++)
+	return LIMITS_FREE;
+}
+
+static void take(struct tally *t, const struct buckets b[N_BUCKETS], int64_t mono_ms)
+{
+	for (unsigned i = 0; i < N_BUCKETS; i++)
 		for (unsigned r = 0; r < b[i].rates->n; r++)
 			tally_rate_take(t, b[i].key, &b[i].rates->at[r], mono_ms);
-	return LIMITS_FREE;
+}
+
+static enum limits_scope take_if_all(struct tally *t, const struct buckets b[N_BUCKETS], int64_t mono_ms)
+{
+	enum limits_scope scope = empty_one(t, b, mono_ms);
+
+	if (scope == LIMITS_FREE)
+		take(t, b, mono_ms);
+	return scope;
 }
 
 enum limits_scope limits_mail(struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms)
 {
-	return take(t, (const struct buckets[3]){
-		{ &l->limit_mail_address, apart(p->address, KIND_MAIL) },
-		{ &l->limit_mail_network, apart(p->network, KIND_MAIL) },
-		{ &l->limit_mail_listener, apart(p->listener, KIND_MAIL) },
-	}, mono_ms);
+	struct buckets b[N_BUCKETS];
+
+	buckets(b, p, (const struct set_rates *[]){ &l->limit_mail_address, &l->limit_mail_network, &l->limit_mail_listener, &l->limit_mail_user }, MAIL);
+	return take_if_all(t, b, mono_ms);
 }
 
 enum limits_scope limits_recipient(struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms)
 {
-	return take(t, (const struct buckets[3]){
-		{ &l->limit_recipients_address, apart(p->address, KIND_RECIPIENT) },
-		{ &l->limit_recipients_network, apart(p->network, KIND_RECIPIENT) },
-		{ &l->limit_recipients_listener, apart(p->listener, KIND_RECIPIENT) },
-	}, mono_ms);
+	struct buckets b[N_BUCKETS];
+
+	buckets(b, p, (const struct set_rates *[]){ &l->limit_recipients_address, &l->limit_recipients_network, &l->limit_recipients_listener,
+	    &l->limit_recipients_user }, RECIPIENT);
+	return take_if_all(t, b, mono_ms);
+}
+
+static void login_buckets(struct buckets b[N_BUCKETS], const struct limits_place *p, const struct set_listen *l)
+{
+	buckets(b, p, (const struct set_rates *[]){ &l->limit_logins_address, &l->limit_logins_network, &l->limit_logins_listener, &l->limit_logins_user },
+	    LOGIN);
+}
+
+enum limits_scope limits_login(const struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms)
+{
+	struct buckets b[N_BUCKETS];
+
+	login_buckets(b, p, l);
+	return empty_one(t, b, mono_ms);
+}
+
+void limits_login_failed(struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms)
+{
+	struct buckets b[N_BUCKETS];
+
+	login_buckets(b, p, l);
+	take(t, b, mono_ms);
 }

@@ -7,6 +7,16 @@ static void spool_is_open(struct smtpd *d, struct channel *ch);
 
 /* ---- auth ------------------------------------------------------------------- */
 
+/* Who waits for auth's last word on this; NULL when nobody does any more. */
+static struct conn *answered(struct smtpd *d, uint32_t ask)
+{
+	struct conn *c = pending_close(&d->at_auth, ask);
+
+	if (c)
+		conn_address_answered(c);
+	return c;
+}
+
 static void on_auth(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
 {
 	struct smtpd *d = owner;
@@ -14,15 +24,29 @@ static void on_auth(void *owner, struct channel *ch, enum wire_verb verb, const 
 
 	(void)ch;
 	(void)fd;
-	if (verb == WIRE_addresses_changed)
+	switch (verb) {
+	case WIRE_addresses_changed:
 		known_forget(&d->house.known);
-	if (verb != WIRE_address_told)
 		return;
-	c = pending_close(&d->at_auth, msg->address_told.ask);
-	if (!c)
+	case WIRE_address_told:
+		if ((c = answered(d, msg->address_told.ask)))
+			conn_answer(c, SE_ADDRESS, msg->address_told.result);
 		return;
-	conn_address_answered(c);
-	conn_answer(c, SE_ADDRESS, msg->address_told.result);
+	case WIRE_sender_told:
+		if ((c = answered(d, msg->sender_told.ask)))
+			conn_answer(c, SE_SENDER, msg->sender_told.result);
+		return;
+	case WIRE_login_challenge:
+		if ((c = pending_find(&d->at_auth, msg->login_challenge.ask)))
+			conn_challenge(c, msg->login_challenge.bytes);
+		return;
+	case WIRE_login_done:
+		if ((c = answered(d, msg->login_done.ask)))
+			conn_login_told(c, &msg->login_done);
+		return;
+	default:
+		return;
+	}
 }
 
 static void on_auth_gone(void *owner, struct channel *ch)

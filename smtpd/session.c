@@ -98,6 +98,8 @@ void session_free(struct session **sp)
 	buf_fini(&s->input);
 	mem_free(s->helo);
 	mem_free(s->held);
+	mem_free(s->login);
+	session_attempt_free(s);
 	mem_free(s);
 }
 
@@ -210,8 +212,9 @@ static void end(struct session *s, struct effects *fx, const char *why)
 	event_num(ev, EF_MS, s->now.mono_ms - s->connected_at);
 	event_text(ev, EF_STAGE, span_of_text(s->step->name));
 	event_text(ev, EF_REASON, span_of_text(why));
-	if (s->step == &STEP_ADDRESS && !s->is_answered)
+	if ((s->step == &STEP_ADDRESS || s->step == &STEP_SENDER || s->step == &STEP_AUTHOR) && !s->is_answered)
 		effects_add(fx, FX_DROP_ADDRESS);
+	session_forget_attempt(s, fx);
 	transaction_end(s, fx);
 	effects_add(fx, FX_CLOSE);
 	session_step_to(s, &STEP_CLOSED, 0);
@@ -248,6 +251,8 @@ struct event *session_event(struct session *s, struct effects *fx, enum event_co
 	event_text(ev, EF_CLIENT, span_of_text(text));
 	event_num(ev, EF_PORT, s->client.port);
 	event_text(ev, EF_LISTENER, span_of_text(s->listen->title));
+	if (s->login)
+		event_text(ev, EF_LOGIN, span_of_text(s->login));
 	return ev;
 }
 
@@ -292,6 +297,20 @@ static void address_told(struct session *s, uint32_t number)
 		known_note(&s->house->known, s->tx->asked->address, (enum wire_address)number);
 }
 
+static void auth_is_gone(struct session *s)
+{
+	answer(s, &STEP_ADDRESS, ADDRESS_TEMPORARY);
+	answer(s, &STEP_SENDER, SENDER_TEMPORARY);
+	answer(s, &STEP_AUTHOR, SENDER_TEMPORARY);
+	session_login_lost(s);
+}
+
+static void sender_told(struct session *s, uint32_t number)
+{
+	answer(s, &STEP_SENDER, number);
+	answer(s, &STEP_AUTHOR, number);
+}
+
 static void tls_is_up(struct session *s, const struct session_tls *tls)
 {
 	s->tls_version = tls->version;
@@ -319,12 +338,15 @@ static void absorb(struct session *s, const struct session_event *ev, struct eff
 	case SE_PEER_LEFT: peer_left(s, fx, ev->number == 1); return;
 	case SE_TICK: s->early_bytes |= ev->number > 0; return;
 	case SE_ADDRESS: address_told(s, ev->number); return;
+	case SE_SENDER: sender_told(s, ev->number); return;
+	case SE_LOGIN_CHALLENGE: session_challenged(s, ev->bytes); return;
+	case SE_LOGIN_DONE: session_login_told(s, ev->number, ev->bytes, ev->proof); return;
 	case SE_WINDOW: transaction_window(s, ev->number); return;
 	case SE_STORED: transaction_stored(s, ev->number, fx); return;
 	case SE_HAVE: answer(s, &STEP_HAVE, ev->number); return;
 	case SE_SPOOL_GONE: transaction_spool_left(s, fx); return;
 	case SE_SPOOL_BACK: answer(s, &STEP_SPOOL, 1); return;
-	case SE_AUTH_GONE: answer(s, &STEP_ADDRESS, ADDRESS_TEMPORARY); return;
+	case SE_AUTH_GONE: auth_is_gone(s); return;
 	case SE_SPILL: transaction_spill(s, fx); return;
 	case SE_DRAIN: return;
 	}
@@ -455,4 +477,16 @@ const struct recipient *session_recipients(const struct session *s)
 const struct client *session_client(const struct session *s)
 {
 	return &s->client;
+}
+
+const struct client *session_local(const struct session *s)
+{
+	return &s->local;
+}
+
+struct session_login session_login(const struct session *s)
+{
+	const char *logins = s->listen->logins;
+
+	return (struct session_login){ logins && strcmp(logins, "local") != 0 ? span_of_text(logins) : SPAN_NONE, span_of_text(s->login), s->proof };
 }

@@ -57,6 +57,9 @@ enum session_event_type {
 	SE_PEER_LEFT,		/* number: 1 when in good order: what it said is still worked on */
 	SE_TICK,		/* session_due has come; number: bytes that lie in the socket, while it waits before the greeting */
 	SE_ADDRESS,		/* number: enum wire_address */
+	SE_SENDER,		/* number: enum wire_sender */
+	SE_LOGIN_CHALLENGE,	/* bytes */
+	SE_LOGIN_DONE,		/* number: enum wire_login; bytes: the login, proof */
 	SE_WINDOW,		/* number: that many more bytes may be sent to spool */
 	SE_STORED,		/* number: enum wire_stored */
 	SE_SPOOL_GONE,
@@ -77,6 +80,7 @@ struct session_event {
 	struct instant now;
 	struct span bytes;
 	uint32_t number;
+	uint64_t proof;
 	const struct session_tls *tls;
 };
 
@@ -108,5 +112,22 @@ struct recipient {
 };
 const struct recipient *session_recipients(const struct session *s);
 const struct client *session_client(const struct session *s);
+const struct client *session_local(const struct session *s);
+
+/* Performing FX_ASK_SENDER: who logged in, and by what; empty where nobody has. */
+struct session_login {
+	struct span logins;	/* name of the logins section, empty: our own users */
+	struct span login;
+	uint64_t proof;
+};
+struct session_login session_login(const struct session *s);
+
+/* Performing FX_LOGIN and FX_LOGIN_STEP: what the client said, decoded. */
+struct session_attempt {
+	const char *mechanism;
+	bool is_initial;	/* an initial response was there, which may be empty */
+	struct span bytes;
+};
+struct session_attempt session_attempt(const struct session *s);
 
 #endif

@@ -38,11 +38,41 @@ static void ask_address(struct conn *c, struct span address)
 	channel_put(d->auth, WIRE_address_ask, &(struct wire_address_ask){ .ask = c->at_auth, .address = address });
 }
 
+static void ask_sender(struct conn *c, struct span address)
+{
+	struct smtpd *d = c->d;
+	struct session_login who = session_login(c->session);
+
+	c->at_auth = pending_open(&d->at_auth, c);
+	BUG_ON(c->at_auth == 0);
+	channel_put(d->auth, WIRE_sender_ask, &(struct wire_sender_ask){ .ask = c->at_auth, .logins = who.logins, .login = who.login,
+	    .proof = who.proof, .address = address });
+}
+
+static void begin_login(struct conn *c)
+{
+	struct smtpd *d = c->d;
+	struct session_attempt said = session_attempt(c->session);
+	char client[CLIENT_TEXT_MAX], local[CLIENT_TEXT_MAX];
+	struct stream_binding binding = { 0 };
+	bool secured = c->stream && stream_tls_binding(c->stream, &binding);
+
+	client_text(session_client(c->session), client);
+	client_text(session_local(c->session), local);
+	c->at_auth = pending_open(&d->at_auth, c);
+	BUG_ON(c->at_auth == 0);
+	channel_put(d->auth, WIRE_login_ask, &(struct wire_login_ask){ .ask = c->at_auth, .logins = session_login(c->session).logins,
+	    .mechanism = span_of_text(said.mechanism), .client = span_of_text(client), .local = span_of_text(local), .secured = secured,
+	    .exporter = span_of(binding.exporter, binding.exporter_len), .end_point = span_of(binding.end_point, binding.end_point_len),
+	    .initial = said.is_initial, .bytes = said.bytes });
+}
+
 static void begin_mail(struct conn *c)
 {
 	struct session_envelope e = session_envelope(c->session);
 	struct channel *spool = c->d->spool;
 	bool is_local = session_client(c->session)->family == CLIENT_LOCAL;
+	struct span login = session_login(c->session).login;
 	char client[CLIENT_TEXT_MAX];
 
 	client_text(session_client(c->session), client);
@@ -50,7 +80,7 @@ static void begin_mail(struct conn *c)
 	BUG_ON(c->at_spool == 0);
 	channel_put(spool, WIRE_mail_begin, &(struct wire_mail_begin){ .ask = c->at_spool, .id = e.id,
 	    .received_ms = e.received_ms, .sender = e.sender, .envid = e.envid, .client = span_of_text(client),
-	    .login = is_local ? span_of_text(client) : SPAN_NONE });
+	    .login = is_local ? span_of_text(client) : login });
 	for (const struct recipient *r = session_recipients(c->session); r; r = r->next)
 		channel_put(spool, WIRE_mail_rcpt, &(struct wire_mail_rcpt){ .ask = c->at_spool, .notify = r->notify,
 		    .address = r->address, .orcpt = r->orcpt });
@@ -84,6 +114,13 @@ static void abort_mail(struct conn *c)
 	drop(&c->d->at_spool, &c->at_spool);
 }
 
+static void drop_login(struct conn *c)
+{
+	if (c->d->auth && c->at_auth)
+		channel_put(c->d->auth, WIRE_login_cancel, &(struct wire_login_cancel){ .ask = c->at_auth });
+	drop(&c->d->at_auth, &c->at_auth);
+}
+
 static void start_tls(struct conn *c, struct span first)
 {
 	if (c->stream)
@@ -96,6 +133,12 @@ static void perform(struct conn *c, struct effect *e)
 
 	switch (e->type) {
 	case FX_ASK_ADDRESS: ask_address(c, e->text); return;
+	case FX_ASK_SENDER: ask_sender(c, e->text); return;
+	case FX_LOGIN: begin_login(c); return;
+	case FX_LOGIN_STEP:
+		channel_put(d->auth, WIRE_login_step, &(struct wire_login_step){ .ask = c->at_auth, .bytes = session_attempt(c->session).bytes });
+		return;
+	case FX_DROP_LOGIN: drop_login(c); return;
 	case FX_DROP_ADDRESS: drop(&d->at_auth, &c->at_auth); return;
 	case FX_BEGIN: begin_mail(c); return;
 	case FX_PART: send_part(c, e->block); return;
@@ -216,6 +259,16 @@ static void feed(struct conn *c, struct session_event *ev)
 void conn_answer(struct conn *c, enum session_event_type type, uint32_t number)
 {
 	feed(c, &(struct session_event){ .type = type, .number = number });
+}
+
+void conn_login_told(struct conn *c, const struct wire_login_done *done)
+{
+	feed(c, &(struct session_event){ .type = SE_LOGIN_DONE, .number = done->result, .bytes = done->login, .proof = done->proof });
+}
+
+void conn_challenge(struct conn *c, struct span bytes)
+{
+	feed(c, &(struct session_event){ .type = SE_LOGIN_CHALLENGE, .bytes = bytes });
 }
 
 void conn_mail_answered(struct conn *c)

@@ -19,7 +19,7 @@ struct step {
 };
 
 extern const struct step STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_DATA,
-    STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_CLOSED;
+    STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_LOGIN, STEP_RESPONSE, STEP_SENDER, STEP_AUTHOR, STEP_CLOSED;
 
 struct session {
 	struct house *house;
@@ -36,6 +36,9 @@ struct session {
 	struct limits_place place;
 	char *helo;				/* NULL before HELO */
 	char *held;				/* a reply that waits */
+	char *login;				/* NULL: nobody logged in */
+	uint64_t proof;				/* by which password or token */
+	struct attempt *attempt;		/* a login under way */
 	const char *tls_version, *tls_cipher;	/* NULL in the clear */
 	uint64_t skipped;			/* bytes of a line that is too long; of a body since its time was renewed */
 	uint64_t chunk_left, chunk_size;	/* of BDAT */
@@ -57,6 +60,18 @@ enum progress session_step_to(struct session *s, const struct step *step, int64_
 enum progress session_await_command(struct session *s);
 /* n bytes of s->in are taken. */
 void session_take(struct session *s, size_t n);
+
+/* The line at the front of s->in, without its end; nothing is taken. */
+enum line_state { LINE_WHOLE, LINE_MORE, LINE_TOO_LONG };
+enum line_state session_line(const struct session *s, size_t max, struct span *line);
+/* Takes the line up to its end, wherever that is, and refuses it. */
+enum progress session_skip_line(struct session *s);
+
+/* It may send to everybody, and its mail is a submission (RFC 6409). */
+static inline bool session_submits(const struct session *s)
+{
+	return s->is_trusted || s->login;
+}
 
 /* ---- replies ------------------------------------------------------------- */
 
@@ -87,6 +102,27 @@ enum progress session_begin(struct session *s, struct effects *fx, bool early_by
 typedef enum progress command_fn(struct session *s, struct span args, struct effects *fx);
 command_fn cmd_helo, cmd_ehlo, cmd_mail, cmd_rcpt, cmd_data, cmd_bdat, cmd_starttls, cmd_rset, cmd_noop, cmd_quit, cmd_vrfy, cmd_help,
     cmd_auth, cmd_missing;
+
+/* ---- cmd_auth.c: logins ------------------------------------------------------ */
+
+/* Appends the line of EHLO that offers them, if they are. */
+void session_offer_logins(const struct session *s, struct buf *out);
+/* What auth said; nothing when nobody waits for it. */
+void session_challenged(struct session *s, struct span bytes);
+void session_login_told(struct session *s, uint32_t result, struct span login, uint64_t proof);
+void session_login_lost(struct session *s);
+/* The attempt, if any, is over. */
+void session_forget_attempt(struct session *s, struct effects *fx);
+void session_attempt_free(struct session *s);
+
+/* ---- sender.c: whose addresses a login uses ------------------------------------- */
+
+/* After MAIL: its reply comes later, and may end the transaction. */
+enum progress session_ask_sender(struct session *s, struct effects *fx);
+/* After the body: all authors are asked about, then session_hand_over, or the message is refused. */
+enum progress session_ask_authors(struct session *s, struct effects *fx);
+enum progress session_hand_over(struct session *s, struct effects *fx);
+enum progress session_refuse_message(struct session *s, struct effects *fx, const struct reply *r);
 
 enum progress cmd_starttls_failed(struct session *s, struct effects *fx, struct span why);
 

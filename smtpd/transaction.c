@@ -31,7 +31,8 @@ struct transaction *transaction_new(struct session *s)
 	tx->began_wall_ms = s->now.wall_ms;
 	tx->began_mono_ms = s->now.mono_ms;
 	tx->last = &tx->first;
-	tx->submitted = s->is_trusted;
+	tx->last_author = &tx->first_author;
+	tx->submitted = session_submits(s);
 	return tx;
 }
 
@@ -141,6 +142,23 @@ bool transaction_has_room(struct transaction *tx, struct effects *fx)
 
 /* ---- the body --------------------------------------------------------------- */
 
+static void add_authors(struct transaction *tx, struct span value)
+{
+	struct address address;
+	enum pr_err err;
+
+	tx->authors_are_bad |= value.len >= HEADER_VALUE_MAX;	/* it was cut */
+	while ((err = author_next(&value, &address)) == PR_OK && tx->n_authors < AUTHORS_MAX) {
+		struct author *a = arena_new(&tx->arena, sizeof(*a));
+
+		a->address = arena_span(&tx->arena, address_span(&address));
+		*tx->last_author = a;
+		tx->last_author = &a->next;
+		tx->n_authors++;
+	}
+	tx->authors_are_bad |= err != PR_NONE;
+}
+
 static void on_field(void *owner, enum header_name name, struct span value)
 {
 	struct transaction *tx = owner;
@@ -151,6 +169,8 @@ static void on_field(void *owner, enum header_name name, struct span value)
 	if (name == HEADER_FROM && (tx->header.count[HEADER_FROM] > 1 || value.len == HEADER_VALUE_MAX || !author_domain(value, tx->from_domain) ||
 	    !house_signs(tx->session->house, span_of_text(tx->from_domain))))
 		tx->from_domain[0] = 0;
+	if (name == HEADER_FROM)
+		add_authors(tx, value);
 }
 
 static void look_for(struct transaction *tx)
@@ -320,6 +340,7 @@ static void add_received(const struct transaction *tx, struct buf *out)
 		.helo = span_of_text(s->helo),
 		.by = span_of_text(s->house->settings->top.hostname),
 		.extended = s->is_extended,
+		.auth = s->login != NULL,
 		.tls = s->tls_version,
 		.utf8 = tx->flags & MAIL_SMTPUTF8,
 		.tls_version = span_of_text(s->tls_version),

@@ -21,6 +21,13 @@
 
 enum body_way { BODY_NONE, BODY_BY_DATA, BODY_BY_BDAT };
 
+#define AUTHORS_MAX 50	/* of a message: as many questions */
+
+struct author {
+	struct author *next;
+	struct span address;
+};
+
 struct transaction {
 	struct session *session;
 	struct list gathering;		/* at the house, while the block holds all of the body */
@@ -41,12 +48,16 @@ struct transaction {
 	struct dkim_body hashed;	/* of a submission whose author's domain signs */
 	unsigned char body_hash[SHA256_LEN];
 	char from_domain[ADDRESS_DOMAIN_MAX + 1];	/* of the From field; "": not surely one, or none that signs */
+	struct author *first_author, **last_author;	/* of the From fields, each once in each field */
+	unsigned n_authors;
+	bool authors_are_bad;		/* there are some that can't be read, or too many */
+	struct author *asked_author;	/* the one auth is asked about */
 	struct pool_block *block;
 	uint64_t size;			/* of what goes to spool */
 	uint32_t window;		/* bytes that may still be sent */
 	bool begun;			/* spool knows of it */
 	bool committed;			/* all of it was handed over */
-	bool submitted;			/* from a trusted network */
+	bool submitted;			/* from a login or a trusted network */
 	size_t charged;			/* of the envelope, at the pool */
 	const struct reply *refused;	/* the body is read to its end, and then this is said */
 	struct header header;		/* last: the only part that is not zeroed at birth */

@@ -14,7 +14,7 @@ struct world {
 	struct span choices;
 	const struct player_rules *rules;
 	struct buf body;
-	bool asks_user, awaits_spool, asks_have, tls_begins, is_begun;
+	bool asks_user, asks_sender, asks_login, awaits_spool, asks_have, tls_begins, is_begun;
 	uint32_t user;
 	int64_t window;
 };
@@ -41,7 +41,14 @@ static void perform(struct world *w, struct effect *e)
 		w->asks_user = true;
 		w->user = span_ends_nocase(e->text, SPAN("@a.b")) ? ADDRESS_OK : ADDRESS_UNKNOWN;
 		return;
-	case FX_DROP_ADDRESS: w->asks_user = false; return;
+	case FX_ASK_SENDER: w->asks_sender = true; return;
+	case FX_LOGIN:
+	case FX_LOGIN_STEP:
+		BUG_ON(w->asks_login || session_attempt(w->session).bytes.len > 12288);
+		w->asks_login = true;
+		return;
+	case FX_DROP_LOGIN: w->asks_login = false; return;
+	case FX_DROP_ADDRESS: w->asks_user = w->asks_sender = false; return;
 	case FX_BEGIN:
 		BUG_ON(w->is_begun || !w->house.spool_is_up);
 		BUG_ON(!session_recipients(w->session) || session_envelope(w->session).sender.len > 254);
@@ -109,6 +116,15 @@ static bool answer_one(struct world *w)
 	if (w->asks_user) {
 		w->asks_user = false;
 		feed(w, (struct session_event){ .type = SE_ADDRESS, .number = choice(w, 4) ? choice(w, 8) : w->user });
+	} else if (w->asks_sender) {
+		w->asks_sender = false;
+		feed(w, (struct session_event){ .type = SE_SENDER, .number = choice(w, 4) });
+	} else if (w->asks_login) {
+		w->asks_login = false;
+		if (choice(w, 3) == 1)
+			feed(w, (struct session_event){ .type = SE_LOGIN_CHALLENGE, .bytes = SPAN("go on") });
+		else
+			feed(w, (struct session_event){ .type = SE_LOGIN_DONE, .number = choice(w, 5), .bytes = SPAN("a@a.b") });
 	} else if (w->awaits_spool) {
 		w->is_begun = w->awaits_spool = false;
 		feed(w, (struct session_event){ .type = SE_STORED, .number = choice(w, 5) });
@@ -136,7 +152,7 @@ static void trouble(struct world *w)
 	case 2: feed(w, (struct session_event){ .type = SE_SPILL }); return;
 	case 3:
 		w->house.auth_is_up = false;
-		w->asks_user = false;
+		w->asks_user = w->asks_sender = w->asks_login = false;
 		feed(w, (struct session_event){ .type = SE_AUTH_GONE });
 		return;
 	case 4: w->house.auth_is_up = true; return;
@@ -195,6 +211,8 @@ static void world_init(struct world *w, const struct player_rules *rules, struct
 		settings->top.hostname = "mx.a.b";
 		listen_section = settings_add_section(settings, "listen", "mx", 1);
 		listen_section->tls = LISTEN_TLS_OFFERED;
+		listen_section->auth = LISTEN_AUTH_OFFERED;
+		listen_section->auth_plaintext = true;
 		listen_section->early_talk = SEVERITY_NOTE;
 		listen_section->max_size = 300000;
 		listen_section->max_line = 5000;
@@ -210,9 +228,18 @@ static void world_init(struct world *w, const struct player_rules *rules, struct
 	buf_init(&w->body, 1 << 22);
 	buf_init(&out->replies, 1 << 22);
 	buf_init(&out->bodies, 1 << 24);
-	client_from_text(&client, SPAN("192.0.2.7"), 1);
+	client_from_text(&client, SPAN("127.0.0.7"), 1);
 	client_from_text(&local, SPAN("192.0.2.25"), 25);
 	w->session = session_new(&w->house, 0, &client, &local, w);
+}
+
+/* The session may wipe what it was lent. */
+static void feed_copy(struct world *w, struct span bytes)
+{
+	char *copy = mem_text(bytes);
+
+	feed(w, (struct session_event){ .type = SE_BYTES, .bytes = span_of(copy, bytes.len) });
+	mem_free(copy);
 }
 
 void session_play(struct span in, const struct player_rules *rules, struct played *out)
@@ -227,7 +254,7 @@ void session_play(struct span in, const struct player_rules *rules, struct playe
 	while (in.len && !out->closed) {
 		size_t n = rules->by_data ? 1 + choice(&w, 64) : rules->piece ? rules->piece : in.len;
 
-		feed(&w, (struct session_event){ .type = SE_BYTES, .bytes = span_first(in, n) });
+		feed_copy(&w, span_first(in, n));
 		in = span_from(in, n);
 		settle(&w);
 		settle_delay(&w);

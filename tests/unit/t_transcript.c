@@ -40,8 +40,8 @@ struct player {
 	struct buf reply, body, block, prefix;
 	struct said replies, effects;
 	bool by_hand_user, by_hand_spool, is_closed, has_events;
-	bool answers_user, answers_spool, early;
-	uint32_t user_answer, flags;
+	bool answers_user, answers_spool, answers_sender, early;
+	uint32_t user_answer, sender_answer, flags;
 	char from_domain[256], body_hash[SHA256_LEN];	/* of the last message */
 	/* how the client's texts are cut: text number `cut_block` at `cut_at`, or each octet alone */
 	int cut_block, n_blocks;
@@ -112,6 +112,34 @@ static void note_text(struct player *p, const char *word, struct span text)
 	buf_fini(&b);
 }
 
+/* What the client said, with escapes. */
+static void note_login(struct player *p, const char *word)
+{
+	struct session_attempt said = session_attempt(p->session);
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_add_text(&b, word);
+	if (word[0] == 'l') {
+		buf_add_text(&b, said.mechanism);
+		buf_add_text(&b, said.is_initial ? " with " : "");
+	}
+	text_add_escaped(&b, said.bytes);
+	note(p, &p->effects, buf_span(&b));
+	buf_fini(&b);
+}
+
+/* alice may use her own address, whoever logged in. */
+static void ask_sender(struct player *p, struct span address)
+{
+	if (p->by_hand_user) {
+		note_text(p, "ask sender ", address);
+		return;
+	}
+	p->answers_sender = true;
+	p->sender_answer = address.len == 0 || span_eq(address, SPAN("alice@example.org")) ? SENDER_OWN : SENDER_FOREIGN;
+}
+
 static void note_begin(struct player *p)
 {
 	struct session_envelope e = session_envelope(p->session);
@@ -136,6 +164,10 @@ static void perform(struct player *p, struct effect *e)
 			p->user_answer = default_user(e->text);
 		}
 		return;
+	case FX_ASK_SENDER: ask_sender(p, e->text); return;
+	case FX_LOGIN: note_login(p, "login "); return;
+	case FX_LOGIN_STEP: note_login(p, "step "); return;
+	case FX_DROP_LOGIN: note(p, &p->effects, SPAN("drop login")); return;
 	case FX_DROP_ADDRESS: note(p, &p->effects, SPAN("drop user")); return;
 	case FX_BEGIN: note_begin(p); return;
 	case FX_PART:
@@ -194,15 +226,19 @@ static void feed_one(struct player *p, struct session_event ev)
 static void feed(struct player *p, struct session_event ev)
 {
 	feed_one(p, ev);
-	while (p->answers_user || p->answers_spool) {
-		bool user = p->answers_user;
-
-		p->answers_user = p->answers_user && !user;
-		p->answers_spool = p->answers_spool && user;
-		if (user)
+	for (;;) {
+		if (p->answers_user) {
+			p->answers_user = false;
 			feed_one(p, (struct session_event){ .type = SE_ADDRESS, .number = p->user_answer });
-		else
+		} else if (p->answers_sender) {
+			p->answers_sender = false;
+			feed_one(p, (struct session_event){ .type = SE_SENDER, .number = p->sender_answer });
+		} else if (p->answers_spool) {
+			p->answers_spool = false;
 			feed_one(p, (struct session_event){ .type = SE_STORED, .number = STORED });
+		} else {
+			return;
+		}
 	}
 }
 
@@ -437,8 +473,18 @@ static void check_flags(struct player *p, struct span words)
 		fault(p, "the flags are %u", p->flags);
 }
 
+/* `login RESULT [LOGIN]` */
+static void tell_login(struct player *p, struct span words)
+{
+	static const char *const results[] = { "ok", "bad", "disabled", "busy", "mechanism", NULL };
+	struct span result = span_cut(&words, ' ');
+
+	feed(p, (struct session_event){ .type = SE_LOGIN_DONE, .number = word_of(p, result, results), .bytes = words, .proof = 1 });
+}
+
 static void tell(struct player *p, struct span words)
 {
+	static const char *const senders[] = { "own", "foreign", "gone", "temporary", NULL };
 	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", "too-large", NULL };
 	static const char *const results[] = { "stored", "full", "io", "bad", "aborted", NULL };
 	static const char *const haves[] = { "no", "yes", NULL };
@@ -446,6 +492,12 @@ static void tell(struct player *p, struct span words)
 
 	if (span_eq(what, SPAN("user")))
 		feed(p, (struct session_event){ .type = SE_ADDRESS, .number = word_of(p, words, users) });
+	else if (span_eq(what, SPAN("sender")))
+		feed(p, (struct session_event){ .type = SE_SENDER, .number = word_of(p, words, senders) });
+	else if (span_eq(what, SPAN("login")))
+		tell_login(p, words);
+	else if (span_eq(what, SPAN("challenge")))
+		feed(p, (struct session_event){ .type = SE_LOGIN_CHALLENGE, .bytes = words });
 	else if (span_eq(what, SPAN("spool")))
 		feed(p, (struct session_event){ .type = SE_STORED, .number = word_of(p, words, results) });
 	else if (span_eq(what, SPAN("have")))

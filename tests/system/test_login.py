@@ -1,0 +1,326 @@
+"""Users log in with the programs that people use, and send."""
+import base64, json, os, shutil, smtplib, ssl, subprocess, time
+
+import pytest
+
+from conftest import PATIENCE, free_port, until
+
+PASSWORD = "a long enough password"
+ALICE = "alice@example.test"
+
+
+@pytest.fixture
+def submission(server):
+    """A server with both ports of users; not started."""
+    server.starttls, server.implicit = free_port(), free_port()
+    server.logins = 'limit logins { address = off } limit connections { address = 1000 network = 1000 }'
+    server.more = ""
+
+    def extra():
+        return f"""
+listen submission {{ address = "127.0.0.1" port = {server.starttls} tls = required auth = required {server.logins} }}
+listen submissions {{ address = "127.0.0.1" port = {server.implicit} tls = implicit auth = required {server.logins} }}
+{server.more}"""
+    type(server).extra = property(lambda self: extra(), lambda self, value: None)
+    yield server
+    del type(server).extra
+
+
+@pytest.fixture
+def users(submission):
+    return submission.start()
+
+
+def context(server):
+    c = ssl.create_default_context(cafile=f"{server.folder}/tls/cert.pem")
+    c.check_hostname = False
+    return c
+
+
+def connect(server, source=None):
+    return smtplib.SMTP_SSL("127.0.0.1", server.implicit, "client.example.net", timeout=PATIENCE, context=context(server),
+                            source_address=(source, 0) if source else None)
+
+
+def login(server, user=ALICE, password=PASSWORD, source=None):
+    client = connect(server, source)
+    client.login(user, password)
+    return client
+
+
+def refused(server, user=ALICE, password=PASSWORD):
+    """The code of a login that fails."""
+    with pytest.raises(smtplib.SMTPAuthenticationError) as why:
+        login(server, user, password)
+    return why.value.smtp_code
+
+
+def plain(user, password, as_whom=""):
+    return base64.b64encode(f"{as_whom}\0{user}\0{password}".encode()).decode()
+
+
+def events(server, name):
+    """Log lines of an event."""
+    return [line for line in server.log().splitlines() if name in line]
+
+
+# ---- clients ----------------------------------------------------------------
+
+def test_smtplib_by_both_ways_to_tls(users):
+    with login(users) as client:
+        client.sendmail(ALICE, ["bob@example.test"], "From: alice@example.test\r\nSubject: one\r\n\r\nx\r\n")
+    with smtplib.SMTP("127.0.0.1", users.starttls, "client.example.net", timeout=PATIENCE) as client:
+        client.starttls(context=context(users))
+        client.login(ALICE, PASSWORD)
+        client.sendmail(ALICE, ["bob@example.test"], "From: alice@example.test\r\nSubject: two\r\n\r\nx\r\n")
+    for mail in users.wait_mails(2, "bob"):
+        assert "with ESMTPSA" in mail["Received"] and mail["Date"] and mail["Message-ID"].endswith("@mx.example.test>")
+        assert mail["From"] == ALICE and mail["Return-Path"] == f"<{ALICE}>"
+    assert len(until(lambda: [e for e in events(users, "authenticated") if ALICE in e][1:] and events(users, "authenticated"))) == 2
+    assert PASSWORD not in users.log()
+
+
+@pytest.mark.skipif(not shutil.which("swaks"), reason="no swaks")
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_swaks(users, mechanism):
+    subprocess.run(["swaks", "--server", "127.0.0.1", "--port", str(users.starttls), "--tls", "--auth", mechanism, "--auth-user", ALICE,
+                    "--auth-password", PASSWORD, "--from", ALICE, "--to", "bob@example.test", "--body", "from swaks"], check=True, capture_output=True, timeout=60)
+    assert "from swaks" in users.wait_mails(user="bob")[0].get_payload()
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "SCRAM-SHA-256"])
+def test_curl(users, mechanism):
+    with open(f"{users.folder}/mail.txt", "w", newline="") as f:
+        f.write(f"From: {ALICE}\r\nSubject: curl\r\n\r\nfrom curl\r\n")
+    done = subprocess.run(["curl", "-sSk", f"smtps://127.0.0.1:{users.implicit}/client.example.net", "--user", f"{ALICE}:{PASSWORD}",
+                           "--login-options", f"AUTH={mechanism}", "--mail-from", ALICE, "--mail-rcpt", "bob@example.test",
+                           "-T", f"{users.folder}/mail.txt"], capture_output=True, text=True, timeout=60)
+    if mechanism.startswith("SCRAM") and done.returncode == 67 and not events(users, "auth_failed"):
+        pytest.skip("this curl has no SCRAM")
+    assert done.returncode == 0, done.stderr
+    assert "from curl" in users.wait_mails(user="bob")[0].get_payload()
+
+
+@pytest.mark.skipif(not shutil.which("msmtp"), reason="no msmtp")
+@pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256", "scram-sha-256-plus"])
+def test_msmtp(users, mechanism):
+    done = subprocess.run(["msmtp", "--host=127.0.0.1", f"--port={users.implicit}", "--tls=on", "--tls-starttls=off", "--tls-certcheck=off",
+                           f"--auth={mechanism}", f"--user={ALICE}", f"--passwordeval=echo {PASSWORD}", f"--from={ALICE}", "bob@example.test"],
+                          input=f"From: {ALICE}\nSubject: m\n\nfrom msmtp\n", capture_output=True, text=True, timeout=60)
+    if "not supported" in done.stderr or "support for authentication method" in done.stderr or "invalid" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    assert "from msmtp" in users.wait_mails(user="bob")[0].get_payload()
+
+
+@pytest.mark.skipif(not shutil.which("gsasl"), reason="no gsasl")
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"])
+def test_gsasl(users, mechanism):
+    done = subprocess.run(["gsasl", "--smtp", "--connect", f"127.0.0.1:{users.starttls}", "--x509-ca-file=",
+                           f"--mechanism={mechanism}", f"--authentication-id={ALICE}", f"--password={PASSWORD}", "--no-client-first"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert "235" in done.stdout, done.stdout + done.stderr
+    assert any(f"kind={mechanism} " in line + " " for line in until(lambda: events(users, "authenticated"))), users.log()
+
+
+@pytest.mark.skipif(not shutil.which("gsasl"), reason="no gsasl")
+def test_gsasl_with_a_wrong_password(users):
+    done = subprocess.run(["gsasl", "--smtp", "--connect", f"127.0.0.1:{users.starttls}", "--x509-ca-file=",
+                           "--mechanism=SCRAM-SHA-256-PLUS", f"--authentication-id={ALICE}", "--password=wrong"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "235" not in done.stdout
+    assert until(lambda: events(users, "auth_failed"))
+
+
+# ---- who does not get in ---------------------------------------------------------
+
+def test_wrong_names_and_passwords(users):
+    assert refused(users, password="wrong") == 535
+    assert refused(users, user="ghost@example.test") == 535
+    assert refused(users, user="alice") == 535
+    with connect(users) as client:
+        client.ehlo()
+        assert client.docmd("AUTH PLAIN " + plain(ALICE, PASSWORD, "root"))[0] == 535
+        assert client.docmd("AUTH PLAIN " + plain("", PASSWORD))[0] == 535
+        assert client.docmd("AUTH PLAIN " + plain(ALICE, ""))[0] == 535
+        assert client.docmd("AUTH PLAIN " + plain(ALICE.upper(), PASSWORD))[0] == 235
+    assert PASSWORD not in users.log() and "wrong" not in users.log().replace("wrong name or password", "")
+
+
+def test_a_changed_password_counts_at_once(users):
+    with login(users) as client:
+        assert client.mail(ALICE)[0] == 250
+        client.rset()
+        users.run("user", "passwd", ALICE, "--password-stdin", input="another long password\n")
+        assert refused(users) == 535
+        assert client.mail(ALICE)[0] == 421
+    with login(users, password="another long password"):
+        pass
+
+
+def test_a_disabled_user_is_out_at_once(users):
+    with login(users) as client:
+        users.run("user", "disable", ALICE)
+        assert refused(users) == 535
+        assert client.mail(ALICE)[0] == 421
+    users.run("user", "enable", ALICE)
+    with login(users) as client:
+        users.run("user", "remove", ALICE)
+        assert client.mail(ALICE)[0] == 421
+    assert refused(users) == 535
+
+
+def test_passwords_do_not_go_in_the_clear(users):
+    with smtplib.SMTP("127.0.0.1", users.starttls, "client.example.net", timeout=PATIENCE) as client:
+        client.ehlo()
+        assert "auth" not in client.esmtp_features
+        assert client.docmd("AUTH PLAIN " + plain(ALICE, PASSWORD))[0] == 538
+        assert client.mail(ALICE)[0] == 530
+    with users.smtp() as client:
+        client.ehlo()
+        assert "auth" not in client.esmtp_features
+        assert client.docmd("AUTH PLAIN " + plain(ALICE, PASSWORD))[0] == 502
+
+
+def test_logins_without_tls_on_loopback_where_it_is_allowed(submission):
+    port = free_port()
+    submission.more = f'listen plain {{ address = "127.0.0.1" port = {port} tls = none auth = required auth_plaintext = yes }}'
+    submission.start()
+    with smtplib.SMTP("127.0.0.1", port, "client.example.net", timeout=PATIENCE) as client:
+        client.login(ALICE, PASSWORD)
+        client.sendmail(ALICE, ["bob@example.test"], "From: alice@example.test\r\n\r\nx\r\n")
+    assert "with ESMTPA" in submission.wait_mails(user="bob")[0]["Received"]
+
+
+# ---- whose addresses -----------------------------------------------------------------
+
+def send_as(client, sender, author):
+    """The code of the first refusal, or that of the end."""
+    client.rset()
+    code = client.mail(sender)[0]
+    if code == 250:
+        assert client.rcpt("bob@example.test")[0] == 250
+        code = client.data(f"{author}\r\nSubject: t\r\n\r\nx\r\n")[0]
+    return code
+
+
+def test_own_addresses_aliases_and_subaddresses(users):
+    users.run("alias", "add", "team@example.test", ALICE, "bob@example.test")
+    users.run("alias", "add", "boss@example.test", "bob@example.test")
+    with login(users) as client:
+        assert send_as(client, ALICE, f"From: Alice <{ALICE}>") == 250
+        assert send_as(client, ALICE, "From: team@example.test") == 250
+        assert send_as(client, "team@example.test", "From: ALICE+lists@example.test") == 250
+        assert send_as(client, "", f"From: {ALICE}") == 250
+        assert send_as(client, "bob@example.test", f"From: {ALICE}") == 553
+        assert send_as(client, "boss@example.test", f"From: {ALICE}") == 553
+        assert send_as(client, "alice@example.net", f"From: {ALICE}") == 553
+        assert send_as(client, ALICE, "From: bob@example.test") == 553
+        assert send_as(client, ALICE, f"From: {ALICE}, bob@example.test") == 553
+        assert send_as(client, ALICE, f'From: "{ALICE}" <bob@example.test>') == 553
+        assert send_as(client, ALICE, f"From: {ALICE}\r\nFrom: bob@example.test") == 553
+
+
+def test_any_sender_where_it_is_allowed(submission):
+    submission.logins = "senders = any"
+    submission.start()
+    with login(submission) as client:
+        assert send_as(client, "whoever@example.net", "From: somebody@example.org") == 250
+
+
+def test_bcc_and_forged_results_go_the_rest_stays(users):
+    header = (f"From: {ALICE}\r\nbCC : one@example.net,\r\n two@example.net\r\nAuthentication-Results: mx.example.test;\r\n dkim=pass\r\n"
+              "Authentication-Results: mx.example.net; dkim=pass\r\nX-Odd:kept  as it is\r\nDate: Sat, 21 Nov 2026 09:00:00 +0000\r\nMessage-ID: <a@b>\r\n")
+    with login(users) as client:
+        assert send_as(client, ALICE, header.rstrip("\r\n")) == 250
+    users.wait_mails(user="bob")
+    raw = users.mails("bob")[0]
+    assert b"one@example.net" not in raw and b"two@example.net" not in raw and b"Authentication-Results: mx.example.test" not in raw
+    assert b"Authentication-Results: mx.example.net; dkim=pass\n" in raw.replace(b"\r\n", b"\n")
+    assert b"X-Odd:kept  as it is" in raw and raw.count(b"Date:") == 1 and raw.count(b"Message-ID:") == 1
+
+
+def test_limits_of_a_user(submission):
+    submission.logins = "limit recipients { user = {3/h, 10/day} } limit mail { user = 100/h }"
+    submission.start()
+    with login(submission) as client:
+        client.mail(ALICE)
+        assert [client.rcpt("bob@example.test")[0] for _ in range(4)] == [250, 250, 250, 451]
+    with login(submission, "bob@example.test") as client:
+        client.mail("bob@example.test")
+        assert client.rcpt(ALICE)[0] == 250
+
+
+# ---- many -----------------------------------------------------------------------------
+
+def test_guessing_from_one_address_is_limited_and_others_still_get_in(submission):
+    submission.logins = "limit logins { address = 10/min }"
+    submission.start()
+    codes = []
+    for _ in range(30):
+        with connect(submission, "127.0.0.2") as client:
+            client.ehlo()
+            codes.append(client.docmd("AUTH PLAIN " + plain(ALICE, "guess"))[0])
+    assert codes.count(535) <= 11 and codes[-1] == 454
+    with login(submission):
+        pass
+
+
+def test_a_session_of_guesses_ends(users):
+    client = connect(users)
+    client.ehlo()
+    n = 0
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        for n in range(30):
+            if client.docmd("AUTH PLAIN " + plain(ALICE, f"guess {n}"))[0] == 421:
+                break
+        client.noop()
+    assert n < 20
+
+
+def test_a_burst_of_logins_delays_no_other_session(users):
+    other = users.smtp()
+    other.ehlo()
+    waiting = []
+    for n in range(40):
+        client = connect(users)
+        client.ehlo()
+        client.putcmd("AUTH PLAIN " + plain(ALICE, f"wrong {n}"))
+        waiting.append(client)
+    slowest = 0.0
+    for _ in range(50):
+        began = time.monotonic()
+        assert other.rcpt("x")[0] or True
+        other.rset()
+        slowest = max(slowest, time.monotonic() - began)
+    assert all(client.getreply()[0] == 535 for client in waiting)
+    assert slowest < (5 if os.environ.get("POSTRIDER_SANITIZED") else 0.5)
+
+
+def test_a_remembered_password_is_quick(users):
+    def took():
+        with connect(users) as client:
+            client.ehlo()
+            began = time.monotonic()
+            assert client.docmd("AUTH PLAIN " + plain(ALICE, PASSWORD))[0] == 235
+            return time.monotonic() - began
+    took()
+    assert min(took() for _ in range(5)) < 0.015
+
+
+def test_auth_dies_in_the_midst_of_logins(users):
+    clients = [connect(users) for _ in range(10)]
+    for client in clients:
+        client.ehlo()
+        assert client.docmd("AUTH PLAIN")[0] == 334
+    for pid in users.children("auth"):
+        os.kill(pid, 9)
+    for client in clients:
+        assert client.docmd(plain(ALICE, PASSWORD))[0] in (235, 454)
+
+    def gets_in():
+        with connect(users) as client:
+            client.ehlo()
+            return client.docmd("AUTH PLAIN " + plain(ALICE, PASSWORD))[0] == 235
+    until(gets_in)
