@@ -585,6 +585,45 @@ enum wire_address directory_ask(struct directory *d, struct span address)
 	return is_refused(result) ? ADDRESS_TEMPORARY : result;
 }
 
+/* ---- logins --------------------------------------------------------------------------- */
+
+bool directory_user(const struct directory *d, struct span address, struct directory_user *out)
+{
+	const struct table *users = table_find(&d->tables, TABLE_USERS, SPAN_NONE, SPAN_NONE);
+	uint32_t place = users && address.len <= ADDRESS_MAX ? names_find(&users->names, address) : NAMES_NONE;
+
+	if (place == NAMES_NONE)
+		return false;
+	*out = (struct directory_user){
+		.address = names_text(&users->names, place),
+		.password = table_user_password(users, place),
+		.is_disabled = table_user_is_disabled(users, place),
+	};
+	return true;
+}
+
+bool directory_token(const struct directory *d, uint64_t proof, struct table_token *out)
+{
+	const struct table *tokens = table_find(&d->tables, TABLE_TOKENS, SPAN_NONE, SPAN_NONE);
+
+	return tokens && table_token_find(tokens, proof, out);
+}
+
+enum wire_sender directory_owns(struct directory *d, struct span login, struct span address)
+{
+	struct walk w = { .d = d, .kind = TARGET_MEMBER };
+
+	if (address_same(login, address))
+		return SENDER_OWN;
+	walk_members(&w, address);
+	if (w.result == ADDRESS_TEMPORARY)
+		return SENDER_TEMPORARY;
+	for (size_t i = 0; w.result == ADDRESS_OK && i < d->n_rows; i++)
+		if (d->rows[i].deliver != DIRECTORY_FOREIGN && address_same(d->rows[i].mailbox, login))
+			return SENDER_OWN;
+	return SENDER_FOREIGN;
+}
+
 /* ---- new tables ------------------------------------------------------------------------ */
 
 static void alias_problem(struct buf *problems, struct span name, const char *why)
