@@ -137,6 +137,42 @@ static void add_said(struct buf *out, const struct dsn_rcpt *r)
 	}
 }
 
+/* What its reader can do about a failure, by its status (RFC 3463 3): the first that begins like it. */
+static const struct advice {
+	const char *status, *words;
+} advices[] = {
+	{ "1.2", "the part behind the @ is wrong, or that domain is gone. Correct it and send again." },
+	{ "1.10", "that domain takes no mail at all. Ask for another address." },
+	{ "1.", "compare the address with the one you were given. If it is right, ask the recipient (by another way)." },
+	{ "2.1", "that mailbox is switched off. Reach the recipient by another way." },
+	{ "2.2", "the mailbox is full. Reach the recipient by another way, or send again later." },
+	{ "2.3", "the message is too large there. Send less at once, or a link in place of the attachments." },
+	{ "3.4", "the message is too large there. Send less at once, or a link in place of the attachments." },
+	{ "4.4", "that domain has no mail server. Compare the address, or tell the recipient by another way." },
+	{ "4.6", "an alias leads to itself. Show this report to the administrator of that domain." },
+	{ "4.7", "their server could not be reached, or did not take the message, all that time. Send again later, or reach the\r\n"
+	    "    recipient by another way." },
+	{ "6.", "that server can't take a message written like this. Send it in another form (another character set, no odd\r\n"
+	    "    attachments), or show this report to your administrator." },
+	{ "7.", "their server refuses it by its rules; its words above say why. If you think that is wrong, show this report to\r\n"
+	    "    the recipient (by another way) or to your administrator." },
+	{ "", "show this report to the recipient (by another way), or to the administrator of their mail." },
+};
+
+static const struct advice *advice_for(const struct dsn_rcpt *r)
+{
+	struct span status = r->enhanced.len > 2 ? span_from(r->enhanced, 2) : SPAN_NONE;
+	const struct advice *a = advices;
+
+	for (; a->status[0]; a++) {
+		struct span begin = span_of_text(a->status);
+
+		if (begin.at[begin.len - 1] == '.' ? span_starts_nocase(status, begin) : span_eq(status, begin))
+			break;
+	}
+	return a;
+}
+
 static void add_rcpt_words(struct buf *out, const struct dsn_rcpt *r)
 {
 	buf_add(out, SPAN("\r\n  <"));
@@ -147,8 +183,16 @@ static void add_rcpt_words(struct buf *out, const struct dsn_rcpt *r)
 		add_date_field(out, "    It is tried until ", r->retry_until_ms);
 }
 
+static void add_advice(struct buf *out, const struct advice *a)
+{
+	if (a)
+		buf_printf(out, "\r\n    What to do: %s\r\n", a->words);
+}
+
+/* One piece of advice for all that it fits and that stand together. */
 static void add_group(struct buf *out, const struct dsn *d, enum dsn_action action)
 {
+	const struct advice *given = NULL, *next;
 	bool any = false;
 
 	for (size_t i = 0; i < d->n_rcpts; i++) {
@@ -160,11 +204,13 @@ static void add_group(struct buf *out, const struct dsn *d, enum dsn_action acti
 			buf_printf(out, "\r\n%s\r\n", actions[action].intro);
 		}
 		any = true;
+		next = action == DSN_FAILED ? advice_for(&d->rcpts[i]) : NULL;
+		if (given != next)
+			add_advice(out, given);
+		given = next;
 		add_rcpt_words(out, &d->rcpts[i]);
 	}
-	if (any && action == DSN_FAILED)
-		buf_add(out, SPAN("\r\nWhat to do: compare the address with the one you were given. If it is right, show this\r\n"
-				  "report to the recipient (by another way) or to the administrator of their mail.\r\n"));
+	add_advice(out, given);
 }
 
 static void add_words(struct buf *out, const struct dsn *d)

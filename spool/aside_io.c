@@ -43,7 +43,7 @@ static void aside_run(struct task *t)
 	int to;
 
 	aside_name(name, &a->damage);
-	/* Found at every start, it is kept once, as it was first. */
+	/* Found once more before it was written, it is kept as it was first. */
 	to = openat(t->disk->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0)
 		return;
@@ -57,13 +57,26 @@ static void aside_done(struct task *t)
 	mem_free(t);
 }
 
-void disk_set_aside(struct disk *d, const struct journal_damage *damage, char name[DISK_ASIDE_NAME])
+static bool is_there(struct disk *d, const char *name)
 {
-	struct aside *a = mem_new(sizeof(*a));
+	int fd = openat(d->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+bool disk_set_aside(struct disk *d, const struct journal_damage *damage, char name[DISK_ASIDE_NAME])
+{
+	struct aside *a;
+
+	aside_name(name, damage);
+	if (is_there(d, name))
+		return false;
+	a = mem_new(sizeof(*a));
 	a->damage = *damage;
 	a->task.run = aside_run;
 	a->task.done = aside_done;
-	aside_name(name, damage);
 	lane_put(&d->keeper, &a->task);
+	return true;
 }

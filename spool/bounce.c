@@ -57,7 +57,7 @@ static struct dsn_rcpt row_of(const struct bounce *b, struct books *books, const
     const struct envelope_rcpt *originals)
 {
 	struct rcpt_names names = rcpt_names(books, r);
-	struct saying said = words_find(books->words, r->words);
+	struct saying said = rcpt_last_said(books, r);
 	struct envelope_rcpt none = { 0, SPAN_NONE, SPAN_NONE };
 	const struct envelope_rcpt *from = names.origin < env->n_rcpts ? &originals[names.origin] : &none;
 

@@ -73,7 +73,8 @@ static void on_damaged(void *owner, const struct journal_damage *d)
 	struct event ev;
 	char name[DISK_ASIDE_NAME];
 
-	disk_set_aside(sp->disk, d, name);
+	if (!disk_set_aside(sp->disk, d, name))
+		return;
 	event_begin(&ev, EV_STORE_DAMAGED, spool_now(sp).wall_ms, d->has_id ? &d->id : NULL);
 	event_num(&ev, EF_SIZE, d->len);
 	event_text(&ev, EF_FILE, span_of(name, strlen(name)));
@@ -103,6 +104,7 @@ static void on_state(void *owner, const struct msg_id *id, struct span *brief, s
 	LIST_EACH(l, &sp->expanded)	/* on its way to the disk, perhaps there already: it is never expanded twice */
 		if (id_eq(&LIST_OWNER(l, struct note, list)->id, id))
 			(void)buf_add(&sp->whole, buf_span(&LIST_OWNER(l, struct note, list)->bytes));
+	settle_add_under_way(sp, id, &sp->whole);
 	*brief = span_of(sp->brief, BRIEF_SIZE);
 	*state = buf_span(&sp->whole);
 }

@@ -19,7 +19,7 @@ noinst_LIBRARIES += libspool.a
 libspool_a_SOURCES = \
 	spool/bounce.c spool/bounce.h spool/envelope.c spool/envelope.h spool/queue.c spool/queue.h spool/schedule.c \
 	spool/schedule.h spool/schedule_private.h spool/hosts.c spool/hosts.h spool/lines.c spool/pace.c spool/pace.h spool/sites.c \
-	spool/ways.c spool/state.c spool/state.h spool/words.c spool/words.h
+	spool/storm.c spool/storm.h spool/ways.c spool/state.c spool/state.h spool/words.c spool/words.h
 
 pkglibexec_PROGRAMS += libexec/spool
 SPOOL_PROGRAM = \

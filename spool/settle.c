@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "spool/bounce.h"
 #include "spool/spool.h"
+#include "spool/storm.h"
 #include "wire/event.h"
 
 #define TELL_AGAIN_MS SECONDS(10)	/* after a disk that failed */
@@ -12,6 +13,7 @@
 /* A bounce on its way to the disk. */
 struct telling {
 	struct spool *spool;
+	struct list list;
 	struct msg_id id, bounce_id;	/* about which message; its own */
 	enum bounce_kind kind;
 	struct disk_reader *reader;
@@ -31,6 +33,7 @@ static void tell_read(struct telling *t);
 
 static void telling_free(struct telling *t)
 {
+	list_remove(&t->list);
 	disk_reader_close(&t->reader);
 	deadline_clear(t->spool->loop, &t->again);
 	buf_fini(&t->original);
@@ -308,6 +311,7 @@ static void tell(struct spool *sp, struct mail *m, enum bounce_kind kind)
 
 	m->marks |= MARK_BUSY;
 	t->spool = sp;
+	list_add_last(&sp->tellings, &t->list);
 	t->id = m->id;
 	t->kind = kind;
 	t->bounce_id = bounce_id(m, kind);
@@ -320,6 +324,16 @@ static void tell(struct spool *sp, struct mail *m, enum bounce_kind kind)
 	tell_read(t);
 }
 
+void settle_add_under_way(struct spool *sp, const struct msg_id *id, struct buf *out)
+{
+	LIST_EACH(l, &sp->tellings) {
+		struct telling *t = LIST_OWNER(l, struct telling, list);
+
+		if (t->n_writing > 0 && id_eq(&t->id, id))
+			(void)buf_add(out, buf_span(&t->rows));
+	}
+}
+
 /* ---- rounds ------------------------------------------------------------------------------- */
 
 static bool has_untold(struct mail *m)
@@ -330,21 +344,33 @@ static bool has_untold(struct mail *m)
 	return false;
 }
 
-static void event_dropped(struct spool *sp, const struct mail *m)
+/* Empty: the sender is told. */
+static struct span why_silent(struct spool *sp, struct mail *m, enum bounce_kind kind)
+{
+	if (!bounce_is_wanted(m, kind))
+		return m->marks & (MAIL_BOUNCE | MARK_NULL_SENDER) ? SPAN("null sender") : SPAN("not asked for");
+	if (is_told_already(sp, m, kind))
+		return SPAN("told already");
+	if (!storm_may(sp->storm, m->sender, &sp->settings->retry.bounce_limit, spool_now(sp).mono_ms))
+		return SPAN("too many to this sender");
+	return SPAN_NONE;
+}
+
+static void event_dropped(struct spool *sp, const struct mail *m, struct span why)
 {
 	struct event ev;
 
 	event_begin(&ev, EV_DSN_DROPPED, spool_now(sp).wall_ms, &m->id);
-	event_text(&ev, EF_REASON, m->marks & (MAIL_BOUNCE | MARK_NULL_SENDER) ? SPAN("null sender") : SPAN("not asked for"));
+	event_text(&ev, EF_REASON, why);
 	process_event(sp->process, &ev);
 }
 
 /* Nobody wants to hear it. */
-static void pass_over(struct spool *sp, struct mail *m)
+static void pass_over(struct spool *sp, struct mail *m, struct span why)
 {
 	struct note *n;
 
-	event_dropped(sp, m);
+	event_dropped(sp, m, why);
 	if (is_all_settled(m)) {
 		mail_finish(sp, m, NULL);
 		return;
@@ -357,6 +383,8 @@ static void pass_over(struct spool *sp, struct mail *m)
 
 void settle(struct spool *sp, struct mail *m)
 {
+	struct span why;
+
 	if (m->marks & (MARK_BUSY | MARK_UNEXPANDED) && !(m->marks & MARK_DOOMED))
 		return;
 	if (m->marks & MARK_BUSY || m->n_flying > 0)
@@ -372,10 +400,11 @@ void settle(struct spool *sp, struct mail *m)
 	}
 	if (schedule_is_near(sp->books.schedule, m))
 		return;
-	if (bounce_is_wanted(m, BOUNCE_OUTCOMES) && !is_told_already(sp, m, BOUNCE_OUTCOMES))
+	why = why_silent(sp, m, BOUNCE_OUTCOMES);
+	if (why.len == 0)
 		tell(sp, m, BOUNCE_OUTCOMES);
 	else
-		pass_over(sp, m);
+		pass_over(sp, m, why);
 }
 
 /* ---- time -------------------------------------------------------------------------------------- */
@@ -425,7 +454,7 @@ void settle_notice(struct spool *sp, struct mail *m)
 
 	if (m->marks & MARK_BUSY)
 		return;		/* the sender hears of it anyway; asked again when that is done */
-	if (bounce_is_wanted(m, BOUNCE_DELAY) && !is_told_already(sp, m, BOUNCE_DELAY)) {
+	if (why_silent(sp, m, BOUNCE_DELAY).len == 0) {
 		tell(sp, m, BOUNCE_DELAY);
 		return;
 	}

@@ -33,6 +33,7 @@ struct expander;
 struct routes;
 struct jobs;
 struct control;
+struct storm;
 
 struct spool {
 	struct process *process;
@@ -47,8 +48,10 @@ struct spool {
 	struct routes *routes;
 	struct jobs *jobs;
 	struct control *control;
+	struct storm *storm;
 	struct list free_notes;
 	uint32_t n_free_notes;
+	struct list tellings;	/* bounces that are made */
 	struct list expanded;	/* notes that hold an expansion and are not written yet */
 	struct list failed;	/* notes that could not be written: once more, in a while */
 	struct deadline repeat;
@@ -156,6 +159,8 @@ uint32_t jobs_count(const struct jobs *j);
 /* ---- settle.c ------------------------------------------------------------------- */
 /* After anything that may have ended something: tells the sender what he must know, and finishes the message; m may be gone then. */
 void settle(struct spool *sp, struct mail *m);
+/* What a bounce under way will have said: perhaps it is on the disk already. */
+void settle_add_under_way(struct spool *sp, const struct msg_id *id, struct buf *out);
 void settle_expired(struct spool *sp, struct mail *m);	/* its RCPT_EXPIRED become FAILED */
 void settle_notice(struct spool *sp, struct mail *m);	/* it takes longer */
 /* Out of the books, and out of the journal; `done` of the note is called when that is on the disk. */

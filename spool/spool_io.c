@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "spool/spool.h"
+#include "spool/storm.h"
 #include "wire/event.h"
 
 #define LOOK_MS         SECONDS(1)	/* how often free room and the wall clock are looked at */
@@ -380,6 +381,8 @@ int spool_run(struct process *p)
 	sp->whereabouts = whereabouts_new(sp);
 	sp->expander = expander_new(sp);
 	sp->routes = routes_new(sp);
+	sp->storm = storm_new();
+	list_init(&sp->tellings);
 	sp->jobs = jobs_new(sp);
 	sp->control = control_new(sp);
 	list_init(&sh->turn_end.list);

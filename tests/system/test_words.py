@@ -106,6 +106,21 @@ def test_a_bounce_is_right_field_by_field():
     assert "<bob@example.org>" in report.text and "mx.example.com said:" in report.text and "ABOUT26" in report.text
 
 
+@pytest.mark.parametrize("status, words", [
+    ("5.1.1", "compare the address"), ("5.1.2", "domain is gone"), ("5.1.10", "takes no mail at all"), ("5.2.2", "mailbox is full"), ("5.3.4", "too large"),
+    ("5.4.7", "all that time"), ("5.6.3", "another form"), ("5.7.1", "by its rules"), ("5.0.0", "show this report"), ("", "show this report")])
+def test_a_bounce_says_what_to_do(status, words):
+    report = Report(write(rcpt(FAILED, "bob@example.org", code=550, enhanced=status, words="no", host="mx.example.com"))[0])
+    assert words in report.text.split("What to do: ")[1]
+
+
+def test_advice_stands_once_for_all_that_it_fits():
+    full = [rcpt(FAILED, f"u{n}@example.org", code=550, enhanced="5.2.2", words="full", host="mx") for n in range(5)]
+    report = Report(write(*full, rcpt(FAILED, "x@example.org", code=550, enhanced="5.1.1", words="who?", host="mx"), rcpt(DELAYED, "y@example.org"))[0])
+    assert report.text.count("What to do: ") == 2
+    assert report.text.index("u4@") < report.text.index("mailbox is full") < report.text.index("x@example") < report.text.index("compare the address")
+
+
 def test_headers_only_never_quote_the_body():
     for header in HEADER, HEADER[:-2]:
         report = Report(write(full=False, header=header)[0])

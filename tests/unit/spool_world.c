@@ -431,11 +431,12 @@ void disk_erase(struct disk *d, const struct msg_id *id, void (*done)(void *arg,
 		done(arg, PR_OK);
 }
 
-void disk_set_aside(struct disk *d, const struct journal_damage *damage, char name[DISK_ASIDE_NAME])
+bool disk_set_aside(struct disk *d, const struct journal_damage *damage, char name[DISK_ASIDE_NAME])
 {
 	(void)d;
 	(void)damage;
 	snprintf(name, DISK_ASIDE_NAME, "damaged");
+	return true;
 }
 
 static struct disk_reader *reader_leave(struct disk_reader *r)
@@ -557,6 +558,14 @@ void world_set_aside(const struct msg_id *id)
 
 	w.handlers->on_verb(w.owner, WIRE_set_aside, &msg, -1);
 	world_turn();
+}
+
+struct span world_state_of(const struct msg_id *id)
+{
+	struct span brief, state;
+
+	w.words->state(w.arg, id, &brief, &state);
+	return state;
 }
 
 static void peers_end(void)

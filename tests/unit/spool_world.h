@@ -35,6 +35,8 @@ void world_settings(void);	/* told again, after a change */
 void world_deliver(const char *name, const char *path, const char *lmtp);	/* a section more */
 void world_no_deliver(void);	/* none any more */
 
+/* The state that the program would give a message that is moved now; valid until the next call. */
+struct span world_state_of(const struct msg_id *id);
 struct channel *world_wire(enum wire_role peer, uint16_t instance, uint32_t generation);
 void world_gone(struct channel *ch);
 /* The peer says it; then all comes to rest. */

@@ -47,7 +47,7 @@ static struct world {
 	struct disk *disk;
 	struct place *places;		/* of each message */
 	unsigned char *found;		/* how often */
-	unsigned n_found, n_damaged, n_waiting, n_acked, n_refused;
+	unsigned n_found, n_damaged, n_named, n_waiting, n_acked, n_refused;
 	bool recovered, full, stop_at_recovery, loops;
 	char aside[DISK_ASIDE_NAME];
 	uint32_t len;			/* of a message's content */
@@ -117,7 +117,7 @@ static void on_damaged(void *owner, const struct journal_damage *d)
 {
 	(void)owner;
 	w.n_damaged++;
-	disk_set_aside(w.disk, d, w.aside);
+	w.n_named += disk_set_aside(w.disk, d, w.aside);
 }
 
 static bool on_find(void *owner, const struct msg_id *id, struct place *place)
@@ -495,6 +495,11 @@ static void t_a_corrupt_record_is_set_aside_and_costs_no_other(void **state)
 	close(fd);
 	assert_non_null(memmem(bytes, (size_t)len, "0000003 0000320", 15));
 	assert_null(memmem(bytes, (size_t)len, "0000004 0000320", 15));
+	close_disk();
+	assert_int_equal(w.n_named, 1);
+	open_disk(SMALL);
+	assert_int_equal(w.n_damaged, 1);	/* it still lies there */
+	assert_int_equal(w.n_named, 1);		/* and is named once */
 	close_disk();
 }
 

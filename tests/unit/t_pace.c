@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "spool/pace.h"
+#include "spool/storm.h"
 
 static unsigned taken(struct pace *p, int64_t from, int64_t to)
 {
@@ -55,12 +56,35 @@ static void t_what_was_taken_is_remembered_under_other_rates(void **state)
 	assert_true(pace_take(&p, SECONDS(3) + 1));
 }
 
+static void t_one_senders_storm_ends_and_others_hear(void **state)
+{
+	struct set_rates rates = { .n = 1, .at = { { 50, HOURS(1) } } }, off = { .n = 0 };
+	struct storm *st = storm_new();
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		n += storm_may(st, 7, &rates, i);
+	assert_int_equal(n, 50);
+	assert_true(storm_may(st, 8, &rates, 1000));
+	assert_true(storm_may(st, 7 + STORM_SENDERS, &rates, 1000));	/* the same place, another sender */
+	assert_false(storm_may(st, 7, &rates, 1000));
+	assert_true(storm_may(st, 7, &rates, HOURS(1)));
+	for (uint32_t i = 0; i < 100000; i++)	/* more than are known */
+		assert_true(storm_may(st, i * 77, &rates, HOURS(1) + i));
+	for (unsigned i = 0; i < 1000; i++)
+		assert_true(storm_may(st, 9, &off, HOURS(2)));
+	storm_free(&st);
+	assert_null(st);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_a_burst_is_one_units_worth_and_then_it_is_even),
 		cmocka_unit_test(t_of_several_rates_each_counts),
 		cmocka_unit_test(t_what_was_taken_is_remembered_under_other_rates),
+		cmocka_unit_test(t_one_senders_storm_ends_and_others_hear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <cmocka.h>
 
+#include "spool/envelope.h"
 #include "spool_world.h"
 
 static struct channel *smtpd, *auth, *local, *relay, *ctl;
@@ -934,6 +935,61 @@ static void t_a_bounce_that_could_not_be_written_is_written_again(void **state)
 	assert_true(has_job(local));
 }
 
+static bool says_told(struct span rows)
+{
+	struct state_row row;
+
+	while (state_next(&rows, &row) == PR_OK)
+		if (row.type == STATE_ROW_TOLD)
+			return true;
+	return false;
+}
+
+static void t_a_message_that_is_moved_while_its_bounce_is_written_is_told(void **state)
+{
+	struct msg_id id = id_of(1);
+	uint32_t job;
+	unsigned n;
+
+	(void)state;
+	begin(1, "here-sender@local.test");
+	rcpt(1, "here@local.test", 0);
+	rcpt(1, "away@foreign.test", 0);
+	commit(1);
+	world_auth(auth);
+	job = job_at(local, &n);
+	outcome(local, 1, 0, job, FATE_FAILED);
+	assert_false(says_told(world_state_of(&id)));
+	world.is_still = true;
+	done(local, 1, job);
+	assert_true(says_told(world_state_of(&id)));	/* the disk may have it already */
+	world.is_still = false;
+	world_turn();
+	assert_true(says_told(world_state_of(&id)));
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+}
+
+static void t_a_storm_of_bounces_ends(void **state)
+{
+	unsigned n_rcpts;
+
+	(void)state;
+	world.settings->retry.bounce_limit = (struct set_rates){ .n = 1, .at = { { 5, HOURS(1) } } };
+	world_settings();
+	for (unsigned n = 1; n <= 20; n++) {
+		uint32_t job;
+
+		send_to(n, n <= 10 ? "here-worm@local.test" : "here-user@local.test", "imap@local.test");
+		world_auth(auth);
+		job = job_at(relay, &n_rcpts);
+		outcome(relay, n, 0, job, n == 11 || n <= 10 ? FATE_FAILED : FATE_DELIVERED);
+		done(relay, n, job);
+	}
+	assert_int_equal(world.n_events[EV_DSN_SENT], 6);
+	assert_int_equal(world.n_events[EV_DSN_DROPPED], 5);
+	assert_int_equal(world.n_ends, 20);
+}
+
 static void t_a_disk_that_can_not_be_read_puts_off(void **state)
 {
 	(void)state;
@@ -1238,6 +1294,7 @@ int main(void)
 		TEST(t_what_a_route_holds_leaves_when_it_is_released), TEST(t_a_rate_of_a_route_is_kept),
 		TEST(t_mail_is_passed_on_to_the_server_of_its_section), TEST(t_only_the_newest_generation_gets_jobs), TEST(t_an_outcome_that_could_not_be_written_is_written_again),
 		TEST(t_an_end_that_could_not_be_written_is_written_again), TEST(t_a_bounce_that_could_not_be_written_is_written_again),
+		TEST(t_a_message_that_is_moved_while_its_bounce_is_written_is_told), TEST(t_a_storm_of_bounces_ends),
 		TEST(t_a_disk_that_can_not_be_read_puts_off), TEST(t_what_can_not_be_read_at_all_is_held),
 		TEST(t_jobs_of_an_earlier_spool_are_told_apart), TEST(t_what_was_told_before_recovery_counts_after_it),
 		TEST(t_nothing_old_starts_before_all_have_told), TEST(t_an_attempt_of_unknown_end_is_in_doubt),
