@@ -27,7 +27,7 @@ enum header_name {
 enum header_fault {		/* a set */
 	HEADER_TOO_LARGE = 1,	/* more than max_size bytes */
 	HEADER_TOO_MANY = 2,	/* more than max_fields fields */
-	HEADER_8BIT = 4		/* no fault: bytes above 127, so it needs SMTPUTF8 */
+	HEADER_8BIT = 4		/* no fault: bytes above 127 */
 };
 
 struct header_rules {
