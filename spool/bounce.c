@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "mail/dkim.h"
 #include "wire/verbs.h"
 
 bool bounce_wants(const struct mail *m, const struct rcpt *r, enum bounce_kind kind)
@@ -112,8 +113,33 @@ enum pr_err bounce_write(const struct bounce *b, struct books *books, struct mai
 	return err;
 }
 
-enum pr_err bounce_envelope(struct span to, uint32_t flags, struct instant now, struct buf *out)
+struct span bounce_signer(const struct settings *s, struct span hostname)
 {
+	struct span best = SPAN_NONE;
+
+	for (unsigned i = 0; i < s->n_domain; i++) {
+		struct span domain = span_of_text(s->domain[i].title);
+		size_t above = hostname.len - domain.len;
+		bool is_it = hostname.len == domain.len || (hostname.len > domain.len && hostname.at[above - 1] == '.');
+
+		if (is_it && domain.len > best.len && span_ends_nocase(hostname, domain))
+			best = domain;
+	}
+	return best;
+}
+
+static void hash_body(struct span text, unsigned char hash[SHA256_LEN])
+{
+	struct dkim_body body;
+
+	dkim_body_init(&body);
+	dkim_body_feed(&body, span_from(text, header_len(text)));
+	dkim_body_finish(&body, hash);
+}
+
+enum pr_err bounce_envelope(struct span to, uint32_t flags, struct span text, struct span signed_by, struct instant now, struct buf *out)
+{
+	unsigned char hash[SHA256_LEN];
 	struct envelope_rcpt rcpt = { NOTIFY_NEVER, to, SPAN_NONE };
 	struct envelope env = { .flags = flags, .received_ms = now.wall_ms, .n_rcpts = 1 };
 	struct buf rows;
@@ -121,7 +147,12 @@ enum pr_err bounce_envelope(struct span to, uint32_t flags, struct instant now, 
 
 	buf_init(&rows, 4096);
 	err = envelope_add_rcpt(&rows, &rcpt);
-	env.sender = env.envid = env.client = env.login = env.quarantine = env.states = SPAN_NONE;
+	env.sender = env.envid = env.client = env.login = env.quarantine = env.states = env.from_domain = env.body_hash = SPAN_NONE;
+	if (signed_by.len > 0) {
+		hash_body(text, hash);
+		env.from_domain = signed_by;
+		env.body_hash = span_of((const char *)hash, SHA256_LEN);
+	}
 	env.rcpts = buf_span(&rows);
 	if (err == PR_OK)
 		err = envelope_encode(&env, out);

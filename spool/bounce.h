@@ -12,6 +12,7 @@
 #include "mail/dsn.h"
 #include "spool/envelope.h"
 #include "spool/state.h"
+#include "wire/settings.h"
 
 enum bounce_kind { BOUNCE_OUTCOMES, BOUNCE_DELAY };
 
@@ -36,7 +37,10 @@ struct bounce {
 /* Appends the bounce about m, whose envelope this is. *flags: the enum wire_mail that it needs. */
 enum pr_err bounce_write(const struct bounce *b, struct books *books, struct mail *m, const struct envelope *env, struct buf *out,
     uint32_t *flags) MUST_USE;
-/* Its envelope. */
-enum pr_err bounce_envelope(struct span to, uint32_t flags, struct instant now, struct buf *out) MUST_USE;
+/* Its envelope. text: of the bounce; signed_by: whose signature it is to have, or empty. */
+enum pr_err bounce_envelope(struct span to, uint32_t flags, struct span text, struct span signed_by, struct instant now,
+    struct buf *out) MUST_USE;
+/* Whose signature a bounce of this host has: of the domain of ours that it is, or is below; empty: nobody's. */
+struct span bounce_signer(const struct settings *s, struct span hostname);
 
 #endif

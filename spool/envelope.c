@@ -1,8 +1,10 @@
 #include "spool/envelope.h"
 
+#include "base/digest.h"
 #include "wire/verbs.h"
 
 #define ENVELOPE_VERSION 1
+#define ENVELOPE_TO_SIGN 2	/* the same, and what its signature needs */
 #define FLAGS_KNOWN (MAIL_SMTPUTF8 | MAIL_8BIT | MAIL_RET_FULL | MAIL_RET_HDRS | MAIL_SUBMITTED | MAIL_IN_DOUBT | MAIL_BOUNCE)
 #define NOTIFY_KNOWN (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY)
 
@@ -83,7 +85,7 @@ static void take_rcpt(struct reader *r, struct envelope_rcpt *out)
 
 enum pr_err envelope_encode(const struct envelope *env, struct buf *out)
 {
-	add_number(out, ENVELOPE_VERSION, 1);
+	add_number(out, env->from_domain.len ? ENVELOPE_TO_SIGN : ENVELOPE_VERSION, 1);
 	add_number(out, env->flags, 4);
 	add_number(out, (uint64_t)env->received_ms, 8);
 	add_text(out, env->sender);
@@ -91,6 +93,10 @@ enum pr_err envelope_encode(const struct envelope *env, struct buf *out)
 	add_text(out, env->client);
 	add_text(out, env->login);
 	add_text(out, env->quarantine);
+	if (env->from_domain.len) {
+		add_text(out, env->from_domain);
+		add_text(out, env->body_hash);
+	}
 	add_number(out, env->n_rcpts, 4);
 	(void)buf_add(out, env->rcpts);
 	(void)buf_add(out, env->states);
@@ -119,12 +125,20 @@ static bool states_are_good(struct span rows)
 	return err == PR_NONE;
 }
 
+static void take_signing(struct reader *r, struct envelope *out)
+{
+	out->from_domain = take_text(r);
+	out->body_hash = take_text(r);
+	r->bad |= out->from_domain.len == 0 || out->body_hash.len != SHA256_LEN;
+}
+
 enum pr_err envelope_decode(struct span bytes, struct envelope *out)
 {
 	struct reader r = { bytes, false };
+	uint64_t version = take_number(&r, 1);
 
-	*out = (struct envelope){ .flags = 0 };
-	r.bad |= take_number(&r, 1) != ENVELOPE_VERSION;
+	*out = (struct envelope){ .from_domain = SPAN_NONE, .body_hash = SPAN_NONE };
+	r.bad |= version != ENVELOPE_VERSION && version != ENVELOPE_TO_SIGN;
 	out->flags = (uint32_t)take_number(&r, 4);
 	out->received_ms = (int64_t)take_number(&r, 8);
 	out->sender = take_text(&r);
@@ -132,6 +146,8 @@ enum pr_err envelope_decode(struct span bytes, struct envelope *out)
 	out->client = take_text(&r);
 	out->login = take_text(&r);
 	out->quarantine = take_text(&r);
+	if (version == ENVELOPE_TO_SIGN)
+		take_signing(&r, out);
 	out->n_rcpts = (uint32_t)take_number(&r, 4);
 	r.bad |= (out->flags & ~(uint32_t)FLAGS_KNOWN) != 0 || out->received_ms < 0;
 	out->rcpts = check_rcpts(&r, out->n_rcpts);
@@ -204,7 +220,7 @@ enum pr_err state_add(struct buf *out, const struct state_row *row)
 		add_target(out, row);
 	else if (row->type == STATE_ROW_OUTCOME)
 		add_outcome(out, row);
-	else if (row->type == STATE_ROW_HOLD)
+	else if (row->type == STATE_ROW_HOLD || row->type == STATE_ROW_SIGNED)
 		add_text(out, row->words);
 	return buf_state(out);
 }
@@ -222,9 +238,9 @@ enum pr_err state_next(struct span *rows, struct state_row *out)
 		take_target(&r, out);
 	else if (out->type == STATE_ROW_OUTCOME)
 		take_outcome(&r, out);
-	else if (out->type == STATE_ROW_HOLD)
+	else if (out->type == STATE_ROW_HOLD || out->type == STATE_ROW_SIGNED)
 		out->words = take_text(&r);
-	r.bad |= out->type < STATE_ROW_TARGET || out->type > STATE_ROW_TOLD;
+	r.bad |= out->type < STATE_ROW_TARGET || out->type > STATE_ROW_SIGNED;
 	if (r.bad)
 		return PR_BAD;
 	*rows = r.rest;

@@ -23,6 +23,7 @@ struct envelope {
 	uint32_t flags;		/* set of enum wire_mail */
 	int64_t received_ms;
 	struct span sender, envid, client, login, quarantine;
+	struct span from_domain, body_hash;	/* for its signature; both empty where it is not to be signed */
 	uint32_t n_rcpts;
 	struct span rcpts;	/* their rows; envelope_next */
 	struct span states;	/* the rows behind the envelope; state_next */
@@ -52,7 +53,8 @@ enum state_type {	/* each is an assignment: told again in the same order they le
 	STATE_ROW_RELEASE,
 	STATE_ROW_RETRY,	/* due at once, by hand */
 	STATE_ROW_NOTICED,	/* the sender knows that it takes longer */
-	STATE_ROW_TOLD		/* the sender knows all outcomes so far; n: the round that comes next */
+	STATE_ROW_TOLD,		/* the sender knows all outcomes so far; n: the round that comes next */
+	STATE_ROW_SIGNED	/* words: the fields that go in front of it by SMTP */
 };
 
 struct state_row {
@@ -64,7 +66,7 @@ struct state_row {
 	uint8_t kind;		/* enum wire_target */
 	struct span deliver;	/* its way: the section's name, or @ and a foreign domain; empty: nowhere */
 	struct span mailbox, address;	/* both empty: that recipient's address */
-	/* outcome; a hold has words */
+	/* outcome; a hold and a signature have words */
 	uint8_t fate;		/* enum wire_fate */
 	uint16_t code;
 	uint16_t tries;		/* attempts so far */

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "spool/hosts.h"
 #include "spool/jobs_private.h"
+#include "spool/signatures.h"
 
 #define COPY_MAX 16384	/* a piece up to this is cheaper to copy than to lend */
 
@@ -110,40 +111,6 @@ static void put_rcpts(struct job *job, struct mail *m, const struct envelope *en
 	}
 }
 
-static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes, uint64_t size)
-{
-	struct job *job = owner;
-	struct mail *m = job_mail(job);
-	struct envelope env;
-
-	job->asked = false;
-	job->reader = r;
-	process_note(job->owner->spool->process, &job->id);
-	if (err == PR_OK)
-		err = envelope_decode(bytes, &env);
-	process_note(job->owner->spool->process, NULL);
-	if (err != PR_OK || !m) {
-		job_damaged(job, err);
-		return;
-	}
-	if (m->marks & MARK_DOOMED) {
-		disk_reader_close(&job->reader);
-		job_undo(job, m);
-		settle(job->owner->spool, m);
-		return;
-	}
-	if (lost_its_hosts(job)) {	/* it is asked anew */
-		disk_reader_close(&job->reader);
-		job_undo(job, m);
-		return;
-	}
-	job->size = size;
-	put_begin(job, m, &env);
-	put_hosts(job);
-	put_rcpts(job, m, &env);
-	disk_reader_next(r);
-}
-
 static void on_part_gone(void *arg)
 {
 	struct job *job = arg;
@@ -166,6 +133,54 @@ static void put_part(struct job *job, struct span bytes)
 	}
 	job->n_lent++;
 	channel_put_borrowed(job->worker->channel, WIRE_job_part, &msg, bytes, on_part_gone, job);
+}
+
+/* Its signature goes with it by SMTP alone: others take it as it came. */
+static struct span fields_of(const struct job *job)
+{
+	return job->kind == SITE_SMTP ? signatures_find(job->owner->spool->books.signatures, &job->id) : SPAN_NONE;
+}
+
+static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes, uint64_t size)
+{
+	struct job *job = owner;
+	struct mail *m = job_mail(job);
+	struct envelope env;
+	struct span fields;
+
+	job->asked = false;
+	job->reader = r;
+	process_note(job->owner->spool->process, &job->id);
+	if (err == PR_OK)
+		err = envelope_decode(bytes, &env);
+	process_note(job->owner->spool->process, NULL);
+	if (err != PR_OK || !m) {
+		job_damaged(job, err);
+		return;
+	}
+	if (m->marks & MARK_DOOMED) {
+		disk_reader_close(&job->reader);
+		job_undo(job, m);
+		settle(job->owner->spool, m);
+		return;
+	}
+	if (lost_its_hosts(job)) {	/* it is asked anew */
+		disk_reader_close(&job->reader);
+		job_undo(job, m);
+		return;
+	}
+	if (job_must_be_signed(job, &env)) {
+		disk_reader_close(&job->reader);
+		return;
+	}
+	fields = fields_of(job);
+	job->size = size + fields.len;
+	put_begin(job, m, &env);
+	put_hosts(job);
+	put_rcpts(job, m, &env);
+	if (fields.len > 0)
+		put_part(job, fields);
+	disk_reader_next(r);
 }
 
 /* Sends of the piece what the window allows; when all of it has left, asks for the next. */

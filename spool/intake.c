@@ -2,6 +2,7 @@
  * are written from there; a large body goes to the disk chunk by chunk. */
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "spool/spool.h"
@@ -433,19 +434,24 @@ static void stream_commit(struct stream_in *s)
 
 static void on_commit(struct stream_in *s, const struct wire_mail_commit *m)
 {
-	if (s->committed || s->env.n_rcpts == 0 || m->size != s->size || m->prefix.len > HEAD_MAX) {
+	if (s->committed || s->env.n_rcpts == 0 || m->size != s->size || m->prefix.len > HEAD_MAX ||
+	    m->body_hash.len != (m->from_domain.len ? SHA256_LEN : 0)) {
 		stream_refuse(s, STORED_NOT_BAD);
 		return;
 	}
 	s->committed = true;
 	s->env.flags = m->flags & (MAIL_SMTPUTF8 | MAIL_8BIT | MAIL_RET_FULL | MAIL_RET_HDRS | MAIL_SUBMITTED);
 	s->env.quarantine = names_keep(s, m->quarantine);
+	s->env.from_domain = names_keep(s, m->from_domain);
+	s->env.body_hash = names_keep(s, m->body_hash);
 	s->prefix = names_keep(s, m->prefix);
 	s->env.sender = name_settled(s, s->env.sender);
 	s->env.envid = name_settled(s, s->env.envid);
 	s->env.client = name_settled(s, s->env.client);
 	s->env.login = name_settled(s, s->env.login);
 	s->env.quarantine = name_settled(s, s->env.quarantine);
+	s->env.from_domain = name_settled(s, s->env.from_domain);
+	s->env.body_hash = name_settled(s, s->env.body_hash);
 	s->prefix = name_settled(s, s->prefix);
 	s->env.rcpts = buf_span(&s->rows);
 	s->env.states = SPAN_NONE;

@@ -74,6 +74,7 @@ struct job *job_new(struct worker *w, const struct msg_id *id)
 	job->worker = w;
 	job->id = *id;
 	job->window = WIRE_WINDOW;
+	list_init(&job->signing);
 	list_add_last(&w->jobs, &job->list);
 	first = map_find(&j->by_id, id_span(id));
 	if (first) {
@@ -112,6 +113,7 @@ static void job_detach(struct job *job)
 	job->over = true;
 	job_unlink_id(job);
 	list_remove(&job->list);
+	list_remove(&job->signing);
 	if (job->worker && job->adopted)
 		map_remove(&job->worker->adopted, &job->node);
 	else if (job->worker)

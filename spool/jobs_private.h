@@ -30,6 +30,7 @@ struct job {
 	} key;
 	struct map_node by_id;	/* the first of its message */
 	struct job *next;	/* of the same message */
+	struct list signing;	/* while it waits for its message's signature */
 	struct jobs *owner;
 	struct worker *worker;	/* NULL: it is dead */
 	struct msg_id id;
@@ -49,6 +50,7 @@ struct job {
 	enum site_word word;
 	uint32_t said;		/* of a TROUBLE; in the books */
 	bool adopted, reading, sent_begin, cancelled, over, asked;	/* asked: the disk, for the envelope */
+	bool is_signed;		/* or leaves as it is */
 };
 
 struct jobs {
@@ -74,6 +76,10 @@ struct mail *job_mail(const struct job *job);	/* NULL: it is not in the books an
 /* handover.c */
 void job_hand_over(struct job *job, struct mail *m);
 void job_send(struct job *job);		/* what the window allows */
+
+/* sign.c */
+/* True: it waits, and job_hand_over is called again when its message is signed, or can't be; or it is put off. */
+bool job_must_be_signed(struct job *job, const struct envelope *env);
 
 /* outcomes.c */
 void job_undo(struct job *job, struct mail *m);	/* it never left: its recipients are as they were */

@@ -18,13 +18,13 @@ tests_crash_t_crash_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 noinst_LIBRARIES += libspool.a
 libspool_a_SOURCES = \
 	spool/bounce.c spool/bounce.h spool/envelope.c spool/envelope.h spool/queue.c spool/queue.h spool/schedule.c \
-	spool/schedule.h spool/schedule_private.h spool/hosts.c spool/hosts.h spool/lines.c spool/pace.c spool/pace.h spool/sites.c \
-	spool/storm.c spool/storm.h spool/ways.c spool/state.c spool/state.h spool/words.c spool/words.h
+	spool/schedule.h spool/schedule_private.h spool/hosts.c spool/hosts.h spool/lines.c spool/pace.c spool/pace.h spool/signatures.c spool/signatures.h \
+	spool/sites.c spool/storm.c spool/storm.h spool/ways.c spool/state.c spool/state.h spool/words.c spool/words.h
 
 pkglibexec_PROGRAMS += libexec/spool
 SPOOL_PROGRAM = \
 	spool/acts.c spool/control.c spool/control_private.h spool/expand.c spool/expand_private.h spool/handover.c spool/intake.c \
-	spool/jobs.c spool/jobs_private.h spool/notes.c spool/outcomes.c spool/owner.c spool/routes.c spool/settle.c spool/spool.h spool/spool_io.c \
+	spool/jobs.c spool/jobs_private.h spool/notes.c spool/outcomes.c spool/owner.c spool/routes.c spool/settle.c spool/sign.c spool/spool.h spool/spool_io.c \
 	spool/spool_io.h spool/targets.c spool/trouble.c spool/view.c spool/whereabouts.c
 libexec_spool_SOURCES = \
 	$(SPOOL_PROGRAM) spool/main.c

@@ -237,7 +237,7 @@ static void tell_compose(struct telling *t)
 	buf_clear(&t->to_envelope);
 	if (envelope_decode(buf_span(&t->envelope), &env) != PR_OK || env.sender.len == 0 ||
 	    bounce_write(&b, &sp->books, m, &env, &t->text, &t->flags) != PR_OK ||
-	    bounce_envelope(env.sender, t->flags, now, &t->to_envelope) != PR_OK) {
+	    bounce_envelope(env.sender, t->flags, buf_span(&t->text), bounce_signer(sp->settings, b.hostname), now, &t->to_envelope) != PR_OK) {
 		m->marks &= (uint16_t)~MARK_BUSY;	/* its record is not what we wrote: a person must look */
 		mail_set_aside(sp, m, SPAN("its envelope can't be read from the disk"));
 		telling_free(t);

@@ -5,6 +5,7 @@
  *   whereabouts  smtpd withdraws one, or asks after a crash whether it is here
  *   expand       auth says where it goes (targets); journalled as the first STATE
  *   routes       where a way leads, by the configuration or dns
+ *   sign         who has the keys signs it, before it leaves by SMTP
  *   jobs         workers get it (handover) and say what came of it (outcomes)
  *   settle       outcomes become bounces, and the end of a message
  *   control      what the command line asks (view) and does (acts)
@@ -32,6 +33,7 @@ struct whereabouts;
 struct expander;
 struct routes;
 struct jobs;
+struct signings;
 struct control;
 struct storm;
 
@@ -47,6 +49,7 @@ struct spool {
 	struct expander *expander;
 	struct routes *routes;
 	struct jobs *jobs;
+	struct signings *signings;
 	struct control *control;
 	struct storm *storm;
 	struct list free_notes;
@@ -155,6 +158,13 @@ bool jobs_all_told(const struct jobs *j);	/* no worker may still hold what an ea
 void jobs_recovered(struct jobs *j);		/* the books know all: what workers told is entered */
 void jobs_cancel(struct jobs *j, const struct mail *m);
 uint32_t jobs_count(const struct jobs *j);
+
+/* ---- sign.c: who signs ---------------------------------------------------------- */
+struct signings *signings_new(struct spool *sp);
+void signings_wired(struct signings *r, struct channel *sign, uint32_t generation);
+void signings_on_verb(struct signings *r, enum wire_verb verb, const union wire_msg *msg);
+void signings_on_gone(struct signings *r, struct channel *sign);
+void signings_pump(struct signings *r);		/* asks for those that wait */
 
 /* ---- settle.c ------------------------------------------------------------------- */
 /* After anything that may have ended something: tells the sender what he must know, and finishes the message; m may be gone then. */

@@ -106,6 +106,7 @@ static void on_turn_end(struct turn_end *te)
 	wake_due(sp);
 	more = routes_pump(sp->routes);
 	jobs_pump(sp->jobs);
+	signings_pump(sp->signings);
 	more |= control_step(sp->control) || !sh->remapped || (sp->recovered && !sh->unstalled && jobs_all_told(sp->jobs));
 	at = more ? spool_now(sp).mono_ms : schedule_wakes_at(sp->books.schedule);
 	if (at != INT64_MAX)
@@ -187,6 +188,8 @@ static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, c
 		expander_on_verb(sp->expander, verb, msg);
 	else if (channel_peer(ch) == ROLE_DNS)
 		routes_on_verb(sp->routes, verb, msg);
+	else if (channel_peer(ch) == ROLE_SIGN)
+		signings_on_verb(sp->signings, verb, msg);
 	else if (channel_peer(ch) == ROLE_CTL)
 		control_on_verb(sp->control, ch, verb, msg);
 	else
@@ -204,6 +207,8 @@ static void on_peer_gone(void *owner, struct channel *ch)
 		expander_on_gone(sp->expander, ch);
 	} else if (channel_peer(ch) == ROLE_DNS) {
 		routes_on_gone(sp->routes, ch);
+	} else if (channel_peer(ch) == ROLE_SIGN) {
+		signings_on_gone(sp->signings, ch);
 	} else if (channel_peer(ch) == ROLE_CTL) {
 		control_on_gone(sp->control, ch);
 	} else {
@@ -222,6 +227,8 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 		expander_wired(sp->expander, ch);
 	else if (peer == ROLE_DNS)
 		routes_wired(sp->routes, ch);
+	else if (peer == ROLE_SIGN)
+		signings_wired(sp->signings, ch, generation);
 	else if (peer == ROLE_RELAY || peer == ROLE_LOCAL)
 		jobs_wired(sp->jobs, ch, generation);
 }
@@ -374,6 +381,7 @@ int spool_run(struct process *p)
 	sp->loop = process_loop(p);
 	sp->books.queue = queue_new();
 	sp->books.words = words_new();
+	sp->books.signatures = signatures_new();
 	notes_init(sp);
 	trouble_init(&sp->trouble, sp);
 	buf_init(&sp->whole, STATE_MAX_BYTES);
@@ -384,6 +392,7 @@ int spool_run(struct process *p)
 	sp->storm = storm_new();
 	list_init(&sp->tellings);
 	sp->jobs = jobs_new(sp);
+	sp->signings = signings_new(sp);
 	sp->control = control_new(sp);
 	list_init(&sh->turn_end.list);
 	sh->turn_end.fn = on_turn_end;

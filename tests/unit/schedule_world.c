@@ -30,6 +30,14 @@ int setup(void **state)
 	return 0;
 }
 
+void mail_free(struct world *w, struct mail *m)
+{
+	struct signatures *none = signatures_new();
+
+	books_remove(&(struct books){ w->queue, w->words, w->schedule, none }, m);
+	signatures_free(&none);
+}
+
 int teardown(void **state)
 {
 	struct world *w = *state;
@@ -39,7 +47,7 @@ int teardown(void **state)
 	while ((m = queue_walk(w->queue, &cursor))) {
 		schedule_leave(w->schedule, m);
 		m->n_flying = 0;
-		books_remove(&(struct books){ w->queue, w->words, w->schedule }, m);
+		mail_free(w, m);
 	}
 	queue_free(&w->queue);
 	schedule_free(&w->schedule);

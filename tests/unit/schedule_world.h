@@ -21,6 +21,7 @@ int teardown(void **state);
 /* It leads to the site of that key from now on. */
 uint32_t way_to(struct world *w, const char *name, enum site_kind kind, uint64_t key);
 struct mail *mail_new(struct world *w, uint32_t way, uint32_t n, uint32_t sender);	/* due at once */
+void mail_free(struct world *w, struct mail *m);
 void pass(struct world *w, int64_t ms);
 bool run_due(struct world *w, struct due *last);	/* its bounces and notices are as written */
 /* A job starts and fails for now, with that word about its site; a second passes. False: none could start. */

@@ -64,11 +64,44 @@ static void envelope_cut_anywhere_is_refused(void **state)
 	buf_fini(&b);
 }
 
+static void t_what_a_signature_needs_comes_back(void **state)
+{
+	const struct envelope_rcpt rcpt = { 0, SPAN("b@example.org"), SPAN_NONE };
+	struct envelope env = { .n_rcpts = 1, .from_domain = SPAN("example.org"), .body_hash = SPAN("32 bytes of a hash of some body.") };
+	struct envelope read;
+	struct buf rows, b;
+
+	(void)state;
+	buf_init(&rows, 1000);
+	buf_init(&b, 1000);
+	assert_int_equal(envelope_add_rcpt(&rows, &rcpt), PR_OK);
+	env.rcpts = buf_span(&rows);
+	assert_int_equal(envelope_encode(&env, &b), PR_OK);
+	assert_int_equal(envelope_decode(buf_span(&b), &read), PR_OK);
+	assert_true(span_eq(read.from_domain, env.from_domain) && span_eq(read.body_hash, env.body_hash));
+	assert_int_equal(read.n_rcpts, 1);
+	for (size_t n = 0; n < b.len; n++)
+		assert_int_equal(envelope_decode(span_first(buf_span(&b), n), &read), PR_BAD);
+	env.body_hash = SPAN("short");
+	buf_clear(&b);
+	assert_int_equal(envelope_encode(&env, &b), PR_OK);
+	assert_int_equal(envelope_decode(buf_span(&b), &read), PR_BAD);
+	/* One that is not to be signed is as it always was. */
+	env.from_domain = SPAN_NONE;
+	buf_clear(&b);
+	assert_int_equal(envelope_encode(&env, &b), PR_OK);
+	assert_int_equal(b.at[0], 1);
+	assert_int_equal(envelope_decode(buf_span(&b), &read), PR_OK);
+	assert_int_equal(read.from_domain.len + read.body_hash.len, 0);
+	buf_fini(&rows);
+	buf_fini(&b);
+}
+
 static struct books books_new(void)
 {
 	struct schedule_rules rules = { .waits = { MINUTES(2) }, .n_waits = 1, .expire_ms = HOURS(72), .bounce_expire_ms = HOURS(24),
 	    .notice_ms = HOURS(4), .per_site = 20, .max_connections = 500, .seed = 1 };
-	struct books b = { queue_new(), words_new(), NULL };
+	struct books b = { queue_new(), words_new(), NULL, signatures_new() };
 
 	b.schedule = schedule_new(&rules, b.words, NOW);
 	return b;
@@ -79,6 +112,8 @@ static void books_free(struct books *b)
 	queue_free(&b->queue);
 	schedule_free(&b->schedule);
 	words_free(&b->words);
+	assert_int_equal(signatures_count(b->signatures), 0);
+	signatures_free(&b->signatures);
 }
 
 static void add_rows(struct buf *rows)
@@ -89,6 +124,7 @@ static void add_rows(struct buf *rows)
 	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_OUTCOME, .n = 0, .fate = FATE_FAILED, .code = 550, .tries = 3,
 	    .enhanced = SPAN("5.1.1"), .words = SPAN("nobody"), .host = SPAN("mx.example.org") });
 	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = 1, .words = SPAN("by hand") });
+	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_SIGNED, .words = SPAN("DKIM-Signature: x\r\n") });
 }
 
 static void check_books(struct books *b, struct mail *m)
@@ -105,6 +141,7 @@ static void check_books(struct books *b, struct mail *m)
 	assert_true(span_eq(names.mailbox, SPAN("x@example.org")));
 	assert_true(span_eq(names.address, SPAN("x+y@example.org")));
 	assert_int_equal(names.origin, 1);
+	assert_true(span_eq(signatures_find(b->signatures, &m->id), SPAN("DKIM-Signature: x\r\n")));
 }
 
 /* Whoever asked to be told of a success is told by us, but where the next server was asked to do it. */
@@ -199,6 +236,7 @@ static void senders_hear_what_they_asked_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(t_what_a_signature_needs_comes_back),
 		cmocka_unit_test(envelope_comes_back),
 		cmocka_unit_test(envelope_cut_anywhere_is_refused),
 		cmocka_unit_test(t_a_success_is_told_by_one),

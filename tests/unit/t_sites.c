@@ -119,7 +119,7 @@ static void answers_are_bounded(void **state)
 		mail_new(w, domain(w, i), 1, i);
 		assert_true(pull(w));
 		end(w, &start, SITE_WELL);
-		books_remove(&(struct books){ w->queue, w->words, w->schedule }, start.mail);
+		mail_free(w, start.mail);
 	}
 	for (uint32_t way = 0; way < schedule_n_ways(w->schedule); way++)
 		known += schedule_way_is_used(w->schedule, way);

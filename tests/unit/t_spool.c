@@ -746,6 +746,248 @@ static void t_trouble_with_dns_expires_after_an_attempt(void **state)
 	assert_int_equal(world.n_ends, 1);
 }
 
+/* ---- signatures ------------------------------------------------------------------------------------------ */
+
+static struct channel *signer;
+
+#define FIELDS "DKIM-Signature: the first\r\nDKIM-Signature: the second\r\n"
+
+static void send_to_be_signed(unsigned n, const char *to)
+{
+	static const char body[] = "Subject: x\r\n\r\nhello\r\n";
+
+	begin(n, "here-sender@local.test");
+	rcpt(n, to, 0);
+	world_say(smtpd, WIRE_mail_part, &(struct wire_mail_part){ .ask = n, .bytes = SPAN(body) });
+	world_say(smtpd, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = n, .size = sizeof(body) - 1, .prefix = SPAN("Received: y\r\n"),
+	    .flags = MAIL_SUBMITTED, .from_domain = SPAN("local.test"), .body_hash = SPAN("32 bytes of a hash of some body.") });
+	world_auth(auth);
+}
+
+static bool is_asked_at_all(struct channel *at)
+{
+	union wire_msg msg;
+
+	return world_sees(at, WIRE_sign_ask, &msg);
+}
+
+static void pass_until_it_is_asked(void)
+{
+	for (unsigned i = 0; i < 300 && !is_asked_at_all(signer); i++)
+		world_pass(SECONDS(1));
+}
+
+/* What is asked is what the signature is made of; returns the ask. */
+static uint32_t is_asked(unsigned n)
+{
+	union wire_msg msg;
+	struct msg_id id = id_of(n);
+
+	assert_true(world_hear(signer, WIRE_sign_ask, &msg));
+	assert_true(id_eq(&msg.sign_ask.id, &id));
+	assert_true(span_eq(msg.sign_ask.domain, SPAN("local.test")));
+	assert_true(span_eq(msg.sign_ask.body_hash, SPAN("32 bytes of a hash of some body.")));
+	assert_true(world_hear(signer, WIRE_sign_part, &msg));
+	assert_true(span_eq(msg.sign_part.bytes, SPAN("Received: y\r\nSubject: x\r\n\r\n")));
+	assert_true(world_hear(signer, WIRE_sign_end, &msg));
+	return msg.sign_end.ask;
+}
+
+static void sign(uint32_t ask, enum wire_signed result)
+{
+	world_say(signer, WIRE_sign_done, &(struct wire_sign_done){ .ask = ask, .result = (uint8_t)result,
+	    .fields = result == SIGNED ? SPAN(FIELDS) : SPAN_NONE });
+}
+
+/* A job of one recipient; does its message begin so? */
+static uint32_t job_that_begins(struct channel *at, const char *with)
+{
+	union wire_msg msg;
+	uint32_t job;
+
+	assert_true(world_hear(at, WIRE_job_begin, &msg));
+	job = msg.job_begin.job;
+	assert_int_equal(msg.job_begin.size, strlen(with) + sizeof("hello\r\n") - 1);
+	for (; *with; with += msg.job_part.bytes.len) {
+		assert_true(world_hear(at, WIRE_job_part, &msg));
+		assert_int_equal(strncmp(with, msg.job_part.bytes.at, msg.job_part.bytes.len < strlen(with) ? msg.job_part.bytes.len : strlen(with)), 0);
+		if (msg.job_part.bytes.len > strlen(with))
+			return job;
+	}
+	return job;
+}
+
+#define HEADER "Received: y\r\nSubject: x\r\n\r\n"
+
+static void wire_foreign(void)
+{
+	dns = world_wire(ROLE_DNS, 0, 1);
+	signer = world_wire(ROLE_SIGN, 0, 1);
+}
+
+static void t_it_is_signed_once_before_its_first_attempt(void **state)
+{
+	uint32_t job;
+
+	(void)state;
+	wire_foreign();
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	assert_false(has_job(relay));
+	sign(is_asked(1), SIGNED);
+	job = job_that_begins(relay, FIELDS HEADER);
+	outcome(relay, 1, 0, job, FATE_DEFERRED);
+	done(relay, 1, job);
+	world_pass(MINUTES(5));
+	(void)job_that_begins(relay, FIELDS HEADER);
+	assert_false(is_asked_at_all(signer));
+
+	/* The next run has it too. */
+	world_restart(true);
+	wire_all();
+	wire_foreign();
+	world_pass(MINUTES(10));
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	(void)job_that_begins(relay, FIELDS HEADER);
+	assert_false(is_asked_at_all(signer));
+}
+
+static void t_what_has_no_key_leaves_as_it_is(void **state)
+{
+	(void)state;
+	wire_foreign();
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	sign(is_asked(1), SIGN_NO_KEY);
+	(void)job_that_begins(relay, HEADER);
+}
+
+static void t_mailboxes_need_no_signature(void **state)
+{
+	(void)state;
+	wire_foreign();
+	send_to_be_signed(1, "here@local.test");
+	(void)job_that_begins(local, HEADER);
+	assert_false(is_asked_at_all(signer));
+}
+
+static void t_who_signs_may_die(void **state)
+{
+	uint32_t late;
+
+	(void)state;
+	wire_foreign();
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	late = is_asked(1);
+	world_gone(signer);
+	world_pass(SECONDS(5));
+	assert_false(has_job(relay));
+	signer = world_wire(ROLE_SIGN, 0, 1);
+	sign(late, SIGNED);		/* of another life */
+	assert_false(has_job(relay));
+	sign(is_asked(1), SIGNED);
+	(void)job_that_begins(relay, FIELDS HEADER);
+}
+
+static void t_it_never_leaves_unsigned_because_nobody_signs(void **state)
+{
+	(void)state;
+	wire_foreign();
+	world_gone(signer);
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	world_pass(SECONDS(31));
+	assert_int_equal(world.n_events[EV_DELIVERY_DEFERRED], 1);
+	assert_false(has_job(relay));
+	signer = world_wire(ROLE_SIGN, 0, 1);
+	pass_until_it_is_asked();
+	sign(is_asked(1), SIGNED);
+	(void)job_that_begins(relay, FIELDS HEADER);
+}
+
+static void t_who_holds_back_an_answer_is_not_waited_for(void **state)
+{
+	(void)state;
+	wire_foreign();
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	(void)is_asked(1);
+	world_pass(SECONDS(31));
+	assert_int_equal(world.n_events[EV_DELIVERY_DEFERRED], 1);
+	pass_until_it_is_asked();
+	sign(is_asked(1), SIGNED);
+	(void)job_that_begins(relay, FIELDS HEADER);
+}
+
+static void t_the_newest_generation_signs(void **state)
+{
+	struct channel *old;
+
+	(void)state;
+	wire_foreign();
+	old = signer;
+	signer = world_wire(ROLE_SIGN, 0, 2);
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	assert_false(is_asked_at_all(old));
+	world_gone(old);
+	sign(is_asked(1), SIGNED);
+	(void)job_that_begins(relay, FIELDS HEADER);
+}
+
+static void t_two_sites_of_a_message_wait_for_one_signature(void **state)
+{
+	static const char body[] = "Subject: x\r\n\r\nhello\r\n";
+
+	(void)state;
+	wire_foreign();
+	begin(1, "here-sender@local.test");
+	rcpt(1, "x@foreign.test", 0);
+	rcpt(1, "y@other.test", 0);
+	world_say(smtpd, WIRE_mail_part, &(struct wire_mail_part){ .ask = 1, .bytes = SPAN(body) });
+	world_say(smtpd, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = 1, .size = sizeof(body) - 1, .prefix = SPAN("Received: y\r\n"),
+	    .flags = MAIL_SUBMITTED, .from_domain = SPAN("local.test"), .body_hash = SPAN("32 bytes of a hash of some body.") });
+	world_auth(auth);
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	tell_site(question("other.test"), SITE_FOUND, 8, 86400);
+	sign(is_asked(1), SIGNED);
+	assert_false(is_asked_at_all(signer));
+	(void)job_that_begins(relay, FIELDS HEADER);
+	(void)job_that_begins(relay, FIELDS HEADER);
+}
+
+static void t_a_hash_of_another_length_is_refused(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	begin(1, "here-sender@local.test");
+	rcpt(1, "here@local.test", 0);
+	world_say(smtpd, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = 1, .from_domain = SPAN("local.test"), .body_hash = SPAN("short") });
+	assert_true(world_hear(smtpd, WIRE_mail_done, &msg));
+	assert_int_equal(msg.mail_done.result, STORED_NOT_BAD);
+}
+
+/* A message that a domain of ours can't deliver; its bounce goes out, signed by that domain. */
+static void t_a_bounce_is_signed(void **state)
+{
+	union wire_msg msg;
+
+	(void)state;
+	(void)settings_add_section(world.settings, "domain", "our.test", 1);
+	world.settings->top.hostname = "mx.our.test";
+	world_settings();
+	wire_foreign();
+	send_to(1, "sender@foreign.test", "unknown@local.test");
+	world_auth(auth);
+	world_auth(auth);
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	assert_true(world_hear(signer, WIRE_sign_ask, &msg));
+	assert_true(span_eq(msg.sign_ask.domain, SPAN("our.test")));
+	assert_int_equal(msg.sign_ask.body_hash.len, 32);
+}
+
 static struct set_route *route(const char *pattern)
 {
 	return settings_add_section(world.settings, "route", pattern, 1);
@@ -1290,6 +1532,16 @@ int main(void)
 		TEST(t_foreign_mail_leaves_by_the_hosts_that_dns_names), TEST(t_an_old_answer_serves_until_the_new_one_is_there),
 		TEST(t_domains_of_one_site_share_its_window), TEST(t_a_domain_that_takes_no_mail_bounces_at_once),
 		TEST(t_trouble_with_dns_has_one_timer), TEST(t_dns_may_die), TEST(t_trouble_with_dns_expires_after_an_attempt),
+		TEST(t_it_is_signed_once_before_its_first_attempt), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_what_has_no_key_leaves_as_it_is), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_mailboxes_need_no_signature), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_who_signs_may_die), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_it_never_leaves_unsigned_because_nobody_signs), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_who_holds_back_an_answer_is_not_waited_for), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_the_newest_generation_signs), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_two_sites_of_a_message_wait_for_one_signature), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_a_hash_of_another_length_is_refused), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_a_bounce_is_signed), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_smarthost_needs_no_dns), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_what_a_route_holds_leaves_when_it_is_released), TEST(t_a_rate_of_a_route_is_kept),
 		TEST(t_mail_is_passed_on_to_the_server_of_its_section), TEST(t_only_the_newest_generation_gets_jobs), TEST(t_an_outcome_that_could_not_be_written_is_written_again),
