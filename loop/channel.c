@@ -399,6 +399,7 @@ static enum fd_rule fd_rule(enum wire_verb verb)
 	switch (verb) {
 	case WIRE_wire:
 	case WIRE_listener:
+	case WIRE_drop_file:
 	case WIRE_table:
 	case WIRE_tally:
 		return FD_MUST;

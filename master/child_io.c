@@ -77,6 +77,10 @@ static void on_verb(void *owner, struct channel *ch, enum wire_verb verb, const 
 	case WIRE_ready:
 		supervise_ready(&c->server->core, c->unit, loop_now(c->server->loop).mono_ms);
 		server_perform(c->server);
+		drops_go_on(c->server->drops);
+		break;
+	case WIRE_drop_told:
+		drops_told(c->server->drops, &msg->drop_told);
 		break;
 	case WIRE_tables_loaded:
 		answer_tables(c->server, msg->tables_loaded.serial, msg->tables_loaded.problems);
@@ -100,6 +104,7 @@ static void on_gone(void *owner, struct channel *ch)
 	if (c->server->report.events == ch)
 		c->server->report.events = NULL;
 	c->channel = NULL;
+	drops_left(c->server->drops, c);
 	supervise_left(&c->server->core, c->unit, loop_now(c->server->loop).mono_ms);
 	server_perform(c->server);
 }
@@ -411,6 +416,14 @@ static void close_channel(struct child *c)
 	channel_close(&c->channel);
 }
 
+/* The second death over it. */
+static void set_aside(struct server *s, enum wire_role role, const struct msg_id *id)
+{
+	drops_kills(s->drops, id);
+	if (role != ROLE_SPOOL)
+		tell_set_aside(s, find_spool(s));
+}
+
 static void died(struct child *c, int status)
 {
 	struct server *s = c->server;
@@ -418,10 +431,11 @@ static void died(struct child *c, int status)
 	bool expected = c->unit->state == UNIT_DRAINING && (c->unit->is_condemned || status == 0);
 
 	close_channel(c);
+	drops_left(s->drops, c);
 	if (!expected)
 		report_death(c, status, &id);
-	if (!expected && !id_is_zero(&id) && deaths_note(&s->deaths, &id, c->unit->role) && c->unit->role != ROLE_SPOOL)
-		tell_set_aside(s, find_spool(s));
+	if (!expected && !id_is_zero(&id) && deaths_note(&s->deaths, &id, c->unit->role))
+		set_aside(s, c->unit->role, &id);
 	c->pid = 0;
 	supervise_died(&s->core, c->unit, loop_now(s->loop).mono_ms);
 	server_perform(s);

@@ -92,6 +92,29 @@ enum pr_err folders_make_mail(const struct settings *s, const struct identities 
 	return PR_OK;
 }
 
+/* As root it is root's, who can then remove what lies there without rights over other users' files, and its group is the
+ * helper's. It is made so at every start. */
+static enum pr_err make_drop(const struct settings *s, const struct identities *ids, struct buf *words)
+{
+	static const struct identity ROOT = { .uid = 0 };
+	bool is_shared = ids->is_root && ids->has_drop_group;
+	char path[PATH_MAX];
+	enum pr_err err;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/drop", s->top.state);
+	err = make_folder(path, 0700, &ROOT, ids, words);
+	if (err != PR_OK)
+		return err;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return complain(words, "open", path);
+	if ((ids->is_root && fchown(fd, 0, is_shared ? ids->drop_group : 0) < 0) || fchmod(fd, is_shared ? 01730 : 01700) < 0)
+		err = complain(words, "set the owner and mode of", path);
+	close(fd);
+	return err;
+}
+
 enum pr_err folders_make(const struct settings *s, const struct identities *ids, struct buf *words)
 {
 	char spool[PATH_MAX], keys[PATH_MAX];
@@ -104,6 +127,8 @@ enum pr_err folders_make(const struct settings *s, const struct identities *ids,
 		err = make_folder(spool, 0700, &ids->of[ROLE_SPOOL], ids, words);
 	if (err == PR_OK)
 		err = make_folder(keys, 0700, &ids->of[ROLE_SIGN], ids, words);
+	if (err == PR_OK)
+		err = make_drop(s, ids, words);
 	if (err == PR_OK)
 		err = make_folder(s->top.runtime, 0755, &ids->base, ids, words);
 	return err == PR_OK ? folders_make_mail(s, ids, words) : err;

@@ -31,12 +31,12 @@ static bool find_user(struct identity *id, const char *name)
 	return true;
 }
 
-static void find_control_group(struct identities *ids)
+static gid_t find_group(const char *name, gid_t without, bool *is_there)
 {
-	const struct group *group = getgrnam("postrider");
+	const struct group *group = getgrnam(name);
 
-	ids->has_control_group = group != NULL;
-	ids->control_group = group ? group->gr_gid : ids->base.gid;
+	*is_there = group != NULL;
+	return group ? group->gr_gid : without;
 }
 
 enum pr_err identities_find(struct identities *ids, const char *user, struct buf *words)
@@ -58,7 +58,8 @@ enum pr_err identities_find(struct identities *ids, const char *user, struct buf
 	for (unsigned role = 0; role < N_ROLES; role++)
 		if (!ids->is_root || !own[role] || !find_user(&ids->of[role], own[role]))
 			ids->of[role] = ids->base;
-	find_control_group(ids);
+	ids->control_group = find_group("postrider", ids->base.gid, &ids->has_control_group);
+	ids->drop_group = find_group("postrider-drop", ids->base.gid, &ids->has_drop_group);
 	return PR_OK;
 }
 

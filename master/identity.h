@@ -25,6 +25,8 @@ struct identities {
 	struct identity of[N_ROLES];
 	gid_t control_group;		/* who may use the control socket beside root and the base user */
 	bool has_control_group;
+	gid_t drop_group;		/* postrider-drop, whose helper makes files in state/drop */
+	bool has_drop_group;
 };
 
 /* PR_NONE and words (with the command that helps) when we are root and the user does not exist. */

@@ -223,6 +223,8 @@ static int acquire(struct server *s, int *control, struct buf *words)
 		return EX_NOUSER;
 	if (folders_make(s->settings, &s->ids, words) != PR_OK)
 		return EX_CANTCREAT;
+	if (drops_open(s->settings, &s->drops, words) != PR_OK)
+		return EX_CANTCREAT;
 	switch (folders_lock(s->settings->top.state, words)) {
 	case PR_OK: break;
 	case PR_AGAIN: return EX_TEMPFAIL;
@@ -284,6 +286,7 @@ static void begin(struct server *s, int control)
 	start_deadlines(s);
 	watch_signals(s);
 	s->control = control_new_take(s->loop, control, &s->ids, answer_asked, s);
+	drops_begin(s->drops, s);
 	server_rewatch(s);
 	server_rotate_tickets(s);
 	event_begin(&ev, EV_STARTED, s->started_wall_ms, NULL);
@@ -296,6 +299,7 @@ static void begin(struct server *s, int control)
 static void end(struct server *s)
 {
 	control_free(&s->control);
+	drops_free(&s->drops);
 	watch_free(&s->watch);
 	for (unsigned i = 0; i < N_SIGNALS; i++)
 		uv_close((uv_handle_t *)&s->signals[i], NULL);
@@ -310,6 +314,7 @@ static void server_free(struct server **sp)
 {
 	struct server *s = *sp;
 
+	drops_free(&s->drops);
 	certificates_free(&s->certificates);
 	settings_free(&s->old_settings);
 	settings_free(&s->settings);

@@ -15,6 +15,7 @@
 #include "master/certificates.h"
 #include "master/control_io.h"
 #include "master/deaths.h"
+#include "master/drops_io.h"
 #include "master/identity.h"
 #include "master/report.h"
 #include "master/spawn.h"
@@ -46,6 +47,7 @@ struct server {
 	struct deaths deaths;
 	struct watch *watch;
 	struct control *control;
+	struct drops *drops;
 	struct certificates *certificates;	/* only while programs are told: NULL between events */
 	unsigned char ticket_keys[TICKET_KEY_LEN * TICKET_KEYS];
 	unsigned n_ticket_keys;

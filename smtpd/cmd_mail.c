@@ -6,12 +6,15 @@ static const struct reply *may_begin(const struct session *s)
 {
 	static const struct reply NO_HELO = { 503, "5.5.1", "EHLO or HELO first" };
 	static const struct reply NESTED = { 503, "5.5.1", "A message is under way already" };
+	static const struct reply ONE = { 503, "5.5.1", "A file holds one message" };
 	static const struct reply NO_LOGIN = { 530, "5.7.0", "Authentication required" };
 
 	if (!s->helo)
 		return &NO_HELO;
 	if (s->tx)
 		return &NESTED;
+	if (s->dropped && s->n_messages > 0)
+		return &ONE;
 	if (s->listen->auth == LISTEN_AUTH_REQUIRED && !session_submits(s))
 		return &NO_LOGIN;
 	return NULL;

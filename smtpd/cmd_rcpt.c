@@ -34,9 +34,9 @@ static struct recipient *recipient(struct transaction *tx, const struct command_
 static void ask(struct session *s, struct effects *fx)
 {
 	struct span address = s->tx->asked->address;
-	enum wire_address answer = ADDRESS_TEMPORARY;
+	enum wire_address answer = s->dropped ? ADDRESS_OK : ADDRESS_TEMPORARY;
 
-	if (s->house->auth_is_up && !known_find(&s->house->known, address, &answer)) {
+	if (!s->dropped && s->house->auth_is_up && !known_find(&s->house->known, address, &answer)) {
 		effects_add(fx, FX_ASK_ADDRESS)->text = address;
 		return;
 	}

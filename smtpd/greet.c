@@ -2,10 +2,16 @@
 #include "smtpd/session_private.h"
 #include "smtpd/proxy.h"
 
+#define SEEN_WAIT_MS MINUTES(2)	/* for a spool that reads what it has */
+
 static enum progress proxy(struct session *s, struct effects *fx);
 static enum progress pregreet(struct session *s, struct effects *fx);
 static enum progress greet(struct session *s, struct effects *fx);
 
+static enum progress seen(struct session *s, struct effects *fx);
+static enum progress not_seen(struct session *s, struct effects *fx);
+
+const struct step STEP_SEEN = { "seen", seen, not_seen, false };
 const struct step STEP_PROXY = { "proxy", proxy, session_late, true };
 const struct step STEP_PREGREET = { "pregreet", pregreet, greet, false };
 
@@ -47,11 +53,37 @@ static enum progress welcome(struct session *s, struct effects *fx)
 	return session_step_to(s, &STEP_PREGREET, s->is_trusted ? 0 : s->listen->greet_delay);
 }
 
+/* Was it taken before somebody died? */
+static enum progress seen(struct session *s, struct effects *fx)
+{
+	if (!s->is_answered)
+		return STEP_WAIT;
+	if (!s->answer)
+		return welcome(s, fx);
+	s->dropped->was_taken = true;
+	return session_end(s, fx, "it was taken before");
+}
+
+static enum progress not_seen(struct session *s, struct effects *fx)
+{
+	return session_end(s, fx, "the queue does not answer");
+}
+
+static enum progress begin_dropped(struct session *s, struct effects *fx)
+{
+	if (!s->house->spool_is_up)
+		return session_end(s, fx, "the queue is away");
+	effects_add(fx, FX_HAVE)->id = s->dropped->id;
+	return session_step_to(s, &STEP_SEEN, SEEN_WAIT_MS);
+}
+
 enum progress session_begin(struct session *s, struct effects *fx, bool early_bytes)
 {
 	s->connected_at = s->now.mono_ms;
 	s->helo_due = s->now.mono_ms + s->listen->timeout_greeting;
 	s->progress_due = s->now.mono_ms + s->listen->timeout_session;
+	if (s->dropped)
+		return begin_dropped(s, fx);
 	if (s->client.family && settings_network_has(&s->listen->proxy, s->client.family, s->client.address))
 		return session_step_to(s, &STEP_PROXY, s->listen->timeout_greeting);
 	s->early_bytes = early_bytes && s->listen->tls != LISTEN_TLS_IMPLICIT;

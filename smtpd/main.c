@@ -108,6 +108,10 @@ static void on_verb(void *owner, enum wire_verb verb, const union wire_msg *msg,
 		tally(d, msg->tally.column, fd);
 		return;
 	}
+	if (verb == WIRE_drop_file && fd >= 0 && d->settings) {
+		session_io_open_dropped_take(d, fd, &msg->drop_file);
+		return;
+	}
 	if (fd >= 0)
 		close(fd);
 	if (!d->settings)

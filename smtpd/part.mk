@@ -6,7 +6,7 @@ libsmtpd_a_SOURCES = smtpd/client.c smtpd/client.h smtpd/cmd_auth.c smtpd/cmd_bd
 	smtpd/sender.c smtpd/session_private.h smtpd/tally.c smtpd/tally.h smtpd/transaction.c smtpd/transaction.h
 
 pkglibexec_PROGRAMS += libexec/smtpd
-libexec_smtpd_SOURCES = smtpd/listener_io.c smtpd/main.c smtpd/peers_io.c smtpd/session_io.c smtpd/smtpd_private.h
+libexec_smtpd_SOURCES = smtpd/dropped_io.c smtpd/listener_io.c smtpd/main.c smtpd/peers_io.c smtpd/session_io.c smtpd/smtpd_private.h
 libexec_smtpd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libexec_smtpd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libexec_smtpd_LDADD = libsmtpd.a $(MAIL_LIBS) $(STREAM_LIBS)

@@ -84,6 +84,20 @@ struct session *session_new(struct house *h, unsigned listener, const struct cli
 	return s;
 }
 
+void session_is_dropped(struct session *s, const struct msg_id *id)
+{
+	s->dropped = mem_new(sizeof(*s->dropped));
+	s->dropped->id = *id;
+}
+
+static void dropped_free(struct dropped **dp)
+{
+	if (*dp)
+		mem_free((*dp)->words);
+	mem_free(*dp);
+	*dp = NULL;
+}
+
 void session_free(struct session **sp)
 {
 	struct session *s = *sp;
@@ -92,6 +106,7 @@ void session_free(struct session **sp)
 	if (!s)
 		return;
 	transaction_free(&s->tx);
+	dropped_free(&s->dropped);
 	if (s->counts)
 		limits_disconnect(s->house->tally, &s->place);
 	pool_discharge(&s->house->pool, s->charged);
@@ -150,8 +165,18 @@ static void add_reply(struct buf *out, unsigned code, const char *enhanced, cons
 	buf_add(out, SPAN("\r\n"));
 }
 
+/* Nobody hears what is said to a file: what counts is kept. */
+static void note_refusal(struct session *s, unsigned code, const char *text)
+{
+	if (!s->dropped || code < 400 || s->dropped->code)
+		return;
+	s->dropped->code = code;
+	s->dropped->words = mem_text(span_of_text(text));
+}
+
 enum progress session_say(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text)
 {
+	note_refusal(s, code, text);
 	add_reply(&fx->out, code, enhanced, text);
 	return session_await_command(s);
 }
@@ -167,6 +192,7 @@ enum progress session_refuse(struct session *s, struct effects *fx, unsigned cod
 {
 	struct buf reply;
 
+	note_refusal(s, code, text);
 	if (++s->n_errors >= (uint64_t)s->listen->max_errors)
 		return session_hang_up(s, fx, 421, "4.7.0", "Too many errors, good bye");
 	if (penalty_ms(s) == 0)
@@ -223,6 +249,7 @@ static void end(struct session *s, struct effects *fx, const char *why)
 
 enum progress session_hang_up(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text)
 {
+	note_refusal(s, code, text);
 	add_reply(&fx->out, code, enhanced, text);
 	end(s, fx, text);
 	return STEP_AGAIN;
@@ -325,6 +352,19 @@ static void peer_left(struct session *s, struct effects *fx, bool in_good_order)
 		session_end(s, fx, "connection broken");
 }
 
+static void have_told(struct session *s, uint32_t number)
+{
+	answer(s, &STEP_HAVE, number);
+	answer(s, &STEP_SEEN, number);
+}
+
+static void spool_left(struct session *s, struct effects *fx)
+{
+	if (s->step == &STEP_SEEN)
+		session_end(s, fx, "the queue is away");
+	transaction_spool_left(s, fx);
+}
+
 static void absorb(struct session *s, const struct session_event *ev, struct effects *fx)
 {
 	s->now = ev->now;
@@ -343,8 +383,8 @@ static void absorb(struct session *s, const struct session_event *ev, struct eff
 	case SE_LOGIN_DONE: session_login_told(s, ev->number, ev->bytes, ev->proof); return;
 	case SE_WINDOW: transaction_window(s, ev->number); return;
 	case SE_STORED: transaction_stored(s, ev->number, fx); return;
-	case SE_HAVE: answer(s, &STEP_HAVE, ev->number); return;
-	case SE_SPOOL_GONE: transaction_spool_left(s, fx); return;
+	case SE_HAVE: have_told(s, ev->number); return;
+	case SE_SPOOL_GONE: spool_left(s, fx); return;
 	case SE_SPOOL_BACK: answer(s, &STEP_SPOOL, 1); return;
 	case SE_AUTH_GONE: auth_is_gone(s); return;
 	case SE_SPILL: transaction_spill(s, fx); return;
@@ -381,6 +421,8 @@ static enum progress run_step(struct session *s, struct effects *fx)
 
 	if (s->step == &STEP_CLOSED)
 		return s->step->run(s, fx);
+	if (s->dropped && s->dropped->code)
+		return session_end(s, fx, s->dropped->words);
 	if (s->flooded)
 		return session_hang_up(s, fx, 421, "4.3.1", "You say too much before you are answered");
 	if (s->house->draining && now >= drain_due(s))
@@ -447,9 +489,24 @@ bool session_wants_peek(const struct session *s)
 	return s->step == &STEP_PREGREET && !s->tls_version;
 }
 
+enum wire_drop session_dropped(const struct session *s, const char **words)
+{
+	const struct dropped *d = s->dropped;
+
+	*words = "";
+	if (d->was_taken || s->n_messages > 0)
+		return DROP_TAKEN;
+	if (d->code == 0 && !s->peer_left)
+		return DROP_LATER;
+	*words = d->code ? d->words : "It ends before its message does";
+	return d->code == 0 || d->code >= 500 ? DROP_BAD : DROP_LATER;
+}
+
 const struct msg_id *session_mail_id(const struct session *s)
 {
-	return s->tx ? &s->tx->id : NULL;
+	if (s->tx)
+		return &s->tx->id;
+	return s->dropped ? &s->dropped->id : NULL;
 }
 
 void *session_owner(const struct session *s)

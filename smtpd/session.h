@@ -85,6 +85,12 @@ struct session_event {
 };
 
 struct session *session_new(struct house *h, unsigned listener, const struct client *client, const struct client *local, void *owner);
+/* Before SE_CONNECTED: its bytes come from a file of state/drop, whose message has this id. What is in the queue already is
+ * not taken again; recipients are not asked for, for nobody hears the answer: who can't have it makes a bounce. The first
+ * refusal ends it. */
+void session_is_dropped(struct session *s, const struct msg_id *id);
+/* Once it is over; words last as long as the session. */
+enum wire_drop session_dropped(const struct session *s, const char **words);
 void *session_owner(const struct session *s);
 void session_free(struct session **s);
 
@@ -95,7 +101,7 @@ bool session_go_on(struct session *s, struct effects *fx) MUST_USE;
 int64_t session_due(const struct session *s);	/* monotonic ms of the next SE_TICK; INT64_MAX: none */
 bool session_wants_bytes(const struct session *s);
 bool session_wants_peek(const struct session *s);	/* it waits before the greeting */
-const struct msg_id *session_mail_id(const struct session *s);	/* NULL between transactions */
+const struct msg_id *session_mail_id(const struct session *s);	/* NULL between transactions; of a file always its own */
 const char *session_step(const struct session *s);
 
 /* Performing FX_BEGIN: what the transaction says. */

@@ -11,7 +11,8 @@ struct conn {
 	struct list list;
 	struct smtpd *d;
 	struct session *session;
-	struct stream *stream;		/* NULL: the client is gone, its message is still under way */
+	struct stream *stream;		/* NULL: the client is gone, its message is still under way; or it is a file */
+	struct dropped_file *dropped;	/* NULL: it is a connection */
 	struct deadline deadline;
 	int64_t armed_at;		/* INT64_MAX: not */
 	uint32_t at_auth, at_spool;	/* questions under way, 0: none */
@@ -179,6 +180,8 @@ static void end(struct conn *c)
 	deadline_clear(d->loop, &c->deadline);
 	if (c->stream)
 		stream_close(&c->stream);
+	if (c->dropped)
+		dropped_close(&c->dropped, c->session);
 	session_free(&c->session);
 	list_remove(&c->list);
 	mem_free(c);
@@ -208,9 +211,11 @@ static void settle(struct conn *c)
 		return;
 	}
 	arm(c);
+	wants = session_wants_bytes(c->session);
+	if (c->dropped)
+		dropped_want(c->dropped, wants);
 	if (!c->stream)
 		return;
-	wants = session_wants_bytes(c->session);
 	if (wants && !c->is_reading)
 		stream_resume(c->stream);
 	else if (!wants && c->is_reading)
@@ -254,6 +259,11 @@ static void feed(struct conn *c, struct session_event *ev)
 	d->is_feeding = false;
 	settle(c);
 	relieve(d);
+}
+
+void conn_bytes(struct conn *c, struct span bytes)
+{
+	feed(c, &(struct session_event){ .type = SE_BYTES, .bytes = bytes });
 }
 
 void conn_answer(struct conn *c, enum session_event_type type, uint32_t number)
@@ -305,10 +315,8 @@ void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t num
 
 static void on_bytes(void *owner, struct stream *stream, struct span bytes)
 {
-	struct conn *c = owner;
-
 	(void)stream;
-	feed(c, &(struct session_event){ .type = SE_BYTES, .bytes = bytes });
+	conn_bytes(owner, bytes);
 }
 
 static void on_tls(void *owner, struct stream *stream, bool ok, const char *why)
@@ -372,12 +380,26 @@ static void to_local_client(struct client *c, int fd)
 
 static const struct stream_handlers HANDLERS = { .on_bytes = on_bytes, .on_tls = on_tls, .on_gone = on_gone };
 
-void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const struct sockaddr_storage *from)
+static struct conn *conn_new(struct smtpd *d, unsigned listener, const struct client *client, const struct client *local)
 {
 	struct conn *c = mem_new(sizeof(*c));
+
+	c->d = d;
+	c->session = session_new(&d->house, listener, client, local, c);
+	c->armed_at = INT64_MAX;
+	deadline_init(&c->deadline, on_deadline);
+	list_add_last(&d->conns, &c->list);
+	d->n_conns++;
+	d->n_connections++;
+	return c;
+}
+
+void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const struct sockaddr_storage *from)
+{
 	struct sockaddr_storage own = { 0 };
 	socklen_t len = sizeof(own);
 	struct client client, local;
+	struct conn *c;
 
 	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
 		own.ss_family = AF_UNSPEC;
@@ -386,13 +408,35 @@ void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const stru
 	else
 		to_client(&client, from);
 	to_client(&local, &own);
-	c->d = d;
-	c->session = session_new(&d->house, listener, &client, &local, c);
+	c = conn_new(d, listener, &client, &local);
 	c->stream = stream_open_take(d->loop, fd, &HANDLERS, c);
-	c->armed_at = INT64_MAX;
-	deadline_init(&c->deadline, on_deadline);
-	list_add_last(&d->conns, &c->list);
-	d->n_conns++;
-	d->n_connections++;
 	conn_answer(c, SE_CONNECTED, stream_peek(c->stream) > 0);
+}
+
+static unsigned local_listener(const struct settings *s)
+{
+	unsigned i = 0;
+
+	while (i < s->n_listen && !s->listen[i].local)
+		i++;
+	return i;
+}
+
+void session_io_open_dropped_take(struct smtpd *d, int fd, const struct wire_drop_file *told)
+{
+	unsigned listener = local_listener(d->settings);
+	const struct client nowhere = { 0 };
+	struct client client;
+	struct conn *c;
+
+	if (listener == d->settings->n_listen || d->house.draining || d->n_conns >= SESSIONS_MAX) {
+		close(fd);
+		dropped_refuse(d, told->ask);
+		return;
+	}
+	client_set_local(&client, told->uid);
+	c = conn_new(d, listener, &client, &nowhere);
+	c->dropped = dropped_open_take(d, fd, told->ask, c);
+	session_is_dropped(c->session, &told->id);
+	conn_answer(c, SE_CONNECTED, 0);
 }

@@ -18,14 +18,23 @@ struct step {
 	bool peer_moves;	/* it waits for the client: its bytes are wanted, its silence and its leaving count */
 };
 
-extern const struct step STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_DATA,
+extern const struct step STEP_SEEN, STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_DATA,
     STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_LOGIN, STEP_RESPONSE, STEP_SENDER, STEP_AUTHOR, STEP_CLOSED;
+
+/* Of a session that is a file. */
+struct dropped {
+	struct msg_id id;
+	bool was_taken;
+	unsigned code;		/* of the first reply that refused something, 0 before */
+	char *words;
+};
 
 struct session {
 	struct house *house;
 	void *owner;				/* the shell's */
 	const struct set_listen *listen;
 	const struct step *step, *after;	/* after: where a wait in between goes back to */
+	struct dropped *dropped;		/* NULL: it has a client */
 	struct transaction *tx;			/* NULL between MAIL and MAIL */
 	struct instant now;			/* of the event in hand */
 	struct span in;				/* what the client said and no step has taken */

@@ -43,8 +43,22 @@ struct smtpd {
 
 /* Takes fd, an accepted connection of settings.listen[listener]. */
 void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const struct sockaddr_storage *from);
+/* Takes fd, a file of the drop folder of that user; the master is told how it went. */
+void session_io_open_dropped_take(struct smtpd *d, int fd, const struct wire_drop_file *told);
 /* To all of them; each may end by it. */
 void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t number);
+
+/* ---- dropped_io.c: a file in the place of a client ---------------------------- */
+
+struct conn;
+struct dropped_file;
+struct dropped_file *dropped_open_take(struct smtpd *d, int fd, uint32_t ask, struct conn *c);
+/* More of it is wanted, or not now. */
+void dropped_want(struct dropped_file *f, bool wanted);
+/* The session is over: tells the master. */
+void dropped_close(struct dropped_file **f, const struct session *s);
+/* No session can be had for it. */
+void dropped_refuse(struct smtpd *d, uint32_t ask);
 
 /* ---- peers_io.c: auth and spool ---------------------------------------------- */
 
@@ -63,8 +77,8 @@ void listener_io_room(struct smtpd *d);
 
 void smtpd_end(struct smtpd *d);	/* drained: nothing is left to do */
 
-/* conn, for peers_io.c */
-struct conn;
+/* conn, for peers_io.c and dropped_io.c */
+void conn_bytes(struct conn *c, struct span bytes);
 void conn_answer(struct conn *c, enum session_event_type type, uint32_t number);
 void conn_login_told(struct conn *c, const struct wire_login_done *done);
 void conn_challenge(struct conn *c, struct span bytes);

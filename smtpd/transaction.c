@@ -27,7 +27,7 @@ struct transaction *transaction_new(struct session *s)
 	tx->session = s;
 	list_init(&tx->gathering);
 	arena_init(&tx->arena, ARENA_BLOCK);
-	tx->id = id_new(s->now.wall_ms);
+	tx->id = s->dropped ? s->dropped->id : id_new(s->now.wall_ms);
 	tx->began_wall_ms = s->now.wall_ms;
 	tx->began_mono_ms = s->now.mono_ms;
 	tx->last = &tx->first;

@@ -65,6 +65,12 @@ enum wire_key {			/* of a key, in the life of one */
 	KEY_RETIRED		/* a newer one of its algorithm signs */
 };
 
+enum wire_drop {		/* of a file of state/drop */
+	DROP_TAKEN,		/* it is in the queue, or was */
+	DROP_LATER,		/* not now */
+	DROP_BAD		/* never: it is no message that can be taken */
+};
+
 enum wire_notify {
 	NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8
 };

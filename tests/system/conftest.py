@@ -77,8 +77,9 @@ listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen}
 """
 
     def write(self):
-        with open(self.file, "w") as f:
+        with open(f"{self.file}.new", "w") as f:
             f.write(self.text())
+        os.rename(f"{self.file}.new", self.file)
 
     def give(self):
         """The folders belong to whom the server becomes."""
@@ -87,7 +88,8 @@ listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen}
             while path != "/":
                 os.chmod(path, os.stat(path).st_mode | 0o011)
                 path = os.path.dirname(path)
-            subprocess.run(["chown", "-R", USER, f"{self.folder}/state", f"{self.folder}/run", f"{self.folder}/mail"], check=True)
+            subprocess.run(["find", self.state, f"{self.folder}/run", f"{self.folder}/mail", "-path", f"{self.state}/drop", "-prune",
+                            "-o", "-exec", "chown", "-h", USER, "{}", "+"], check=True)
 
     def run(self, *words, check=True, input=None):
         """A command of the command line; returns the CompletedProcess with text."""
@@ -214,6 +216,8 @@ def folder():
 def server_user():
     if os.geteuid() == 0 and subprocess.run(["id", USER], capture_output=True).returncode:
         subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", USER], check=True)
+    if os.geteuid() == 0:
+        subprocess.run(["groupadd", "--system", "--force", "postrider-drop"], check=True)
 
 
 @pytest.fixture

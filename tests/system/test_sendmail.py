@@ -1,5 +1,5 @@
 """Mail from the users of the machine itself: runtime/submit, sendmail(8) and its kin, and the drop folder."""
-import email, email.message, email.policy, os, re, smtplib, socket, subprocess
+import email, email.message, email.policy, grp, os, pwd, re, shutil, signal, smtplib, socket, subprocess, threading, time
 
 import pytest
 
@@ -202,3 +202,230 @@ def test_newaliases_and_a_run_of_the_queue(running):
     running.stop()
     sendmail(running, name="newaliases")
     assert "does not run" in sendmail(running, name="mailq", status=69).stderr.decode()
+
+
+# ---- the drop folder ------------------------------------------------------------------------
+
+
+def dropped(server):
+    """What lies in the drop folder and is whole."""
+    return [name for name in os.listdir(f"{server.state}/drop") if name != "aside" and not name.startswith(".")]
+
+
+def aside(server):
+    return sorted(os.listdir(f"{server.state}/drop/aside"))
+
+
+def drop_by_hand(server, name, text):
+    """A file as the helper makes one."""
+    path = f"{server.state}/drop/{name}"
+    with open(f"{server.state}/drop/.{name}", "wb") as f:
+        f.write(text)
+    os.rename(f"{server.state}/drop/.{name}", path)
+    return path
+
+
+NAME = "01M7YS1RHSEN3VCNEWYZ4E0W1A"
+CONVERSATION = b"EHLO x\r\nMAIL FROM:<bob@example.test>\r\nRCPT TO:<alice@example.test>\r\nBDAT 21 LAST\r\nSubject: x\r\n\r\nHello\r\nQUIT\r\n"
+
+
+def test_mail_waits_for_the_server_and_is_delivered_once_it_is_there(running):
+    running.stop()
+    sendmail(running, "-f", "bob@example.test", "alice", text="Subject: later\n\nHello.\n")
+    [name] = dropped(running)
+    assert os.stat(f"{running.state}/drop/{name}").st_mode & 0o777 == 0o600
+    running.start()
+    [mail] = running.wait_mails()
+    assert mail["Subject"] == "later" and f"(by uid {os.getuid()})" in mail["Received"] and f"id {name}" in mail["Received"]
+    until(lambda: not dropped(running))
+    assert mail["Return-Path"] == "<bob@example.test>" and mail["Message-ID"]
+
+
+def test_who_can_not_have_it_makes_a_bounce(running):
+    running.stop()
+    sendmail(running, "-f", "bob@example.test", "alice@example.test", "nobody@example.test")
+    running.start()
+    running.wait_mails()
+    [bounce] = running.wait_mails(user="bob")
+    assert "nobody@example.test" in str(bounce) and not aside(running)
+
+
+def test_a_server_that_takes_nothing_now_gets_it_later(server):
+    server.extra = 'spool { min_free = 100000GB }'
+    server.start()
+    sendmail(server, "alice")
+    assert len(dropped(server)) == 1
+    server.extra = ""
+    server.reload()
+    server.wait_mails()
+    until(lambda: not dropped(server))
+
+
+def test_a_file_that_comes_while_it_runs_is_taken_at_once(running):
+    drop_by_hand(running, NAME, CONVERSATION)
+    [mail] = running.wait_mails()
+    assert NAME in mail["Received"]
+    until(lambda: not dropped(running))
+
+
+def test_the_same_file_again_is_not_the_same_message_again(server):
+    """As after a crash between the 250 and the removal of the file."""
+    server.extra = 'route "*" { hold = yes }'
+    server.start()
+    text = CONVERSATION.replace(b"alice@example.test", b"someone@elsewhere.example")
+    for _ in range(2):
+        drop_by_hand(server, NAME, text)
+        until(lambda: not dropped(server))
+    assert [message["id"] for message in server.json("queue", "list")] == [NAME]
+
+
+@pytest.mark.parametrize("text, why", [
+    (CONVERSATION[:-20], "It ends before its message does"),
+    (b"", "It ends before its message does"),
+    (b"hello\r\n" * 100, "Command not known"),
+    (CONVERSATION.replace(b"<alice", b"<<alice"), ""),
+    (bytes(range(256)) * 400, ""),
+], ids=["cut", "empty", "words", "bad address", "bytes"])
+def test_what_is_no_message_is_set_aside(running, text, why):
+    drop_by_hand(running, NAME, text)
+    until(lambda: aside(running) == [NAME])
+    until(lambda: "drop.aside" in running.log())
+    assert why in running.log() and not dropped(running) and not running.mails()
+
+
+def test_links_and_other_things_are_not_opened(running):
+    secret = f"{running.folder}/secret"
+    with open(secret, "wb") as f:
+        f.write(CONVERSATION)
+    folder = f"{running.state}/drop"
+    os.symlink(secret, f"{folder}/01M7YS1RHSEN3VCNEWYZ4E0W1B")
+    os.link(secret, f"{folder}/01M7YS1RHSEN3VCNEWYZ4E0W1C")
+    os.mkfifo(f"{folder}/01M7YS1RHSEN3VCNEWYZ4E0W1D")
+    os.mkdir(f"{folder}/01M7YS1RHSEN3VCNEWYZ4E0W1E")
+    drop_by_hand(running, "no-name-of-ours", CONVERSATION)
+    with open(f"{folder}/01M7YS1RHSEN3VCNEWYZ4E0W1F", "wb") as f:
+        f.truncate(65 << 20)
+    drop_by_hand(running, NAME, CONVERSATION)       # wakes the master, which looks at all
+    until(lambda: len(aside(running)) == 6)
+    running.wait_mails()
+    until(lambda: not dropped(running))
+
+
+def test_one_message_a_file(running):
+    drop_by_hand(running, NAME, CONVERSATION.replace(b"QUIT\r\n", b"") + CONVERSATION[8:])
+    running.wait_mails()
+    until(lambda: not dropped(running))
+    running.wait_empty()
+    assert len(running.mails()) == 1
+
+
+# ---- the helper --------------------------------------------------------------------------------
+
+
+def helper(folder, size, text, **more):
+    return subprocess.run([f"{BUILD}/libexec/drop", folder, str(size)], input=text, capture_output=True, timeout=PATIENCE, **more)
+
+
+@pytest.fixture
+def drop_folder(folder):
+    path = f"{folder}/drop"
+    os.mkdir(path, 0o700)
+    os.chmod(path, 0o1700)
+    return path
+
+
+def test_the_helper_makes_a_whole_file_or_none(drop_folder):
+    assert helper(drop_folder, 5, b"Hello").returncode == 0
+    [name] = os.listdir(drop_folder)
+    assert re.fullmatch("[0-9A-Z]{26}", name) and open(f"{drop_folder}/{name}", "rb").read() == b"Hello"
+    for size, text in ((6, b"Hello"), (4, b"Hello"), (0, b"x")):
+        assert helper(drop_folder, size, text).returncode == 75
+    for size in (-1, "x", 1 << 40, ""):
+        assert helper(drop_folder, size, b"").returncode == 65
+    assert os.listdir(drop_folder) == [name]
+
+
+def test_the_helper_takes_no_folder_but_one_like_ours(drop_folder, folder):
+    os.symlink(drop_folder, f"{folder}/link")
+    assert helper(f"{folder}/link", 1, b"x").returncode == 75
+    assert helper("/tmp", 1, b"x").returncode == 75      # where everybody may write
+    os.chmod(drop_folder, 0o700)
+    assert helper(drop_folder, 1, b"x").returncode == 75
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_helper_leaves_nothing(drop_folder, number):
+    process = subprocess.Popen([f"{BUILD}/libexec/drop", drop_folder, "100"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(b"half")
+    process.stdin.flush()
+    until(lambda: os.listdir(drop_folder))
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == 75 and os.listdir(drop_folder) == []
+
+
+def test_the_helper_writes_into_no_standard_file(drop_folder):
+    done = subprocess.run(["sh", "-c", f"{BUILD}/libexec/drop {drop_folder} 2 2>&-"], input=b"xx", timeout=PATIENCE)
+    assert done.returncode == 64 and os.listdir(drop_folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_an_ordinary_user_submits_with_and_without_a_server(running):
+    """Installed as make install does it: the helper is setgid, and nothing else lets anybody into the folder."""
+    tree = f"{running.folder}/tree"
+    os.makedirs(f"{tree}/libexec")
+    shutil.copy2(f"{BUILD}/postrider", f"{tree}/sendmail")
+    for program in ("master", "drop"):
+        shutil.copy2(f"{BUILD}/libexec/{program}", f"{tree}/libexec/{program}")
+    shutil.chown(f"{tree}/libexec/drop", group="postrider-drop")
+    os.chmod(f"{tree}/libexec/drop", 0o2755)
+    nobody = pwd.getpwnam("nobody")
+
+    def as_nobody(*words, text=b"Subject: x\n\nHello.\n"):
+        return subprocess.run(words, input=text, capture_output=True, timeout=PATIENCE, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], cwd="/",
+                              env={"POSTRIDER_CONFIG": running.file, "PATH": os.environ["PATH"]})
+    drop = os.stat(f"{running.state}/drop")
+    assert (drop.st_mode & 0o7777, drop.st_uid, drop.st_gid) == (0o1730, 0, grp.getgrnam("postrider-drop").gr_gid)
+    assert as_nobody("ls", f"{running.state}/drop").returncode and as_nobody("touch", f"{running.state}/drop/x").returncode
+    done = as_nobody(f"{tree}/sendmail", "alice")
+    assert done.returncode == 0, done.stderr
+    running.wait_mails(1)
+    running.stop()
+    done = as_nobody(f"{tree}/sendmail", "alice")
+    assert done.returncode == 0, done.stderr
+    [name] = dropped(running)
+    assert os.stat(f"{running.state}/drop/{name}").st_uid == nobody.pw_uid
+    running.start()
+    for mail in running.wait_mails(2):
+        assert f"(by uid {nobody.pw_uid})" in mail["Received"] and "<nobody@example.test>" in mail["From"]
+    until(lambda: not dropped(running))
+
+
+def test_nothing_is_lost_when_the_server_is_killed_again_and_again(running):
+    """Callers go on while everything is killed; each 0 is one mail. Twice only where the answer was lost on its way (RFC 1047)."""
+    sent, failed, stop = [], [], threading.Event()
+
+    def caller(n):
+        while not stop.is_set():
+            word = f"{n}-{len(sent)}-{time.monotonic_ns()}"
+            done = subprocess.run([f"{BUILD}/sendmail", "alice"], input=f"Subject: {word}\n\nx\n".encode(), capture_output=True,
+                                  env=dict(os.environ, POSTRIDER_CONFIG=running.file))
+            (failed if done.returncode else sent).append((word, done.returncode, done.stderr))
+
+    callers = [threading.Thread(target=caller, args=(n,)) for n in range(3)]
+    for thread in callers:
+        thread.start()
+    for round in range(8):
+        time.sleep(0.3 + 0.1 * round)
+        running.kill()
+        time.sleep(0.2)
+        running.start()
+    stop.set()
+    for thread in callers:
+        thread.join()
+    until(lambda: not dropped(running))
+    running.wait_empty()
+    got = [email.message_from_bytes(mail)["Subject"] for mail in running.mails()]
+    assert not failed and len(sent) > 50 and set(got) == {word for word, *_ in sent}
+    twice = len(got) - len(sent)
+    assert twice <= 3 * 8, twice
+    assert not aside(running)
