@@ -100,7 +100,7 @@ static void connecting_failed(struct client *c, const char *why)
 	settle_then(c, &AT_CLOSE);
 }
 
-static void tls_failed(struct client *c, const char *why)
+void tls_failed(struct client *c, const char *why)
 {
 	if (c->options->tls == CLIENT_TLS_OPPORTUNISTIC) {
 		c->is_without_tls = true;

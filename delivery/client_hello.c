@@ -215,6 +215,10 @@ static enum progress run_starttls(struct client *c, struct buf *out, struct clie
 		effect->type = CLIENT_START_TLS;
 		return STEP_EFFECT;
 	}
+	if (c->reader.code == 220) {
+		tls_failed(c, "it went on speaking");
+		return STEP_AGAIN;
+	}
 	if (!is_refusal(c)) {
 		protocol_broken(c);
 		return STEP_AGAIN;

@@ -49,6 +49,8 @@ void site_is_unfit(struct client *c, const char *enhanced, const char *what);
 /* The connection is of no more use, by no reply of the server. */
 void give_up(struct client *c, const char *enhanced, const char *what);
 void protocol_broken(struct client *c);
+/* Anew without it, or, where it must be, no further. */
+void tls_failed(struct client *c, const char *why);
 
 /* ---- client_words.c: what is said of a mail */
 

@@ -543,6 +543,19 @@ void pools_drain(struct pools *p)
 	work(p);
 }
 
+void pools_end_unbegun(struct pools *p)
+{
+	p->is_working = true;
+	LIST_EACH_SAFE(node, &p->trips) {
+		struct trip *t = LIST_OWNER(node, struct trip, all);
+
+		if (!t->conn || !t->conn->client.has_begun)
+			pools_cancel(t->job);
+	}
+	p->is_working = false;
+	work(p);
+}
+
 unsigned pools_connections(const struct pools *p)
 {
 	return p->n_conns;

@@ -35,6 +35,7 @@ void pools_give(struct pools *p, struct job *job, const struct way *way, const s
 void pools_body(struct job *job);
 void pools_cancel(struct job *job);
 void pools_drain(struct pools *p);	/* no connection is kept after its job */
+void pools_end_unbegun(struct pools *p);	/* jobs of whose message nothing was sent are put off */
 unsigned pools_connections(const struct pools *p);
 
 extern const struct peers_handlers pools_peers;

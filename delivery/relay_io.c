@@ -104,6 +104,14 @@ static void on_drain(void *owner)
 		pools_drain(r->pools);
 }
 
+static void on_drained_long(void *owner)
+{
+	struct relay *r = owner;
+
+	if (r->pools)
+		pools_end_unbegun(r->pools);
+}
+
 static void on_status(void *owner, struct buf *words)
 {
 	struct relay *r = owner;
@@ -128,6 +136,7 @@ int relay_run(struct relay *r)
 {
 	static const struct worker_handlers handlers = {
 		.on_settings = on_settings, .on_start = on_start, .on_body = on_body, .on_cancel = on_cancel, .on_drain = on_drain,
+		.on_drained_long = on_drained_long,
 		.on_status = on_status, .on_wire = on_wire
 	};
 	int status = spool_io_run(r->process, &handlers, r, &r->io);

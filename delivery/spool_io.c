@@ -11,7 +11,7 @@ struct spool_io {
 	struct jobs jobs;
 	struct channel *channel;	/* NULL while there is no spool */
 	bool is_draining;
-	struct deadline deadline;	/* of the drain */
+	struct deadline deadline, idle;	/* of the drain */
 };
 
 /* ---- jobs to the channel ---------------------------------------------------------- */
@@ -160,18 +160,30 @@ static void on_deadline(struct deadline *d)
 	deadline_set(process_loop(io->process), &io->deadline, loop_now(process_loop(io->process)).mono_ms + SECONDS(5));
 }
 
+static void on_idle_over(struct deadline *d)
+{
+	struct spool_io *io = LIST_OWNER(d, struct spool_io, idle);
+
+	if (io->on->on_drained_long)
+		io->on->on_drained_long(io->owner);
+}
+
 static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
 {
 	struct spool_io *io = owner;
 
-	(void)idle_ms;
+	struct loop *loop = process_loop(io->process);
+	int64_t now = loop_now(loop).mono_ms;
+
 	io->is_draining = true;
 	io->on->on_drain(io->owner);
-	deadline_init(&io->deadline, on_deadline);
-	if (io->jobs.n == 0)
+	if (io->jobs.n == 0) {
 		process_end(io->process, 0);
-	else
-		deadline_set(process_loop(io->process), &io->deadline, loop_now(process_loop(io->process)).mono_ms + deadline_ms);
+		return;
+	}
+	deadline_init(&io->deadline, on_deadline);
+	deadline_set(loop, &io->deadline, now + deadline_ms);
+	deadline_set(loop, &io->idle, now + idle_ms);
 }
 
 static void on_status(void *owner, struct buf *words)
@@ -213,6 +225,7 @@ int spool_io_run(struct process *process, const struct worker_handlers *on, void
 	*out = &io;
 	jobs_init(&io.jobs, &to_jobs, &io);
 	deadline_init(&io.deadline, on_deadline);
+	deadline_init(&io.idle, on_idle_over);
 	status = process_run(process, &handlers, &io);
 	if (io.channel)
 		channel_close(&io.channel);

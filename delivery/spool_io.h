@@ -14,6 +14,7 @@ struct worker_handlers {
 	void (*on_body)(void *owner, struct job *job);
 	void (*on_cancel)(void *owner, struct job *job);
 	void (*on_drain)(void *owner);	/* keep nothing open that no job needs */
+	void (*on_drained_long)(void *owner);	/* end what has not begun to send its message; NULL: all have */
 	void (*on_status)(void *owner, struct buf *words);
 	void (*on_wire)(void *owner, enum wire_role peer, uint16_t instance, int fd);	/* to others than spool; NULL: there are none */
 };

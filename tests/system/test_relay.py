@@ -1,0 +1,346 @@
+"""Mail to other servers: names by NSD, and servers that do right and wrong at every stage."""
+import os, time
+
+import pytest
+
+from conftest import free_port, until
+from names import Nsd
+from sink import OFFERS, Sink
+
+PRIVATE = "allow_private = yes"
+
+
+class World:
+    """Domains of other people: each has a zone's lines and servers at addresses of 127.0.25.0/24, all with one port."""
+
+    def __init__(self, folder):
+        self.folder, self.port = folder, free_port()
+        self.nsd = Nsd(folder, "nsd")
+        self.sinks = []
+
+    def sink(self, n, **more):
+        made = Sink(f"127.0.25.{n}", self.port, **more)
+        self.sinks.append(made)
+        return made
+
+    def start(self, zone):
+        """zone: the lines of the root's zone, names with a dot at their end."""
+        self.nsd.start({".": "@ NS ns.test.\nns.test. A 127.0.0.1\n" + zone})
+
+    def stop(self):
+        self.nsd.stop()
+        for sink in self.sinks:
+            sink.stop()
+
+
+@pytest.fixture
+def world(folder):
+    w = World(folder)
+    yield w
+    w.stop()
+
+
+ONE = "b.test. MX 10 mx.b.test.\nmx.b.test. A 127.0.25.1\n"
+
+
+def begin(server, world, zone=ONE, outbound="", more="", private=PRIVATE, retry="300ms"):
+    """A server whose users write to the world."""
+    world.start(zone)
+    server.listen = 'trusted = "127.0.0.0/8"'
+    server.dns = f'dns {{ servers = "{world.nsd.where()}" }}'
+    server.extra = f"""
+outbound {{ port = {world.port} {private} {outbound} }}
+retry {{ after = {{{retry}}} }}
+{more}"""
+    server.start()
+
+
+def lines(server, word):
+    return [line for line in server.log().splitlines() if word in line]
+
+
+def wait_line(server, word):
+    return until(lambda: lines(server, word))[0]
+
+
+def taken(sink, n=1):
+    until(lambda: len(sink.mails) >= n)
+    assert len(sink.mails) == n
+    return sink.mails
+
+
+# ---- one mail ----------------------------------------------------------------------------------
+
+
+def test_mail_goes_to_the_mx_of_its_domain(server, world):
+    sink = world.sink(1)
+    begin(server, world)
+    message_id = server.send(to=["u@b.test", "v@b.test"], sender="alice@example.test", body="..dots\r\n.\r\nend")
+    mail, = taken(sink)
+    assert mail["sender"] == "alice@example.test" and mail["rcpts"] == ["u@b.test", "v@b.test"] and mail["helo"] == "mx.example.test"
+    assert b"\r\n\r\n..dots\r\n.\r\nend\r\n" in mail["data"] and message_id.encode() in mail["data"]
+    server.wait_empty()
+    line = wait_line(server, "to=<u@b.test>")
+    assert f"relay=mx.b.test[127.0.25.1]:{world.port}" in line and "dsn=2.0.0" in line and "status=sent (250 2.0.0 taken)" in line
+
+
+def test_a_big_message_goes_in_chunks_and_by_data(server, world):
+    body = "\r\n".join(f".{n} " + "x" * 70 for n in range(40000))
+    by_data, by_chunks = world.sink(1), world.sink(2, offers=(*OFFERS, "CHUNKING"))
+    begin(server, world, ONE + "c.test. MX 10 mx.c.test.\nmx.c.test. A 127.0.25.2\n")
+    server.send(to=["u@b.test", "u@c.test"], body=body)
+    for sink in (by_data, by_chunks):
+        mail, = taken(sink)
+        assert mail["data"].partition(b"\r\n\r\n")[2] == body.encode() + b"\r\n"
+    assert any(command.startswith("BDAT ") for command in by_chunks.commands)
+
+
+def test_a_connection_is_used_again(server, world):
+    sink = world.sink(1)
+    begin(server, world)
+    for n in range(5):
+        server.send(to="u@b.test", subject=str(n))
+        taken(sink, n + 1)
+    server.wait_empty()
+    assert sink.connections == 1
+    until(lambda: "QUIT" in sink.commands)
+
+
+def test_many_messages_at_once_share_few_connections(server, world):
+    sink = world.sink(1)
+    begin(server, world, outbound="max_connections = 4 per_site = 20", more="workers { relay = 2 }")
+    with server.smtp() as client:
+        for _ in range(60):
+            client.sendmail("alice@example.test", "u@b.test", "Subject: x\r\n\r\nx\r\n")
+    taken(sink, 60)
+    server.wait_empty()
+    assert sink.connections <= 10
+
+
+# ---- which server ----------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_not_there_leaves_it_to_the_next(server, world):
+    sink = world.sink(3)
+    begin(server, world, "b.test. MX 10 a.b.test.\nb.test. MX 20 c.b.test.\na.b.test. A 127.0.25.1\na.b.test. A 127.0.25.2\nc.b.test. A 127.0.25.3\n")
+    server.send(to="u@b.test")
+    taken(sink)
+    assert "attempt=1" in wait_line(server, "status=sent")
+
+
+@pytest.mark.parametrize("says", [{"connect": "drop"}, {"greeting": "554 5.3.2 no"}, {"greeting": "421 4.3.2 busy"}, {"ehlo": "421 4.3.2 busy"},
+                                  {"ehlo": "451 4.3.2 no", }, {"mail": "421 4.3.2 busy"}, {"rcpt": "drop"}, {"data": "421 4.3.2 busy"},
+                                  {"greeting": b"HTTP/1.1 400 Bad Request\r\n\r\n"}, {"mail": b"354 what\r\n"}, {"mail": b"250-" + b"x" * 100000}])
+def test_a_server_in_trouble_leaves_it_to_the_next(server, world, says):
+    world.sink(1, **says)
+    sink = world.sink(2)
+    begin(server, world, "b.test. MX 10 a.b.test.\nb.test. MX 20 c.b.test.\na.b.test. A 127.0.25.1\nc.b.test. A 127.0.25.2\n")
+    server.send(to="u@b.test")
+    taken(sink)
+    assert "attempt=1" in wait_line(server, "status=sent")
+
+
+def test_without_mx_the_domain_itself_is_the_host(server, world):
+    sink = world.sink(4)
+    begin(server, world, "plain.test. A 127.0.25.4\n")
+    server.send(to="u@plain.test")
+    taken(sink)
+
+
+def test_mail_that_would_come_back_to_us_is_returned(server, world):
+    world.start("name.test. MX 10 mx.example.test.\naddress.test. MX 10 other.test.\nother.test. A 127.0.0.1\n")
+    world.port = server.port
+    server.listen = 'trusted = "127.0.0.0/8"'
+    server.dns = f'dns {{ servers = "{world.nsd.where()}" }}'
+    server.extra = f"outbound {{ port = {server.port} allow_private = yes }}"
+    server.start()
+    for domain in ("name", "address"):
+        server.send(to=f"u@{domain}.test", sender="alice@example.test")
+        assert "dsn=5.4.6" in wait_line(server, f"to=<u@{domain}.test>")
+
+
+def test_private_networks_are_refused_by_default(server, world):
+    sink = world.sink(1)
+    begin(server, world, private="")
+    server.send(to="u@b.test", sender="alice@example.test")
+    line = wait_line(server, "to=<u@b.test>")
+    assert "dsn=5.4.4" in line and "status=bounced" in line and "private network" in line
+    assert sink.connections == 0
+
+
+def test_we_speak_from_the_address_and_by_the_name_that_are_configured(server, world):
+    sink = world.sink(1)
+    begin(server, world, outbound='address = "127.0.25.200" helo = out.example.test')
+    server.send(to="u@b.test")
+    mail, = taken(sink)
+    assert mail["peer"] == "127.0.25.200" and mail["helo"] == "out.example.test"
+
+
+# ---- what they answer ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "body"])
+@pytest.mark.parametrize("code,status", [("450 4.7.1 later", "deferred"), ("550 5.7.1 never", "bounced")])
+def test_each_stage_may_refuse(server, world, stage, code, status):
+    sink = world.sink(1, **{stage: code})
+    begin(server, world, retry="1h")
+    server.send(to="u@b.test", sender="alice@example.test")
+    line = wait_line(server, "to=<u@b.test>")
+    assert f"status={status}" in line and code in line and f"dsn={code.split()[1]}" in line
+    assert not sink.mails
+
+
+@pytest.mark.parametrize("stage", ["greeting", "ehlo", "mail", "rcpt", "data", "body"])
+def test_who_hangs_up_is_tried_again(server, world, stage):
+    sink = world.sink(1, **{stage: ["drop"]})
+    begin(server, world)
+    server.send(to="u@b.test")
+    taken(sink)
+    line = wait_line(server, "status=deferred")
+    assert "dsn=4.4.2" in line and ("it may have the message" in line) == (stage == "body")
+    server.wait_empty()
+
+
+def test_some_recipients_are_refused_and_some_not(server, world):
+    sink = world.sink(1, rcpt=lambda argument: "550 5.1.1 nobody" if "ghost" in argument else None)
+    begin(server, world)
+    server.send(to=["u@b.test", "ghost@b.test", "v@b.test"], sender="alice@example.test")
+    assert taken(sink)[0]["rcpts"] == ["u@b.test", "v@b.test"]
+    assert "status=bounced" in wait_line(server, "to=<ghost@b.test>")
+    assert "ghost@b.test" in str(server.wait_mails()[0])
+
+
+def test_greylisting_is_met_once(server, world):
+    sink = world.sink(1, rcpt=["451 4.7.1 greylisted"])
+    begin(server, world)
+    server.send(to="u@b.test")
+    taken(sink)
+    assert "attempt=2" in wait_line(server, "status=sent")
+
+
+def test_who_knows_no_ehlo_gets_helo(server, world):
+    sink = world.sink(1, ehlo="502 5.5.1 what")
+    begin(server, world)
+    server.send(to="u@b.test")
+    taken(sink)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_8bit_mail_is_not_converted(server, world, force):
+    sink = world.sink(1, offers=("PIPELINING",))
+    begin(server, world, outbound="force_8bit = yes" if force else "")
+    with server.smtp() as client:
+        client.sendmail("alice@example.test", "u@b.test", "Subject: x\r\n\r\nGrüße\r\n".encode(), ["BODY=8BITMIME"])
+    if force:
+        assert "Grüße".encode() in taken(sink)[0]["data"]
+    else:
+        assert "dsn=5.6.3" in wait_line(server, "to=<u@b.test>")
+        assert not sink.mails
+
+
+def test_a_server_that_hangs_costs_others_nothing(server, world):
+    world.sink(1, greeting="hang")
+    sink = world.sink(2)
+    begin(server, world, ONE + "c.test. MX 10 mx.c.test.\nmx.c.test. A 127.0.25.2\n")
+    for _ in range(30):
+        server.send(to="u@b.test")
+    began = time.monotonic()
+    server.send(to="u@c.test")
+    taken(sink)
+    assert time.monotonic() - began < 5
+
+
+def test_endless_replies_end(server, world):
+    def flood(argument):
+        return b"250-more\r\n" * 70000
+    world.sink(1, ehlo=flood)
+    begin(server, world, retry="1h")
+    server.send(to="u@b.test")
+    assert "broke the protocol" in wait_line(server, "status=deferred")
+
+
+# ---- TLS ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(server):
+    """A certificate for mx.b.test, and its key."""
+    os.makedirs(f"{server.folder}/theirs", exist_ok=True)
+    server.certificate("mx.b.test", "theirs")
+    return f"{server.folder}/theirs/cert.pem", f"{server.folder}/theirs/key.pem"
+
+
+def test_tls_where_it_is_offered(server, world, pair):
+    sink = world.sink(1, certificate=pair)
+    begin(server, world, more="log { level = debug }")
+    server.send(to="u@b.test")
+    assert taken(sink)[0]["tls"] == "TLSv1.3"
+    assert "tls=TLSv1.3" in wait_line(server, "delivery.tls")
+
+
+def test_a_failed_handshake_is_retried_in_the_clear(server, world, pair):
+    sink = world.sink(1, certificate=pair, starttls=lambda _: b"220 go\r\nthis is no TLS\r\n")
+    begin(server, world)
+    server.send(to="u@b.test")
+    assert taken(sink)[0]["tls"] is None
+    assert "attempt=1" in wait_line(server, "status=sent")
+
+
+def test_who_must_have_tls_waits_for_it(server, world):
+    sink = world.sink(1)
+    begin(server, world, outbound="tls = required", retry="1h")
+    server.send(to="u@b.test")
+    assert "dsn=4.7.4" in wait_line(server, "status=deferred")
+    assert not sink.mails
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_verified_is_who_proves_its_name(server, world, pair, trusted):
+    sink = world.sink(1, certificate=pair)
+    server.environment["SSL_CERT_FILE"] = pair[0] if trusted else "/dev/null"
+    begin(server, world, more='route "b.test" { tls = verified }', retry="1h")
+    server.send(to="u@b.test")
+    if trusted:
+        assert taken(sink)[0]["tls"]
+    else:
+        assert "dsn=4.7.5" in wait_line(server, "status=deferred")
+        assert not sink.mails
+
+
+# ---- smarthosts --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_a_smarthost_with_a_login(server, world, pair, mechanism):
+    sink = world.sink(5, certificate=pair, login=mechanism)
+    login = f"{server.folder}/login"
+    with open(login, "w") as f:
+        f.write("# the provider's\nanna:secret word\n")
+    os.chmod(login, 0o600)
+    begin(server, world, more=f'route "*" {{ via = "{sink.where()}" login_file = "{login}" tls = required }}')
+    server.send(to="u@anywhere.example")
+    taken(sink)
+    wanted = {"PLAIN": ("PLAIN", "AGFubmEAc2VjcmV0IHdvcmQ="), "LOGIN": ("LOGIN", "YW5uYQ==", "c2VjcmV0IHdvcmQ=")}
+    assert sink.logins == [wanted[mechanism]]
+    assert "secret" not in server.log()
+
+
+def test_no_login_in_the_clear(server, world):
+    sink = world.sink(5)
+    login = f"{server.folder}/login"
+    with open(login, "w") as f:
+        f.write("anna:secret\n")
+    begin(server, world, more=f'route "*" {{ via = "{sink.where()}" login_file = "{login}" }}', retry="1h")
+    server.send(to="u@anywhere.example")
+    assert "dsn=4.7.4" in wait_line(server, "status=deferred")
+    assert not any(command.startswith("AUTH") for command in sink.commands)
+
+
+def test_a_domain_that_is_passed_on(server, world):
+    sink = world.sink(6)
+    with open(f"{server.folder}/list", "w") as f:
+        f.write("u@backup.test\n")
+    begin(server, world, more=f'domain backup.test {{ deliver = inner users = list }}\ndeliver inner {{ smtp = "{sink.where()}" }}\n'
+          f'users list {{ file = "{server.folder}/list" }}')
+    server.send(to="u@backup.test")
+    assert taken(sink)[0]["rcpts"] == ["u@backup.test"]
