@@ -41,6 +41,9 @@ static const struct command commands[] = {
 	{ "queue", "delete", "FILTER", "give up, and tell nobody; --erase overwrites it on the disk", CALL_YES | CALL_ERASE, 1, ANY, run_queue_act },
 	{ "trace", "", "ID|ADDRESS|MESSAGE-ID", "the story of a message", CALL_JSON, 1, 1, run_trace },
 	{ "why", "", "ID", "why it was refused, deferred, bounced or set aside", CALL_JSON, 1, 1, run_why },
+	{ "dkim", "keygen", "DOMAIN", "the first keys of a domain, and the records to publish; without an option both kinds", CALL_RSA | CALL_ED25519 | CALL_JSON, 1, 1, run_dkim_keygen },
+	{ "dkim", "list", "", "the keys that there are, and which of them sign", CALL_JSON, 0, 0, run_dkim_list },
+	{ "dkim", "rotate", "DOMAIN", "new keys, which sign as soon as their records are seen; keys that were replaced before are removed", CALL_JSON, 1, 1, run_dkim_rotate },
 	{ "dns", "lookup", "NAME [TYPE]", "what the running server finds in the DNS (A, AAAA, MX, TXT, CNAME, PTR, NS, TLSA)", CALL_JSON, 1, 2, run_dns_lookup },
 	{ "dns", "site", "DOMAIN", "the hosts that take mail for a domain, in the order in which they are tried", CALL_JSON, 1, 1, run_dns_site },
 	{ "completion", "bash", "", "completion for the shell, to be sourced", 0, 0, 0, run_completion },
@@ -52,7 +55,7 @@ static const struct {
 	unsigned flag;
 } flags[] = {
 	{ "--json", CALL_JSON }, { "--yes", CALL_YES }, { "--all", CALL_ALL }, { "--erase", CALL_ERASE },
-	{ "--password-stdin", CALL_PASSWORD_STDIN },
+	{ "--password-stdin", CALL_PASSWORD_STDIN }, { "--rsa", CALL_RSA }, { "--ed25519", CALL_ED25519 },
 };
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
 

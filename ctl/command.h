@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 enum call_flag {		/* a set */
-	CALL_JSON = 1, CALL_YES = 2, CALL_ALL = 4, CALL_ERASE = 8, CALL_PASSWORD_STDIN = 16
+	CALL_JSON = 1, CALL_YES = 2, CALL_ALL = 4, CALL_ERASE = 8, CALL_PASSWORD_STDIN = 16, CALL_RSA = 32, CALL_ED25519 = 64
 };
 
 /* One call of the program. */
@@ -57,6 +57,9 @@ int run_queue_cat(struct call *call);
 int run_queue_act(struct call *call);
 int run_trace(struct call *call);
 int run_why(struct call *call);
+int run_dkim_keygen(struct call *call);
+int run_dkim_list(struct call *call);
+int run_dkim_rotate(struct call *call);
 int run_dns_lookup(struct call *call);
 int run_dns_site(struct call *call);
 int run_completion(struct call *call);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ctl/client.h"
+#include "ctl/folder.h"
 #include "ctl/say.h"
 
 #define FILE_MAX (256u << 20)	/* a row has some 300 bytes: 800,000 users */
@@ -96,48 +97,13 @@ void state_file_close(struct state_file *f)
 
 /* ---- writing ------------------------------------------------------------- */
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.len) {
-		ssize_t n = write(fd, bytes.at, bytes.len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0)
-			bytes = span_from(bytes, (size_t)n);
-	}
-	return true;
-}
-
-/* As root: to the folder's owner, who must be able to read it. */
-static bool give_to_owner(const struct state_file *f, int fd)
-{
-	struct stat st;
-
-	if (geteuid() != 0)
-		return true;
-	return fstat(f->folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0;
-}
-
 static int write_fresh(struct state_file *f)
 {
-	char name[64];
-	int fd, status = EX_OK;
+	const char *what;
 
-	(void)snprintf(name, sizeof(name), "%s.new", f->name);
-	(void)unlinkat(f->folder, name, 0);
-	fd = openat(f->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return trouble(f, "can't write", EX_CANTCREAT);
-	if (!write_all(fd, buf_span(&f->fresh)) || !give_to_owner(f, fd) || fsync(fd) != 0)
-		status = trouble(f, "can't write", EX_IOERR);
-	if (close(fd) != 0 && status == EX_OK)
-		status = trouble(f, "can't write", EX_IOERR);
-	if (status == EX_OK && (renameat(f->folder, name, f->folder, f->name) != 0 || fsync(f->folder) != 0))
-		status = trouble(f, "can't put in place", EX_IOERR);
-	if (status != EX_OK)
-		(void)unlinkat(f->folder, name, 0);
-	return status;
+	if (folder_put(f->folder, f->name, buf_span(&f->fresh), &what))
+		return EX_OK;
+	return trouble(f, what, EX_CANTCREAT);
 }
 
 /* Without a server there is nobody to tell, and nothing to complain about. */
