@@ -5,8 +5,12 @@
  *        MESSAGES mails in all over SESSIONS connections to 127.0.0.1, one or many a connection; TO may hold one
  *        %d, which runs from 0 to 9. Prints: seconds, messages done, failed, own CPU seconds, p50 and p99 in ms
  *        from the first command of a message to its 250.
- *   load sink PORT
- *        answers as a server would and keeps nothing; until it is ended.
+ *   load sink PORT [COUNT]
+ *        answers as a server would and keeps nothing; until it is ended, or has taken COUNT messages: prints the
+ *        wall time of the last one.
+ *   load latency PORT SINK COUNT SIZE FROM TO
+ *        one mail after the other to PORT, each when the one before has come to the sink that this makes on port
+ *        SINK. Prints p50 and p99 in ms from MAIL to the arrival of the last byte.
  *   load idle PORT COUNT [tls]
  *        opens COUNT connections, from several loopback addresses, waits for each greeting (tls: and a
  *        STARTTLS handshake), prints "ready OPEN", then waits for the end of its standard input.
@@ -334,6 +338,9 @@ static int run_send(char **arg, int n)
 
 /* ---- sink ----------------------------------------------------------------- */
 
+static long sink_left = -1;	/* messages; negative: no end */
+static int sink_tells = -1;	/* a pipe that gets the time of each arrival */
+
 struct sunk {
 	int fd;
 	bool in_data;
@@ -357,6 +364,18 @@ static bool sink_command(struct sunk *c, const char *line)
 	return send(c->fd, answer, strlen(answer), MSG_NOSIGNAL) > 0;
 }
 
+static void sink_took_one(void)
+{
+	double at = now(CLOCK_MONOTONIC);
+
+	if (sink_tells >= 0 && write(sink_tells, &at, sizeof(at)) != sizeof(at))
+		exit(0);
+	if (--sink_left == 0) {
+		printf("%.6f\n", now(CLOCK_REALTIME));
+		exit(0);
+	}
+}
+
 static bool sink_lines(struct sunk *c)
 {
 	char *line = c->bytes, *end = c->bytes + c->len, *stop;
@@ -374,6 +393,7 @@ static bool sink_lines(struct sunk *c)
 			line = stop + 5;
 			if (send(c->fd, "250 2.0.0 Ok\r\n", 14, MSG_NOSIGNAL) < 0)
 				return false;
+			sink_took_one();
 			continue;
 		}
 		stop = memchr(line, '\n', (size_t)(end - line));
@@ -402,18 +422,25 @@ static void sink_read(struct sunk *c)
 	free(c);
 }
 
-static int run_sink(char **arg, int n)
+static int sink_listen(const char *port)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), epoll = epoll_create1(0), one = 1;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	at.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 4096) < 0)
+		fail("listen");
+	return fd;
+}
+
+__attribute__((noreturn)) static void sink_serve(int fd)
+{
+	int epoll = epoll_create1(0), one = 1;
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL }, events[64];
 
-	if (n < 1)
-		return 2;
-	at.sin_port = htons((uint16_t)strtoul(arg[0], NULL, 10));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 4096) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
-		fail("listen");
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
+		fail("epoll_ctl");
 	for (;;) {
 		int ready = epoll_wait(epoll, events, 64, -1);
 
@@ -433,6 +460,15 @@ static int run_sink(char **arg, int n)
 			send(c->fd, "220 sink.test ESMTP\r\n", 21, MSG_NOSIGNAL);
 		}
 	}
+}
+
+static int run_sink(char **arg, int n)
+{
+	if (n < 1)
+		return 2;
+	if (n > 1)
+		sink_left = strtol(arg[1], NULL, 10);
+	sink_serve(sink_listen(arg[0]));
 }
 
 /* ---- idle ----------------------------------------------------------------- */
@@ -459,7 +495,7 @@ static bool read_reply(int fd, SSL *tls)
 			while (last > line && last[-1] != '\n')
 				last--;
 			if (last[3] == ' ')
-				return line[0] == '2';
+				return line[0] == '2' || line[0] == '3';
 		}
 	}
 	return false;
@@ -578,6 +614,65 @@ static int run_arrive(char **arg, int n)
 	return count > 0;
 }
 
+/* ---- latency ------------------------------------------------------------------ */
+
+static void ask(int fd, const char *text, size_t len)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	for (ssize_t n; len > 0; len -= (size_t)n, text += n) {
+		if (poll(&p, 1, PATIENCE_MS) <= 0 || (n = send(fd, text, len, MSG_NOSIGNAL)) < 0)
+			fail("send");
+	}
+	if (!read_reply(fd, NULL))
+		fail("a reply that was not 2xx or 3xx");
+}
+
+static double one_mail(int fd, int arrivals, const char *from, const char *to)
+{
+	char command[400];
+	double began = now(CLOCK_MONOTONIC), arrived;
+
+	ask(fd, command, (size_t)snprintf(command, sizeof(command), "MAIL FROM:<%s>\r\n", from));
+	ask(fd, command, (size_t)snprintf(command, sizeof(command), "RCPT TO:<%s>\r\n", to));
+	ask(fd, "DATA\r\n", 6);
+	ask(fd, send_run.body, send_run.body_len);
+	if (read(arrivals, &arrived, sizeof(arrived)) != sizeof(arrived))
+		fail("the sink");
+	return arrived - began;
+}
+
+static int run_latency(char **arg, int n)
+{
+	int ends[2], fd, listening;
+	long count;
+	pid_t sink;
+
+	if (n < 6 || pipe(ends))
+		return 2;
+	listening = sink_listen(arg[1]);
+	sink = fork();
+	if (sink == 0) {
+		close(ends[0]);
+		sink_tells = ends[1];
+		sink_serve(listening);
+	}
+	close(ends[1]);
+	count = strtol(arg[2], NULL, 10);
+	make_body(strtoul(arg[3], NULL, 10));
+	send_run.took = calloc((size_t)count + 1, sizeof(double));
+	fd = connect_to((unsigned)strtoul(arg[0], NULL, 10), 0);
+	if (!send_run.took || !read_reply(fd, NULL))
+		fail("no greeting");
+	ask(fd, "EHLO load.test\r\n", 16);
+	for (long i = 0; i < count; i++)
+		send_run.took[i] = one_mail(fd, ends[0], arg[4], arg[5]);
+	kill(sink, SIGTERM);
+	qsort(send_run.took, (size_t)count, sizeof(double), by_size);
+	printf("%.3f %.3f\n", send_run.took[count / 2] * 1e3, send_run.took[count * 99 / 100] * 1e3);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int status = 2;
@@ -587,6 +682,8 @@ int main(int argc, char **argv)
 		status = run_send(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "sink"))
 		status = run_sink(argv + 2, argc - 2);
+	else if (argc > 2 && !strcmp(argv[1], "latency"))
+		status = run_latency(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "idle"))
 		status = run_idle(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "sync"))
@@ -594,6 +691,6 @@ int main(int argc, char **argv)
 	else if (argc > 2 && !strcmp(argv[1], "arrive"))
 		status = run_arrive(argv + 2, argc - 2);
 	if (status == 2)
-		fprintf(stderr, "usage: load send|sink|idle|sync|arrive …: see the head of tests/bench/load.c\n");
+		fprintf(stderr, "usage: load send|sink|latency|idle|sync|arrive …: see the head of tests/bench/load.c\n");
 	return status;
 }
