@@ -3,6 +3,7 @@
  * sockets, for Dovecot's logins. */
 #include "auth/auth_io.h"
 #include "auth/checker_io.h"
+#include "auth/source_io.h"
 #include "base/digest.h"
 #include "loop/sandbox.h"
 
@@ -12,6 +13,7 @@ int main(int argc, char **argv)
 
 	digest_load();
 	checker_set_threads();
+	source_warm_up(process_loop(process));
 	process_confine(process, MAY_THREADS | MAY_CONNECT_UNIX);
 	return auth_run(process);
 }

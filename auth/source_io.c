@@ -221,6 +221,14 @@ static void call(struct source *s)
 	uv_pipe_connect(&l->connecting, &l->pipe, s->path, on_connected);
 }
 
+void source_warm_up(struct loop *loop)
+{
+	static uv_pipe_t pipe;
+
+	BUG_ON(uv_pipe_init(loop_uv(loop), &pipe, 0) != 0);
+	uv_close((uv_handle_t *)&pipe, NULL);
+}
+
 /* ---- life ------------------------------------------------------------------------------- */
 
 struct source *source_new(struct loop *loop, const char *path)

@@ -9,6 +9,9 @@
 
 #define SOURCE_WAIT_MS SECONDS(60)	/* Dovecot lets those wait who guess: 15 s, and 2 more */
 
+/* Before the sandbox: libuv opens a descriptor with its first stream. */
+void source_warm_up(struct loop *loop);
+
 struct source;
 struct source *source_new(struct loop *loop, const char *path);
 void source_free(struct source **s);	/* tells those who wait DOVECOT_LATER */

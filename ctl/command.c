@@ -27,6 +27,9 @@ static const struct command commands[] = {
 	{ "user", "remove", "ADDRESS", "forget a user; mail that was delivered stays", CALL_YES, 1, 1, run_user_remove },
 	{ "user", "disable", "ADDRESS", "take no mail for a user", 0, 1, 1, run_user_disable },
 	{ "user", "enable", "ADDRESS", "take it again", 0, 1, 1, run_user_enable },
+	{ "user", "token add", "ADDRESS", "a password for one device or program, shown once; [--label LABEL] says for which", CALL_LABEL, 1, 1, run_token_add },
+	{ "user", "token list", "[ADDRESS]", "which there are", CALL_JSON, 0, 1, run_token_list },
+	{ "user", "token revoke", "ADDRESS NAME", "it counts no more", 0, 2, 2, run_token_revoke },
 	{ "alias", "add", "ADDRESS TARGET…", "mail to ADDRESS goes to the targets", 0, 2, ANY, run_alias_add },
 	{ "alias", "list", "", "what `alias add` wrote", CALL_JSON, 0, 0, run_alias_list },
 	{ "alias", "remove", "ADDRESS", "forget it", 0, 1, 1, run_alias_remove },
@@ -56,6 +59,7 @@ static const struct {
 } flags[] = {
 	{ "--json", CALL_JSON }, { "--yes", CALL_YES }, { "--all", CALL_ALL }, { "--erase", CALL_ERASE },
 	{ "--password-stdin", CALL_PASSWORD_STDIN }, { "--rsa", CALL_RSA }, { "--ed25519", CALL_ED25519 },
+	{ "--label", CALL_LABEL },
 };
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
 
@@ -152,14 +156,29 @@ static int unknown_command(const char *noun, const char *verb, bool noun_is_know
 	return unknown(noun_is_known ? noun : "command", typed, best);
 }
 
-static const struct command *command_find(const char *noun, const char *verb, bool *noun_is_known)
+/* How many words of the call are this command's name; 0 when they are not. */
+static int words_of(const struct command *c, int n, char **words)
+{
+	const char *second = strchr(c->verb, ' ');
+	size_t len = second ? (size_t)(second - c->verb) : strlen(c->verb);
+
+	if (!c->verb[0])
+		return 1;
+	if (n < 2 || strlen(words[1]) != len || memcmp(words[1], c->verb, len) != 0)
+		return 0;
+	if (!second)
+		return 2;
+	return n > 2 && strcmp(words[2], second + 1) == 0 ? 3 : 0;
+}
+
+static const struct command *command_find(int n, char **words, bool *noun_is_known)
 {
 	*noun_is_known = false;
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		if (strcmp(commands[i].noun, noun) != 0)
+		if (strcmp(commands[i].noun, words[0]) != 0)
 			continue;
 		*noun_is_known = true;
-		if (!commands[i].verb[0] || (verb && strcmp(commands[i].verb, verb) == 0))
+		if (words_of(&commands[i], n, words))
 			return &commands[i];
 	}
 	return NULL;
@@ -207,6 +226,10 @@ static int take_words(struct call *call, int argc, char **argv)
 			if (!flag)
 				return unknown_flag(call, argv[i]);
 			call->flags |= flag;
+			if (flag == CALL_LABEL && i + 1 == argc)
+				return command_usage(call, "--label needs a text");
+			if (flag == CALL_LABEL)
+				call->label = argv[++i];
 		} else {
 			call->words[call->n_words++] = argv[i];
 		}
@@ -262,10 +285,10 @@ int command_run(int argc, char **argv)
 		print_help(first == argc ? stderr : stdout, first + 1 < argc ? argv[first + 1] : NULL);
 		return first == argc ? EX_USAGE : EX_OK;
 	}
-	call.command = command_find(argv[first], first + 1 < argc ? argv[first + 1] : NULL, &noun_is_known);
+	call.command = command_find(argc - first, argv + first, &noun_is_known);
 	if (!call.command)
 		return unknown_command(argv[first], first + 1 < argc ? argv[first + 1] : NULL, noun_is_known);
-	first += call.command->verb[0] ? 2 : 1;
+	first += words_of(call.command, argc - first, argv + first);
 	status = take_words(&call, argc - first, argv + first);
 	return status == EX_OK ? call.command->run(&call) : status;
 }

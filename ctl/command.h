@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 enum call_flag {		/* a set */
-	CALL_JSON = 1, CALL_YES = 2, CALL_ALL = 4, CALL_ERASE = 8, CALL_PASSWORD_STDIN = 16, CALL_RSA = 32, CALL_ED25519 = 64
+	CALL_JSON = 1, CALL_YES = 2, CALL_ALL = 4, CALL_ERASE = 8, CALL_PASSWORD_STDIN = 16, CALL_RSA = 32, CALL_ED25519 = 64,
+	CALL_LABEL = 128
 };
 
 /* One call of the program. */
@@ -16,10 +17,11 @@ struct call {
 	char **words;		/* behind the command, without flags */
 	int n_words;
 	unsigned flags;		/* enum call_flag */
+	const char *label;	/* of --label; NULL without */
 };
 
 struct command {
-	const char *noun, *verb;	/* "queue" "list"; verb "" where the noun is the command */
+	const char *noun, *verb;	/* "queue" "list"; verb "" where the noun is the command; "token add" is two words */
 	const char *arguments, *help;
 	unsigned flags;		/* that it takes */
 	int least, most;	/* words */
@@ -47,6 +49,9 @@ int run_user_list(struct call *call);
 int run_user_remove(struct call *call);
 int run_user_disable(struct call *call);
 int run_user_enable(struct call *call);
+int run_token_add(struct call *call);
+int run_token_list(struct call *call);
+int run_token_revoke(struct call *call);
 int run_alias_add(struct call *call);
 int run_alias_list(struct call *call);
 int run_alias_remove(struct call *call);

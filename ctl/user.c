@@ -11,6 +11,7 @@
 #include "ctl/say.h"
 #include "ctl/secret.h"
 #include "ctl/state_file.h"
+#include "ctl/token.h"
 #include "mail/users_row.h"
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -161,7 +162,12 @@ int run_user_passwd(struct call *call)
 
 int run_user_remove(struct call *call)
 {
-	return change_row(call, NULL, NULL);
+	struct address address;
+	int status = mailbox_read(call->words[0], &address);
+
+	if (status == EX_OK)
+		status = tokens_forget(call, address_span(&address));
+	return status == EX_OK ? change_row(call, NULL, NULL) : status;
 }
 
 int run_user_disable(struct call *call)
