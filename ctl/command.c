@@ -27,7 +27,7 @@ static const struct command commands[] = {
 	{ "user", "remove", "ADDRESS", "forget a user; mail that was delivered stays", CALL_YES, 1, 1, run_user_remove },
 	{ "user", "disable", "ADDRESS", "take no mail for a user", 0, 1, 1, run_user_disable },
 	{ "user", "enable", "ADDRESS", "take it again", 0, 1, 1, run_user_enable },
-	{ "user", "token add", "ADDRESS", "a password for one device or program, shown once; [--label LABEL] says for which", CALL_LABEL, 1, 1, run_token_add },
+	{ "user", "token add", "ADDRESS", "a password for one device or program, shown once; --label says for which", CALL_LABEL, 1, 1, run_token_add },
 	{ "user", "token list", "[ADDRESS]", "which there are", CALL_JSON, 0, 1, run_token_list },
 	{ "user", "token revoke", "ADDRESS NAME", "it counts no more", 0, 2, 2, run_token_revoke },
 	{ "alias", "add", "ADDRESS TARGET…", "mail to ADDRESS goes to the targets", 0, 2, ANY, run_alias_add },
@@ -47,6 +47,7 @@ static const struct command commands[] = {
 	{ "dkim", "keygen", "DOMAIN", "the first keys of a domain, and the records to publish; without an option both kinds", CALL_RSA | CALL_ED25519 | CALL_JSON, 1, 1, run_dkim_keygen },
 	{ "dkim", "list", "", "the keys that there are, and which of them sign", CALL_JSON, 0, 0, run_dkim_list },
 	{ "dkim", "rotate", "DOMAIN", "new keys, which sign as soon as their records are seen; keys that were replaced before are removed", CALL_JSON, 1, 1, run_dkim_rotate },
+	{ "explain", "", "ADDRESS", "where mail to ADDRESS would go, and why; for mail --from an address, of a --client", CALL_JSON | CALL_FROM | CALL_CLIENT, 1, 1, run_explain },
 	{ "dns", "lookup", "NAME [TYPE]", "what the running server finds in the DNS (A, AAAA, MX, TXT, CNAME, PTR, NS, TLSA)", CALL_JSON, 1, 2, run_dns_lookup },
 	{ "dns", "site", "DOMAIN", "the hosts that take mail for a domain, in the order in which they are tried", CALL_JSON, 1, 1, run_dns_site },
 	{ "completion", "bash", "", "completion for the shell, to be sourced", 0, 0, 0, run_completion },
@@ -56,10 +57,11 @@ static const struct command commands[] = {
 static const struct {
 	const char *name;
 	unsigned flag;
+	const char *value;	/* what stands behind it; NULL: nothing */
 } flags[] = {
-	{ "--json", CALL_JSON }, { "--yes", CALL_YES }, { "--all", CALL_ALL }, { "--erase", CALL_ERASE },
-	{ "--password-stdin", CALL_PASSWORD_STDIN }, { "--rsa", CALL_RSA }, { "--ed25519", CALL_ED25519 },
-	{ "--label", CALL_LABEL },
+	{ "--json", CALL_JSON, NULL }, { "--yes", CALL_YES, NULL }, { "--all", CALL_ALL, NULL }, { "--erase", CALL_ERASE, NULL },
+	{ "--password-stdin", CALL_PASSWORD_STDIN, NULL }, { "--rsa", CALL_RSA, NULL }, { "--ed25519", CALL_ED25519, NULL },
+	{ "--label", CALL_LABEL, "LABEL" }, { "--from", CALL_FROM, "ADDRESS" }, { "--client", CALL_CLIENT, "IP" },
 };
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
 
@@ -70,7 +72,7 @@ static void print_command(FILE *to, const struct command *c)
 	(void)fprintf(to, "postrider %s%s%s%s%s", c->noun, c->verb[0] ? " " : "", c->verb, c->arguments[0] ? " " : "", c->arguments);
 	for (size_t i = 0; i < N_FLAGS; i++)
 		if (c->flags & flags[i].flag)
-			(void)fprintf(to, " [%s]", flags[i].name);
+			(void)fprintf(to, flags[i].value ? " [%s %s]" : " [%s]", flags[i].name, flags[i].value);
 	(void)fputc('\n', to);
 }
 
@@ -208,6 +210,12 @@ static unsigned flag_find(const struct command *c, const char *word)
 	return 0;
 }
 
+/* Where the value of such a flag goes; NULL for one without. */
+static const char **value_of(struct call *call, unsigned flag)
+{
+	return flag == CALL_LABEL ? &call->label : flag == CALL_FROM ? &call->from : flag == CALL_CLIENT ? &call->client : NULL;
+}
+
 /* Flags may stand anywhere behind the command; `--` ends them. */
 static int take_words(struct call *call, int argc, char **argv)
 {
@@ -226,10 +234,11 @@ static int take_words(struct call *call, int argc, char **argv)
 			if (!flag)
 				return unknown_flag(call, argv[i]);
 			call->flags |= flag;
-			if (flag == CALL_LABEL && i + 1 == argc)
-				return command_usage(call, "--label needs a text");
-			if (flag == CALL_LABEL)
-				call->label = argv[++i];
+			if (value_of(call, flag)) {
+				if (i + 1 == argc)
+					return command_usage(call, "the last option needs a value");
+				*value_of(call, flag) = argv[++i];
+			}
 		} else {
 			call->words[call->n_words++] = argv[i];
 		}

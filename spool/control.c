@@ -390,6 +390,8 @@ void control_on_verb(struct control *c, struct channel *ch, enum wire_verb verb,
 		on_ask(c, ch, &msg->queue_ask);
 	else if (verb == WIRE_queue_more)
 		on_more(c, ch, &msg->queue_more);
+	else if (verb == WIRE_way_ask)
+		routes_explain(c->spool->routes, ch, &msg->way_ask);
 }
 
 void control_on_gone(struct control *c, struct channel *ch)

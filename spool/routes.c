@@ -145,6 +145,70 @@ bool routes_follow(struct routes *r)
 	return changed;
 }
 
+/* ---- for the command line --------------------------------------------------------------- */
+
+static void tell_deliver(const struct spool *sp, struct span name, struct wire_way_told *out)
+{
+	static const uint8_t leads[] = { [SITE_LOCAL] = LEADS_LOCAL, [SITE_LMTP] = LEADS_LMTP, [SITE_SMTP] = LEADS_SMTP };
+	const struct set_deliver *d = settings_deliver(sp->settings, name);
+
+	out->leads = d ? leads[kind_of(d)] : LEADS_NOWHERE;
+	if (d)
+		out->to = span_of_text(d->smtp ? d->smtp : d->lmtp);
+}
+
+static void tell_foreign(const struct spool *sp, struct span domain, struct wire_way_told *out)
+{
+	const struct set_route *route = route_find(sp->settings, domain);
+
+	out->leads = LEADS_DNS;
+	if (route) {
+		out->route = span_of_text(route->title);
+		out->holds = route->hold;
+		out->to = span_of_text(route->via);
+	}
+	if (out->to.len == 0 && domain.len > 0 && domain.at[0] == '[')
+		out->to = domain;
+	if (out->to.len > 0)
+		out->leads = LEADS_SMTP;
+}
+
+static void tell_standing(const struct spool *sp, uint32_t way, struct wire_way_told *out)
+{
+	struct instant now = spool_now(sp);
+	struct way_view v;
+
+	schedule_way_view(sp->books.schedule, way, &v);
+	out->window = v.window;
+	out->flying = v.n_flying;
+	out->waiting = v.n_waiting;
+	out->said = schedule_way_said(sp->books.schedule, way).words;
+	if (v.state == WAY_FAILS)
+		out->standing = STANDING_FAILS;
+	else if (v.blocked_until)
+		out->standing = STANDING_BLOCKED;
+	else if (v.state == WAY_LEADS)
+		out->standing = STANDING_OPEN;
+	if (v.blocked_until)
+		out->next_ms = (uint64_t)(v.blocked_until - now.mono_ms + now.wall_ms);
+}
+
+void routes_explain(struct routes *r, struct channel *ctl, const struct wire_way_ask *m)
+{
+	const struct spool *sp = r->spool;
+	struct wire_way_told told = { .ask = m->ask, .standing = STANDING_UNKNOWN };
+	uint32_t way;
+
+	told.route = told.to = told.said = SPAN_NONE;
+	if (way_is_foreign(m->name))
+		tell_foreign(sp, span_from(m->name, 1), &told);
+	else
+		tell_deliver(sp, m->name, &told);
+	if (schedule_way_find(sp->books.schedule, m->name, &way))
+		tell_standing(sp, way, &told);
+	channel_put(ctl, WIRE_way_told, &told);
+}
+
 /* ---- by dns ------------------------------------------------------------------------------- */
 
 static struct question *question_new(struct routes *r, uint32_t way)

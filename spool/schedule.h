@@ -69,6 +69,7 @@ enum way_state {
 struct site;
 
 uint32_t schedule_way(struct schedule *s, struct span name);	/* its number; it is made when it is new */
+bool schedule_way_find(const struct schedule *s, struct span name, uint32_t *way);
 void schedule_way_keep(struct schedule *s, uint32_t way);	/* a recipient goes there */
 void schedule_way_drop(struct schedule *s, uint32_t way);	/* … and no more; a way that nobody needs is forgotten */
 struct span schedule_way_name(const struct schedule *s, uint32_t way);
@@ -109,6 +110,7 @@ struct way_view {
 	enum way_state state;
 	bool holds;
 	uint32_t window, n_flying;	/* of its site */
+	uint32_t n_waiting;		/* messages that stand before it */
 	int64_t blocked_until;		/* monotonic; 0: it is open */
 	int64_t until;			/* the answer is good */
 };

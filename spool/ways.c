@@ -49,6 +49,15 @@ uint32_t schedule_way(struct schedule *s, struct span name)
 	return w->number;
 }
 
+bool schedule_way_find(const struct schedule *s, struct span name, uint32_t *way)
+{
+	struct way *w = way_find(s, name);
+
+	if (w)
+		*way = w->number;
+	return w;
+}
+
 void ways_init(struct schedule *s)
 {
 	map_init(&s->names);
@@ -159,7 +168,7 @@ void schedule_way_view(const struct schedule *s, uint32_t way, struct way_view *
 {
 	const struct way *w = way_at(s, way);
 
-	*out = (struct way_view){ .state = w->state, .holds = w->holds, .until = w->until };
+	*out = (struct way_view){ .state = w->state, .holds = w->holds, .until = w->until, .n_waiting = w->n_legs };
 	if (heap_has(&w->troubled))
 		out->blocked_until = w->troubled.at;
 	if (!w->site)

@@ -124,6 +124,21 @@ enum wire_site {
 	SITE_TEMPORARY		/* it can't be told now */
 };
 
+enum wire_leads {		/* where a way leads */
+	LEADS_LOCAL,		/* a Maildir */
+	LEADS_LMTP,
+	LEADS_SMTP,		/* a server that the configuration names */
+	LEADS_DNS,		/* dns tells which */
+	LEADS_NOWHERE		/* there is no such section */
+};
+
+enum wire_standing {		/* of a way in the queue */
+	STANDING_UNKNOWN,	/* no mail went there lately */
+	STANDING_OPEN,
+	STANDING_BLOCKED,	/* after trouble: nothing is tried before a time */
+	STANDING_FAILS		/* it takes no mail */
+};
+
 enum wire_table_kind {		/* kinds of `table` */
 	TABLE_USERS,		/* state/users */
 	TABLE_ALIASES,		/* name: the domain; path: the file */

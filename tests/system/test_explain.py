@@ -1,0 +1,54 @@
+"""explain: a dry run of where mail would go, with every reason."""
+import json
+
+from conftest import until
+
+
+def steps(server, *words, code=0):
+    done = server.run("explain", *words, "--json", check=False)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == code, done.stderr + done.stdout
+    assert all(set(r) == {"address", "step", "result", "reason"} for r in rows)
+    return [(r["step"], r["result"]) for r in rows], {(r["step"], r["result"]): r["reason"] for r in rows}
+
+
+def test_an_address_of_ours(server):
+    path = f"{server.folder}/aliases"
+    open(path, "w").write("team: alice, bob, away@foreign.example.net\n")
+    server.domain = f'aliases = "{path}"'
+    server.start()
+    rows, why = steps(server, "alice@example.test")
+    assert rows == [("address", "ours"), ("deliver", "maildir"), *rows[2:]] and "deliver maildir" in why["deliver", "maildir"]
+    rows, why = steps(server, "team@example.test", code=75)
+    assert rows.count(("alias", "leads to")) == 3 and ("route", "none") in rows and ("dns", "unsure") in rows
+    assert steps(server, "nobody@example.test", code=67)[0] == [("address", "unknown")]
+    assert "550 5.1.1" in server.run("explain", "nobody@example.test", check=False).stdout
+
+
+def test_routes_and_smarthosts(server):
+    server.extra = ('route "*.net" { via = "127.0.0.2:1" }\nroute "held.example.net" { hold = yes }\n'
+                    'route "*.example.net" { via = "smart.example.org:587" rate = 10/min }\n')
+    server.listen = 'trusted = {"10.0.0.0/8"}'
+    server.start()
+    rows, why = steps(server, "x@www.example.net")
+    assert rows == [("address", "foreign"), ("route", "matched"), ("host", "smarthost")]
+    assert "*.example.net" in why["route", "matched"] and "smart.example.org:587" in why["host", "smarthost"]
+    rows, why = steps(server, "x@held.example.net", code=75)
+    assert ("route", "hold") in rows
+    rows, why = steps(server, "x@other.net", "--client", "192.0.2.7", code=77)
+    assert rows == [("client", "stranger"), ("address", "refused")] and "5.7.1" in why["address", "refused"]
+    rows, why = steps(server, "x@other.net", "--client", "10.1.2.3", "--from", "alice@example.test")
+    assert rows[:3] == [("client", "trusted"), ("sender", "ours"), ("address", "foreign")]
+    assert server.run("explain", "x@other.net", "--client", "nonsense", check=False).returncode == 64
+    assert server.run("explain", "x@other.net", "--client", check=False).returncode == 64
+
+
+def test_a_site_in_trouble_says_when_it_is_tried(server):
+    server.listen = 'trusted = {"127.0.0.0/8"}'
+    server.start()
+    server.send(to=["x@foreign.example.net"])
+    until(lambda: server.json("queue", "list", "state:waiting"))
+    row, = server.json("queue", "list")
+    assert row["next"] and "foreign.example.net" in row["reason"]
+    rows, why = steps(server, "x@foreign.example.net", code=75)
+    assert ("site", "postponed") in rows and "1 messages wait" in why["site", "postponed"]
