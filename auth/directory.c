@@ -225,6 +225,12 @@ static bool is_admins(struct span local)
 	return span_eq_nocase(local, SPAN("postmaster")) || span_eq_nocase(local, SPAN("abuse"));
 }
 
+/* The machine's own programs write to root, and somebody must read it. */
+static bool is_admins_unless_taken(struct span local)
+{
+	return is_admins(local) || span_eq_nocase(local, SPAN("root"));
+}
+
 /* Of an address in no domain of ours: the server must be reached at its own name (RFC 5321 4.5.1), and without any. */
 static bool is_servers_own(const struct directory *d, struct span local, struct span domain)
 {
@@ -270,7 +276,7 @@ static void find(const struct directory *d, struct span address, bool with_other
 	out->domain = MAP_OWNER(node, struct domain, node);
 	if (find_owner(d, address, &local, domain, out))
 		return;
-	if (with_others && is_admins(local) && d->admin.len > 0)
+	if (with_others && is_admins_unless_taken(local) && d->admin.len > 0)
 		out->other = d->admin;
 	else if (with_others && !out->domain->users_are_asked)
 		out->other = out->domain->catch_all;

@@ -1,5 +1,5 @@
 # man: the manual pages; two of them are made from tables.
-dist_man_MANS += man/postrider.1
+dist_man_MANS += man/postrider.1 man/sendmail.8 man/mailq.1 man/newaliases.1
 nodist_man_MANS = man/postrider.conf.5 man/postrider-events.5
 CLEANFILES += man/postrider.conf.5 man/postrider-events.5
 

@@ -149,6 +149,7 @@ static void t_an_address_is_expanded(void **state)
 		{ "store@other.test", "1 store@other.test store@other.test" },
 		{ "what@all.test", "0 bert@example.org bert@example.org" },
 		{ "postmaster", "0 root@example.org root@example.org" },
+		{ "Root@other.test", "0 root@example.org root@example.org; 1a store@other.test store@other.test" },
 		{ "half@example.org", "0 bert@example.org bert@example.org" },
 		{ "list@example.org", "0 Anna@example.org Anna@example.org; 0 bert@example.org bert@example.org; -1 x@foreign.test x@foreign.test" },
 		{ "loop@example.org", "" },
