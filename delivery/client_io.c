@@ -288,7 +288,8 @@ static struct span put_span(char **at, struct span s)
 {
 	char *here = *at;
 
-	memcpy(here, s.at, s.len);
+	if (s.len > 0)
+		memcpy(here, s.at, s.len);
 	*at += s.len;
 	return span_of(here, s.len);
 }
