@@ -37,3 +37,7 @@ EXTRA_DIST += tests/fuzz/seeds/dns_packet/a tests/fuzz/seeds/dns_packet/aaaa tes
 	tests/fuzz/seeds/dns_packet/ptr tests/fuzz/seeds/dns_packet/referral tests/fuzz/seeds/dns_packet/tlsa tests/fuzz/seeds/dns_packet/txt \
 	tests/fuzz/seeds/resolver/answer tests/fuzz/seeds/resolver/chain tests/fuzz/seeds/resolver/cut tests/fuzz/seeds/resolver/failover \
 	tests/fuzz/seeds/resolver/no tests/fuzz/seeds/resolver/plain tests/fuzz/seeds/resolver/silence
+
+noinst_PROGRAMS += tests/bench/names
+tests_bench_names_SOURCES = tests/bench/names.c
+tests_bench_names_LDADD = libwire.a $(BASE_LIBS)

@@ -56,6 +56,7 @@ class Nsd(Program):
         conf = f"""server:
     ip-address: {ADDRESS}@{self.port}
     server-count: 1
+    rrl-ratelimit: 0
     username: ""
     zonesdir: "{self.folder}"
     database: ""

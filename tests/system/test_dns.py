@@ -4,7 +4,7 @@ import json, os, socket, subprocess, time
 import dns.flags, dns.message, dns.rcode, dns.rrset
 import pytest
 
-from conftest import PATIENCE, SANITIZED, until
+from conftest import BUILD, PATIENCE, SANITIZED, until
 from names import ADDRESS, Liar, Nsd, Unbound, both_port
 
 NOWHERE, NOT_NOW = 68, 75
@@ -34,6 +34,7 @@ pool.test. CNAME loop.test.
 text.test. TXT "v=spf1 " "-all"
 _25._tcp.mx1.test. TLSA 3 1 1 {"ab" * 32}
 1.2.0.192.in-addr.arpa. PTR mx1.test.
+*.example. A 192.0.2.1
 {"".join(f'long.test. TXT "{i:03}{LONG}"' + chr(10) for i in range(30))}
 """
 PLAIN = """
@@ -71,7 +72,7 @@ def liars():
 
 def serve(server, *servers, more=""):
     places = ", ".join(f'"{s if isinstance(s, str) else s.where()}"' for s in servers)
-    server.extra = f"dns {{ servers = {{ {places} }} {more} }}"
+    server.dns = f"dns {{ servers = {{ {places} }} {more} }}"
     if server.process:
         server.reload()
     else:
@@ -250,6 +251,14 @@ def test_a_no_is_remembered(server, liars):
     for _ in range(3):
         assert lookup(server, "nobody.example", exit=NOWHERE) == []
     assert len(liar.told("nobody.example")) == 1
+
+
+def test_the_cache_stays_within_its_size(server, world):
+    serve(server, world[0], more="cache_size = 1MB")
+    done = subprocess.run([f"{BUILD}/tests/bench/names", f"{server.folder}/run", "20000", "20000", "100"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["resolved"] == 20000
+    now = counts(server)
+    assert now["cache_bytes"] <= 1 << 20 and 2000 < now["answers"] < 20000 and now["flying"] == 0
 
 
 @pytest.mark.parametrize("first", ["absent", "silent", "servfail", "refused", "lame", "garbage"])
@@ -460,7 +469,7 @@ def test_ad_of_one_who_is_not_trusted_is_nothing(server, liars):
 
 
 def test_names_of_all_kinds_in_the_configuration(server, liars):
-    server.extra = 'dns { servers = { "localhost:53" } }'
+    server.dns = 'dns { servers = { "localhost:53" } }'
     server.write()
     done = server.run("config", "check", check=False)
     assert done.returncode == 78 and "must be an IP address and a port" in done.stderr
@@ -480,6 +489,7 @@ def test_resolv_conf_is_read_and_watched(server, folder, liars):
         f.write(f"#!/bin/sh\nexec unshare -m --propagation private sh -c "
                 f"'mount --bind \"{folder}/etc\" /etc && exec \"$0\" \"$@\"' \"{server.postrider}\" \"$@\"\n")
     os.chmod(wrapper, 0o755)
+    server.dns = ""
     real, server.postrider = server.postrider, wrapper
     server.start()
     server.postrider = real
