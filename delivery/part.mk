@@ -51,3 +51,4 @@ libdelivery_a_SOURCES += delivery/keyring.c delivery/keyring.h delivery/sign.c d
 check_PROGRAMS += tests/unit/t_sign
 tests_unit_t_sign_SOURCES = tests/unit/t_sign.c
 tests_unit_t_sign_LDADD = libdelivery.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+EXTRA_DIST += tests/system/test_servers.py tests/system/postfix.py

@@ -118,6 +118,7 @@ static struct trip *trip_new(struct pool *pool, struct job *job, const struct jo
 	t->pool = pool;
 	t->job = job;
 	t->way = pool->way;
+	t->user = t->password = SPAN_NONE;
 	t->hosts = arena_new(&job->arena, n_hosts * sizeof(*hosts));
 	t->n_hosts = n_hosts;
 	memcpy(t->hosts, hosts, n_hosts * sizeof(*hosts));
@@ -136,7 +137,8 @@ static void trip_free(struct trip *t)
 	peers_forget(&t->questions);
 	list_remove(&t->list);
 	list_remove(&t->all);
-	mem_wipe(t->secret, t->user.len + t->password.len);
+	if (t->secret)
+		mem_wipe(t->secret, t->user.len + t->password.len);
 	mem_free(t->secret);
 	mem_free(t);
 	pool->n_trips--;
