@@ -135,6 +135,7 @@ static void packet_put(struct channel *ch, struct packet *p, enum wire_verb verb
 		BUG_ON(n == 0);
 	}
 	p->len += n;
+	p->is_secret |= wire_is_secret(verb);
 	ch->queued += n;
 	send_soon(ch);
 }
@@ -451,6 +452,7 @@ static const char *packet_verbs(struct channel *ch, struct span rest, int *fd)
 			return "a descriptor where none belongs, or none where one does";
 		given = *fd;
 		*fd = -1;
+		ch->current->is_secret |= wire_is_secret(verb);
 		ch->handlers->on_verb(ch->owner, ch, verb, &msg, given);
 		if (ch->is_closed)
 			return NULL;
@@ -481,8 +483,10 @@ static void recv_slot_renew(struct packet_pool *pool, unsigned i)
 {
 	struct packet *p = pool->recv[i];
 
-	if (p->refs == 1)
+	if (p->refs == 1) {
+		packet_forget(p);
 		return;
+	}
 	pool->recv[i] = packet_take(pool);
 	packet_unref(p);
 }

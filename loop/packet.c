@@ -39,6 +39,7 @@ struct packet *packet_take(struct packet_pool *pool)
 	list_init(&p->list);
 	p->len = p->borrowed_len = 0;
 	p->n_borrowed = 0;
+	p->is_secret = false;
 	p->fd = -1;
 	p->refs = 1;
 	return p;
@@ -60,6 +61,13 @@ static void borrows_end(struct packet *p)
 			p->borrowed[i].done(p->borrowed[i].arg);
 }
 
+void packet_forget(struct packet *p)
+{
+	if (p->is_secret)
+		mem_wipe(p->at, p->len);
+	p->is_secret = false;
+}
+
 void packet_unref(struct packet *p)
 {
 	struct packet_pool *pool = p->pool;
@@ -70,6 +78,7 @@ void packet_unref(struct packet *p)
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
+	packet_forget(p);
 	list_add_first(&pool->free, &p->list);	/* the warmest is used next */
 	pool->n_free++;
 	trim_later(pool);

@@ -21,6 +21,7 @@ struct packet {
 	size_t borrowed_len;
 	unsigned refs;
 	unsigned n_borrowed;
+	bool is_secret;		/* wiped when it is done with */
 	int fd;			/* sent with it, or -1; owned */
 	struct packet_borrow {
 		size_t place;	/* it stands before this byte of `at` */
@@ -46,6 +47,8 @@ void packet_pool_init(struct packet_pool *pool, struct loop *loop);
 void packet_pool_fini(struct packet_pool *pool);
 
 struct packet *packet_take(struct packet_pool *pool);	/* empty, one reference */
+/* Nothing of a secret stays in it. */
+void packet_forget(struct packet *p);
 void packet_unref(struct packet *p);	/* the last one calls every `done`, closes fd */
 
 /* Fills the receive set: few to begin with, more once all of them were used. */

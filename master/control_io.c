@@ -24,6 +24,7 @@ struct control {
 	unsigned n_clients;
 	uint16_t next_instance;
 	control_asked *asked;
+	control_is_own *is_own;
 	void *arg;
 };
 
@@ -67,7 +68,7 @@ enum pr_err control_bind(const char *runtime, const struct identities *ids, int 
 
 static void on_connection(uv_poll_t *poll, int status, int what);
 
-struct control *control_new_take(struct loop *loop, int fd, const struct identities *ids, control_asked *asked, void *arg)
+struct control *control_new_take(struct loop *loop, int fd, const struct identities *ids, control_asked *asked, control_is_own *is_own, void *arg)
 {
 	struct control *c = mem_new(sizeof(*c));
 
@@ -78,6 +79,7 @@ struct control *control_new_take(struct loop *loop, int fd, const struct identit
 	c->group = ids->control_group;
 	c->has_group = ids->has_control_group;
 	c->asked = asked;
+	c->is_own = is_own;
 	c->arg = arg;
 	list_init(&c->clients);
 	uv_poll_init(loop_uv(loop), &c->poll, fd);
@@ -174,6 +176,8 @@ static bool may_ask(const struct control *c, int fd)
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	if (c->is_own(c->arg, peer.pid))
 		return false;
 	return peer.uid == 0 || peer.uid == c->base_uid || peer.uid == c->own_uid ||
 	    (c->has_group && has_group(fd, &peer, c->group));

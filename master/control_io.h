@@ -1,10 +1,13 @@
 /* The socket of the command line: runtime/control. Who may use it is told by
- * the kernel (SO_PEERCRED): root, the server's user, the group postrider. What
+ * the kernel (SO_PEERCRED): root, the server's user, the group postrider, but
+ * none of the server's own programs, which may run as that user. What
  * a client does wrong costs its connection and nothing else. */
 #ifndef MASTER_CONTROL_IO_H
 #define MASTER_CONTROL_IO_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -32,10 +35,12 @@ struct control_ask {
 };
 
 typedef void control_asked(void *arg, struct control_ask *ask);
+/* Is that one of our own programs? None has anything to ask here: one that does is captured. */
+typedef bool control_is_own(void *arg, pid_t pid);
 
 /* Binds; done while root has all its rights. PR_IO and words. */
 enum pr_err control_bind(const char *runtime, const struct identities *ids, int *fd, struct buf *words) MUST_USE;
-struct control *control_new_take(struct loop *loop, int fd, const struct identities *ids, control_asked *asked, void *arg);
+struct control *control_new_take(struct loop *loop, int fd, const struct identities *ids, control_asked *asked, control_is_own *is_own, void *arg);
 void control_free(struct control **c);
 
 void control_row(const struct control_ask *ask, const struct wire_ctl_row *row);

@@ -169,6 +169,16 @@ static void watch_signals(struct server *s)
 /* ---- start ----------------------------------------------------------------------------- */
 
 
+static bool is_own_program(void *arg, pid_t pid)
+{
+	struct server *s = arg;
+
+	EACH_CHILD(node, s)
+		if (child_of(unit_at(node)) && child_of(unit_at(node))->pid == pid)
+			return true;
+	return false;
+}
+
 /* Children get an open file of their own, for not to block on a reader is a property of the open file, and this one may
  * be the terminal of somebody's shell. A file on a disk never blocks, and is shared for its offset. A socket can't be
  * opened again; that one is a service manager's, for us alone. */
@@ -285,7 +295,7 @@ static void begin(struct server *s, int control)
 	raise_descriptors();
 	start_deadlines(s);
 	watch_signals(s);
-	s->control = control_new_take(s->loop, control, &s->ids, answer_asked, s);
+	s->control = control_new_take(s->loop, control, &s->ids, answer_asked, is_own_program, s);
 	drops_begin(s->drops, s);
 	server_rewatch(s);
 	server_rotate_tickets(s);

@@ -69,6 +69,21 @@ const char *wire_verb_text(enum wire_verb verb)
 	return verb > WIRE_NONE && verb < WIRE_N_VERBS ? kinds[verb].name : "?";
 }
 
+bool wire_is_secret(enum wire_verb verb)
+{
+	switch (verb) {
+	case WIRE_certificate:
+	case WIRE_ticket_keys:
+	case WIRE_sign_key:
+	case WIRE_login_ask:
+	case WIRE_login_step:
+	case WIRE_relay_login_told:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const char *wire_role_text(enum wire_role role)
 {
 	static const char *const words[N_ROLES] = { "master", "smtpd", "auth", "spool", "relay", "local", "dns", "sign", "events", "ctl" };

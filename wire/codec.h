@@ -33,4 +33,7 @@ bool wire_permitted(enum wire_verb verb, enum wire_role from, enum wire_role to)
 enum wire_cost { COST_FREE, COST_QUESTION, COST_ANSWER, COST_STREAM, COST_EVENT };
 enum wire_cost wire_cost(enum wire_verb verb);
 
+/* Its fields hold passwords or keys: what carried them is wiped after use. */
+bool wire_is_secret(enum wire_verb verb);
+
 #endif

@@ -8,12 +8,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "loop/channel.h"
 #include "loop/loop.h"
+#include "loop/loop_private.h"
+#include "loop/packet.h"
 #include "loop/process.h"
 #include "wire/codec.h"
 
@@ -192,6 +195,46 @@ static void t_flush_sends_at_once(void **state)
 	put_abort(b.spool.ch, 1);
 	channel_flush(b.spool.ch);
 	assert_int_equal(packets_in(b.raw), 1);
+	bench_close(&b);
+}
+
+static void put_login(struct channel *ch, struct span bytes)
+{
+	channel_put(ch, WIRE_login_step, &(struct wire_login_step){ .ask = 1, .bytes = bytes });
+}
+
+static bool packet_holds(const struct packet *p, const char *text)
+{
+	for (size_t at = 0; at + strlen(text) <= WIRE_PACKET_MAX; at++)
+		if (memcmp(p->at + at, text, strlen(text)) == 0)
+			return true;
+	return false;
+}
+
+static bool pool_holds(struct loop *loop, const char *text)
+{
+	LIST_EACH(node, &loop->pool.free)
+		if (packet_holds(LIST_OWNER(node, struct packet, list), text))
+			return true;
+	for (unsigned i = 0; i < loop->pool.n_recv; i++)
+		if (packet_holds(loop->pool.recv[i], text))
+			return true;
+	return false;
+}
+
+static void t_what_carried_a_password_is_wiped(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, false, ROLE_AUTH, ROLE_SMTPD);
+	put_login(b.smtpd.ch, SPAN("a password"));
+	channel_put(b.spool.ch, WIRE_login_challenge, &(struct wire_login_challenge){ .ask = 1, .bytes = SPAN("no secret") });
+	bench_run(&b, 20);
+	assert_int_equal(b.spool.n_verbs, 1);
+	assert_int_equal(b.smtpd.n_verbs, 1);
+	assert_true(pool_holds(b.loop, "no secret"));
+	assert_false(pool_holds(b.loop, "a password"));
 	bench_close(&b);
 }
 
@@ -570,6 +613,7 @@ int main(void)
 		cmocka_unit_test(t_verbs_come_in_order),
 		cmocka_unit_test(t_a_turn_is_a_packet),
 		cmocka_unit_test(t_flush_sends_at_once),
+		cmocka_unit_test(t_what_carried_a_password_is_wiped),
 		cmocka_unit_test(t_borrowed_parts_are_whole_and_given_back),
 		cmocka_unit_test(t_kept_packets_stay_as_they_are),
 		cmocka_unit_test(t_a_full_socket_keeps_what_comes_later),
