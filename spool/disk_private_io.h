@@ -71,7 +71,10 @@ struct disk_reader {
 	uint32_t pinned[2];		/* of the MESSAGE; of the piece in hand */
 	uint32_t file;
 	uint64_t mark;
-	char *meta, *bytes;		/* meta: the MESSAGE's, as long as the reader lives; bytes: of the piece in hand */
+	char *ahead;			/* of the MESSAGE, from its head on: what one call brought of it */
+	size_t ahead_len;
+	char *meta, *bytes;		/* what was not there, read by itself; bytes: of the piece in hand */
+	const char *got;		/* what was fetched last */
 	char *into;
 	uint64_t at;
 	size_t len;

@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "spool/disk_private_io.h"
 
+#define AHEAD_MESSAGE  16384	/* most messages are whole in it */
+#define AHEAD_ENVELOPE 1024
+
 static void reader_go_on(struct disk_reader *r);
 
 static void reader_unpin(struct disk_reader *r, unsigned which)
@@ -20,6 +23,7 @@ static void reader_free(struct disk_reader *r)
 {
 	reader_unpin(r, 0);
 	reader_unpin(r, 1);
+	mem_free(r->ahead);
 	mem_free(r->meta);
 	mem_free(r->bytes);
 	mem_free(r);
@@ -53,17 +57,22 @@ static void reader_was_read(struct task *t)
 	(void)reader_leave(r);
 }
 
-/* What is in the page cache is here at once; else the thread fetches it. */
-static void reader_fetch(struct disk_reader *r, enum reading what, char *into, uint64_t at, size_t len)
+static ssize_t read_now(struct disk_reader *r, char *into, uint64_t at, size_t len)
 {
 	struct iovec iov = { into, len };
 
+	return preadv2(file_fd(r->disk, r->file), &iov, 1, (off_t)at, RWF_NOWAIT);
+}
+
+/* What is in the page cache is here at once; else the thread fetches it. */
+static void reader_fetch(struct disk_reader *r, enum reading what, char *into, uint64_t at, size_t len)
+{
 	r->what = what;
-	r->into = into;
+	r->got = r->into = into;
 	r->at = at;
 	r->len = len;
 	r->error = 0;
-	if (len == 0 || preadv2(file_fd(r->disk, r->file), &iov, 1, (off_t)at, RWF_NOWAIT) == (ssize_t)len) {
+	if (len == 0 || read_now(r, into, at, len) == (ssize_t)len) {
 		reader_go_on(r);
 		return;
 	}
@@ -71,6 +80,35 @@ static void reader_fetch(struct disk_reader *r, enum reading what, char *into, u
 	r->task.run = reader_run;
 	r->task.done = reader_was_read;
 	lane_put(&r->disk->reader, &r->task);
+}
+
+/* Some bytes of the MESSAGE, `from` its head on. Those that were not read ahead go into *own, which lives as long as the reader. */
+static void reader_fetch_more(struct disk_reader *r, enum reading what, char **own, size_t from, size_t len)
+{
+	if (from + len <= r->ahead_len) {
+		r->what = what;
+		r->got = r->ahead + from;
+		reader_go_on(r);
+		return;
+	}
+	*own = mem_resize(NULL, len ? len : 1);
+	reader_fetch(r, what, *own, (uint64_t)r->place.at * SEGMENT_UNIT + from, len);
+}
+
+static void reader_fetch_head(struct disk_reader *r)
+{
+	size_t room = r->handlers->on_piece ? AHEAD_MESSAGE : AHEAD_ENVELOPE;
+	uint64_t at = (uint64_t)r->place.at * SEGMENT_UNIT;
+	ssize_t n;
+
+	r->ahead = mem_resize(NULL, room);
+	n = read_now(r, r->ahead, at, room);
+	if (n >= (ssize_t)SEGMENT_UNIT) {
+		r->ahead_len = (size_t)n;
+		reader_fetch_more(r, READ_HEAD, NULL, 0, SEGMENT_UNIT);
+	} else {
+		reader_fetch(r, READ_HEAD, r->ahead, at, SEGMENT_UNIT);
+	}
 }
 
 static void tell_envelope(struct disk_reader *r, enum pr_err err)
@@ -87,11 +125,9 @@ static void tell_damage(struct disk_reader *r, struct place place, uint64_t len)
 
 static enum pr_err head_is_right(struct disk_reader *r, struct place place, enum record_type type)
 {
-	const char *head = type == RECORD_MESSAGE ? r->meta : r->bytes;
-
 	if (r->error)
 		return PR_IO;
-	if (record_get(head, r->mark, place, &r->head) != PR_OK || r->head.type != type || !id_eq(&r->head.id, &r->id))
+	if (record_get(r->got, r->mark, place, &r->head) != PR_OK || r->head.type != type || !id_eq(&r->head.id, &r->id))
 		return PR_BAD;
 	return r->head.about > r->head.len && type == RECORD_MESSAGE ? PR_BAD : PR_OK;
 }
@@ -108,16 +144,14 @@ static void take_head(struct disk_reader *r)
 		tell_envelope(r, err);
 		return;
 	}
-	r->meta = mem_resize(r->meta, SEGMENT_UNIT + (size_t)r->head.about);
-	reader_fetch(r, READ_META, r->meta + SEGMENT_UNIT, r->at + SEGMENT_UNIT, r->head.about);
+	reader_fetch_more(r, READ_META, &r->meta, SEGMENT_UNIT, r->head.about);
 }
 
 static void take_meta(struct disk_reader *r)
 {
-	const char *meta = r->meta + SEGMENT_UNIT;
 	enum pr_err err = r->error ? PR_IO : PR_OK;
 
-	if (!err && (!record_sum_is(&r->head, meta) || message_view(span_of(meta, r->head.about), &r->view) != PR_OK ||
+	if (!err && (!record_sum_is(&r->head, r->got) || message_view(span_of(r->got, r->head.about), &r->view) != PR_OK ||
 	    r->view.content_len != r->head.len - r->head.about))
 		err = PR_BAD;
 	if (err == PR_BAD)
@@ -132,11 +166,11 @@ static void tell_piece(struct disk_reader *r, enum pr_err err, struct span bytes
 
 static void take_content(struct disk_reader *r)
 {
-	enum pr_err err = r->error ? PR_IO : content_sum_is(&r->view, r->bytes) ? PR_OK : PR_BAD;
+	enum pr_err err = r->error ? PR_IO : content_sum_is(&r->view, r->got) ? PR_OK : PR_BAD;
 
 	if (err == PR_BAD)
 		tell_damage(r, r->place, record_size(r->head.len));
-	tell_piece(r, err, err ? SPAN_NONE : span_of(r->bytes, r->view.content_len));
+	tell_piece(r, err, err ? SPAN_NONE : span_of(r->got, r->view.content_len));
 }
 
 static void take_piece(struct disk_reader *r)
@@ -184,8 +218,7 @@ struct disk_reader *disk_read(struct disk *d, const struct msg_id *id, struct pl
 		return reader_leave(r) ? r : NULL;
 	}
 	r->pinned[0] = place.segment;
-	r->meta = mem_new(SEGMENT_UNIT);
-	reader_fetch(r, READ_HEAD, r->meta, (uint64_t)place.at * SEGMENT_UNIT, SEGMENT_UNIT);
+	reader_fetch_head(r);
 	return reader_leave(r) ? r : NULL;
 }
 
@@ -201,7 +234,7 @@ static void next_piece(struct disk_reader *r)
 	}
 	r->pinned[1] = p.place.segment;
 	mem_free(r->bytes);
-	r->bytes = mem_new(SEGMENT_UNIT + (size_t)p.len);
+	r->bytes = mem_resize(NULL, SEGMENT_UNIT + (size_t)p.len);
 	reader_fetch(r, READ_PIECE, r->bytes, (uint64_t)p.place.at * SEGMENT_UNIT, SEGMENT_UNIT + (size_t)p.len);
 }
 
@@ -209,8 +242,7 @@ static void give_next(struct disk_reader *r)
 {
 	if (!r->content_given && r->view.content_len) {
 		r->content_given = true;
-		r->bytes = mem_new(r->view.content_len);
-		reader_fetch(r, READ_CONTENT, r->bytes, (uint64_t)r->place.at * SEGMENT_UNIT + SEGMENT_UNIT + r->head.about, r->view.content_len);
+		reader_fetch_more(r, READ_CONTENT, &r->bytes, SEGMENT_UNIT + (size_t)r->head.about, r->view.content_len);
 		return;
 	}
 	if (r->next_piece < r->view.n_pieces)

@@ -521,6 +521,41 @@ static void t_a_bit_that_falls_over_behind_a_table_does_not_leave(void **state)
 	close_disk();
 }
 
+static void forget_cache(void)
+{
+	DIR *dir = opendir(w.folder);
+
+	for (struct dirent *e; (e = readdir(dir));) {
+		int fd = openat(dirfd(dir), e->d_name, O_RDONLY);
+
+		if (fd >= 0) {
+			assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+			close(fd);
+		}
+	}
+	closedir(dir);
+}
+
+/* Short ones, and one that is longer than what is read ahead. */
+static void t_what_is_not_in_the_page_cache_is_read_as_well(void **state)
+{
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 20);
+	w.len = 100000;
+	put_messages(20, 22);
+	for (unsigned round = 0; round < 2; round++) {
+		for (uint32_t n = 0; n < 22; n++) {
+			if (round == 0)
+				forget_cache();
+			assert_int_equal(read_message(n), PR_OK);
+			assert_int_equal(w.read, n < 20 ? 2000 : 100000);
+		}
+	}
+	run_to_idle();
+	close_disk();
+}
+
 static void on_erased(void *arg, enum pr_err err)
 {
 	(void)arg;
@@ -1011,6 +1046,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(t_a_newer_format_is_refused_with_its_number, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_corrupt_record_is_set_aside_and_costs_no_other, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_bit_that_falls_over_behind_a_table_does_not_leave, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_what_is_not_in_the_page_cache_is_read_as_well, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_erasing_reaches_what_compaction_left_behind, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_erasing_many_reads_the_files_once_for_all, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_full_disk_refuses_new_mail_and_lets_the_queue_leave, make_world, end_world),
