@@ -177,7 +177,7 @@ class Session:
     def take(self, data):
         mail = {"sender": self.sender, "rcpts": self.rcpts, "data": data, "tls": self.tls, "helo": self.helo, "user": self.user,
                 "parameters": self.parameters, "peer": self.socket.getpeername()[0]}
-        if self.stage("body", None):
+        if self.stage("body", None, data):
             with self.sink.lock:
                 self.sink.mails.append(mail)
             self.say("250 2.0.0 taken")
