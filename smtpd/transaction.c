@@ -231,7 +231,7 @@ static const struct reply *fault(const struct transaction *tx)
 	static const struct reply LOOP = { 554, "5.4.6", "Too many hops: this message is in a loop" };
 	const struct set_listen *listen = tx->session->listen;
 
-	if (tx->lines.size > (uint64_t)listen->max_size)
+	if (tx->lines.size > (uint64_t)listen->max_size && !tx->session->dropped)	/* a file has a ceiling of its own */
 		return &TOO_BIG;
 	if (tx->lines.rule == LINES_REFUSE && tx->lines.faults & (LINES_BARE_CR | LINES_BARE_LF))
 		return &BARE;

@@ -10,7 +10,7 @@ from conftest import PATIENCE, Server, free_port, until
 BALANCER = "127.0.0.2"
 FOLDER = os.path.join(os.path.dirname(__file__), "../transcript")
 # What only the core can be told. A listener with a `proxy` of its own can't have ours; TLS is test_tls.py's.
-BY_HAND = re.compile(r"user by hand|spool by hand|show events|ask |do |tell |wait |drain |spool |auth |tls |spill|peer talks early|early$|hostname |listen proxy|listen tls = implicit|listen greet_delay|listen timeout")
+BY_HAND = re.compile(r"user by hand|spool by hand|show events|ask |do |tell |wait |drain |spool |auth |tls |spill|peer talks early|early$|client uid:|file$|hostname |listen proxy|listen tls = implicit|listen greet_delay|listen timeout")
 
 
 class Conversation:

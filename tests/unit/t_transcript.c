@@ -46,7 +46,7 @@ struct player {
 	/* how the client's texts are cut: text number `cut_block` at `cut_at`, or each octet alone */
 	int cut_block, n_blocks;
 	size_t cut_at, cut_len;
-	bool octets, no_cut;
+	bool octets, no_cut, is_file;
 };
 
 static void fault(const struct player *p, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
@@ -363,6 +363,8 @@ static void expect(struct player *p, struct said *q, struct span wanted)
 	q->taken++;
 }
 
+static const struct msg_id FILE_ID = { { 1, 2, 3 } };
+
 static void begin(struct player *p)
 {
 	if (p->session)
@@ -374,6 +376,8 @@ static void begin(struct player *p)
 	if (p->listen->bare_newline == NEWLINE_AUTO)
 		p->listen->bare_newline = NEWLINE_REFUSE;
 	p->session = session_new(&p->house, 0, &p->client, &p->local, p);
+	if (p->is_file)
+		session_is_dropped(p->session, &FILE_ID);
 	feed(p, (struct session_event){ .type = SE_CONNECTED, .number = p->early });
 	tick_until(p, p->now.mono_ms);
 }
@@ -544,10 +548,17 @@ static void peer_word(struct player *p, struct span line)
 
 static bool before_it_begins(struct player *p, struct span line)
 {
+	unsigned long long uid;
 	struct span rest;
 
 	if (takes("listen ", line, &rest)) {
 		set_listen(p, rest);
+	} else if (takes("client uid:", line, &rest)) {
+		if (!span_to_u64(rest, UINT32_MAX, &uid))
+			fault(p, "no uid");
+		client_set_local(&p->client, (uint32_t)uid);
+	} else if (span_eq(line, SPAN("file"))) {
+		p->is_file = true;
 	} else if (takes("client ", line, &rest)) {
 		if (!client_from_text(&p->client, rest, 40000))
 			fault(p, "no address");
@@ -567,6 +578,20 @@ static bool before_it_begins(struct player *p, struct span line)
 		return false;
 	}
 	return true;
+}
+
+/* Of a file: "taken", "later WORDS", "bad WORDS". */
+static void check_result(struct player *p, struct span wanted)
+{
+	static const char *const names[] = { [DROP_TAKEN] = "taken", [DROP_LATER] = "later", [DROP_BAD] = "bad" };
+	const char *words, *name = names[session_dropped(p->session, &words)];
+	struct buf got;
+
+	buf_init(&got, 1024);
+	buf_printf(&got, "%s%s%s", name, words[0] ? " " : "", words);
+	if (!span_eq(buf_span(&got), wanted))
+		fault(p, "it is %.*s", SPAN_ARG(buf_span(&got)));
+	buf_fini(&got);
 }
 
 static void drain(struct player *p, struct span words)
@@ -622,6 +647,8 @@ static void play_line(struct player *p, struct span line)
 			fault(p, "%zu octets", p->body.len);
 	} else if (takes("drain ", line, &rest)) {
 		drain(p, rest);
+	} else if (takes("result ", line, &rest)) {
+		check_result(p, rest);
 	} else if (span_eq(line, SPAN("closed"))) {
 		if (!p->is_closed)
 			fault(p, "it is open, in step %s", session_step(p->session));
