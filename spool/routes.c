@@ -116,13 +116,14 @@ static bool decide(struct spool *sp, uint32_t way)
 	return true;
 }
 
-/* Its answer was the configuration's, which says now that dns must tell. */
+/* dns must tell: its answer was the configuration's, or had rates that may be others now. */
 static bool is_outdated(const struct spool *sp, uint32_t way)
 {
+	const struct set_route *route = route_find(sp->settings, span_from(schedule_way_name(sp->books.schedule, way), 1));
 	struct way_view v;
 
 	schedule_way_view(sp->books.schedule, way, &v);
-	return v.state == WAY_LEADS && v.until == INT64_MAX;
+	return v.state == WAY_LEADS && (v.until == INT64_MAX || v.is_paced || (route && route->rate.n > 0));
 }
 
 bool routes_follow(struct routes *r)

@@ -108,7 +108,7 @@ void *schedule_way_hosts(const struct schedule *s, uint32_t way);	/* NULL: forgo
 /* For the command line. */
 struct way_view {
 	enum way_state state;
-	bool holds;
+	bool holds, is_paced;
 	uint32_t window, n_flying;	/* of its site */
 	uint32_t n_waiting;		/* messages that stand before it */
 	int64_t blocked_until;		/* monotonic; 0: it is open */

@@ -175,6 +175,7 @@ void schedule_way_view(const struct schedule *s, uint32_t way, struct way_view *
 		return;
 	out->window = site_window(s, w->site);
 	out->n_flying = w->site->n_flying;
+	out->is_paced = w->site->key.paced;
 	if (heap_has(&w->site->blocked))
 		out->blocked_until = w->site->blocked.at;
 }

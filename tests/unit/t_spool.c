@@ -1074,6 +1074,13 @@ static void t_a_rate_of_a_route_is_kept(void **state)
 			assert_int_equal(n_jobs, 6);	/* the burst */
 	}
 	assert_in_range(n_jobs, 12, 13);
+	world.settings->route[0].rate.n = 0;		/* it counts from the reload on */
+	world_settings();
+	tell_site(question("a.test"), SITE_FOUND, 7, 3000);
+	tell_site(question("b.test"), SITE_FOUND, 8, 3000);
+	while (has_job(relay))
+		n_jobs++;
+	assert_in_range(n_jobs, 15, 20);
 }
 
 static void t_mail_is_passed_on_to_the_server_of_its_section(void **state)
