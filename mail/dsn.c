@@ -319,6 +319,14 @@ static void add_final(struct buf *out, const struct dsn *d, const struct dsn_rcp
 	buf_fini(&spelled);
 }
 
+/* Of "mx.example.org[192.0.2.1]:25" the name. */
+static struct span host_name(struct span host)
+{
+	size_t end = span_find(host, '[');
+
+	return end > 0 ? span_first(host, end) : host;
+}
+
 static void add_rcpt_status(struct buf *out, const struct dsn *d, const struct dsn_rcpt *r)
 {
 	buf_add(out, SPAN("\r\n"));
@@ -327,7 +335,7 @@ static void add_rcpt_status(struct buf *out, const struct dsn *d, const struct d
 	buf_printf(out, "Action: %s\r\n", actions[r->action].name);
 	add_status_field(out, r);
 	if (r->code && r->host.len)
-		add_field(out, "Remote-MTA: dns; ", r->host, false);
+		add_field(out, "Remote-MTA: dns; ", host_name(r->host), false);
 	add_diagnostic(out, d, r);
 	add_date_field(out, "Last-Attempt-Date: ", r->attempt_ms);
 	if (r->action == DSN_DELAYED)

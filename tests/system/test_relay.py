@@ -1,5 +1,5 @@
 """Mail to other servers: names by NSD, and servers that do right and wrong at every stage."""
-import os, time
+import os, signal, time
 
 import pytest
 
@@ -138,6 +138,17 @@ def test_a_server_in_trouble_leaves_it_to_the_next(server, world, says):
     server.send(to="u@b.test")
     taken(sink)
     assert "attempt=1" in wait_line(server, "status=sent")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6") or "::1" not in os.popen("ip -6 addr show lo").read(), reason="there is no IPv6 here")
+def test_ipv6_comes_first(server, world):
+    v6 = Sink("::1", world.port)
+    world.sinks.append(v6)
+    world.sink(1)
+    begin(server, world, ONE + "mx.b.test. AAAA ::1\n")
+    server.send(to="u@b.test")
+    taken(v6)
+    assert f"relay=mx.b.test[::1]:{world.port}" in wait_line(server, "status=sent")
 
 
 def test_without_mx_the_domain_itself_is_the_host(server, world):
@@ -325,6 +336,22 @@ def test_a_smarthost_with_a_login(server, world, pair, mechanism):
     assert "secret" not in server.log()
 
 
+def test_a_login_that_was_wrong_is_put_right(server, world, pair):
+    sink = world.sink(5, certificate=pair, login="PLAIN", auth=lambda _: None if sink.logins[-1][1] == "AGFubmEAcmlnaHQ=" else "535 5.7.8 no")
+    login = f"{server.folder}/login"
+
+    def write(password):
+        with open(f"{login}.new", "w") as f:
+            f.write(f"anna:{password}\n")
+        os.rename(f"{login}.new", login)
+    write("wrong")
+    begin(server, world, more=f'route "*" {{ via = "{sink.where()}" login_file = "{login}" }}')
+    server.send(to="u@anywhere.example")
+    assert "535" in wait_line(server, "status=deferred")
+    write("right")
+    taken(sink)
+
+
 def test_no_login_in_the_clear(server, world):
     sink = world.sink(5)
     login = f"{server.folder}/login"
@@ -344,3 +371,30 @@ def test_a_domain_that_is_passed_on(server, world):
           f'users list {{ file = "{server.folder}/list" }}')
     server.send(to="u@backup.test")
     assert taken(sink)[0]["rcpts"] == ["u@backup.test"]
+
+
+# ---- deaths ------------------------------------------------------------------------------------------------------
+
+
+def number_of(mail):
+    return int(mail["data"].partition(b"Subject: ")[2].split()[0])
+
+
+@pytest.mark.parametrize("role", ["relay", "dns", "spool"])
+def test_whoever_dies_under_load_loses_nothing(server, world, role):
+    """Doubles come only of connections that died between the end of a message and its reply."""
+    sink = world.sink(1)
+    begin(server, world)
+    sent, rounds = 0, 5
+    for _ in range(rounds):
+        with server.smtp() as client:
+            for _ in range(10):
+                client.sendmail("alice@example.test", "u@b.test", f"Subject: {sent}\r\n\r\n{'x' * 3000}\r\n")
+                sent += 1
+        for pid in server.children(role=role):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: server.children(role=role))
+        time.sleep(0.1)
+    until(lambda: len({number_of(mail) for mail in sink.mails}) == sent, 60)
+    server.wait_empty(60)
+    assert len(sink.mails) - sent <= (rounds * 20 if role in ("relay", "spool") else 0)
