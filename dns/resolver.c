@@ -621,7 +621,7 @@ static bool is_same(const struct resolver *r, const struct server_address *serve
 	if (n != r->servers.n)
 		return false;
 	for (unsigned i = 0; i < n; i++)
-		if (memcmp(&r->servers.at[i].address, &servers[i], sizeof(*servers)) != 0)
+		if (!server_address_eq(&r->servers.at[i].address, &servers[i]))
 			return false;
 	return true;
 }

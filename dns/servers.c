@@ -62,6 +62,11 @@ void server_address_to_text(const struct server_address *a, char text[SERVER_TEX
 	snprintf(text, SERVER_TEXT_MAX, a->family == 4 ? "%s%s:%u" : "[%s%s]:%u", host, scope, a->port);
 }
 
+bool server_address_eq(const struct server_address *a, const struct server_address *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0 && a->port == b->port && a->scope == b->scope;
+}
+
 bool server_address_is_loopback(const struct server_address *a)
 {
 	static const unsigned char one[16] = { [15] = 1 }, mapped[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };

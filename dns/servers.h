@@ -26,6 +26,7 @@ struct server_address {
 /* "192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]:53", "fe80::1%2"; without a port: 53. */
 bool server_address_from_text(struct span text, struct server_address *out);
 void server_address_to_text(const struct server_address *a, char text[SERVER_TEXT_MAX]);
+bool server_address_eq(const struct server_address *a, const struct server_address *b);
 bool server_address_is_loopback(const struct server_address *a);
 
 /* The addresses behind `nameserver` in resolv.conf(5), at most SERVERS_MAX; as there, loopback where there is none. Returns
