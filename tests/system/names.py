@@ -123,13 +123,14 @@ stub-zone:
 
 class Liar:
     """A server that does what `lie(query, is_tcp)` says: it returns a list of packets (bytes) or messages to send, in order.
-    Questions that came are in .heard, as (name, type, is_tcp)."""
+    Questions that came are in .heard, as (name, type, is_tcp), and the ports and ids of those by UDP in .peers."""
 
     def __init__(self, lie=None, tcp=True, address=ADDRESS, port=None):
-        self.lie, self.heard, self.address, self.port = lie or self.truth, [], address, port or both_port()
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.lie, self.heard, self.peers, self.address, self.port = lie or self.truth, [], [], address, port or both_port()
+        self.udp = socket.socket(family, socket.SOCK_DGRAM)
         self.udp.bind((address, self.port))
-        self.tcp = socket.socket() if tcp else None
+        self.tcp = socket.socket(family) if tcp else None
         if tcp:
             self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.tcp.bind((address, self.port))
@@ -138,7 +139,7 @@ class Liar:
         threading.Thread(target=self.receive, daemon=True).start()
 
     def where(self):
-        return f"{self.address}:{self.port}"
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
     @staticmethod
     def truth(query, is_tcp=False):
@@ -172,6 +173,7 @@ class Liar:
                 threading.Thread(target=self.reply, args=(bytes, peer), daemon=True).start()
 
     def reply(self, bytes, peer):
+        self.peers.append((peer[1], bytes[:2]))
         with contextlib.suppress(OSError):
             for packet in self.answers(bytes, False):
                 self.udp.sendto(packet, peer)

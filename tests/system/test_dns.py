@@ -240,6 +240,26 @@ def test_questions_that_come_together_are_joined(server, liars):
     assert len(liar.told("mx.example")) <= (1 if not SANITIZED else 8)
 
 
+def test_ports_and_ids_are_drawn(server, liars):
+    liar = liars()
+    serve(server, liar)
+    done = subprocess.run([f"{BUILD}/tests/bench/names", f"{server.folder}/run", "300", "300", "1"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["resolved"] == 300
+    ports, ids = zip(*liar.peers)
+    assert len(set(ports)) > 250 and len(set(ids)) > 250
+    steps = [abs(a - b) for a, b in zip(ports, ports[1:])]
+    assert sum(step > 100 for step in steps) > 250  # nor is the next one beside the last
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6") or "::1" not in subprocess.run(["ip", "-6", "addr"], capture_output=True, text=True).stdout,
+                    reason="needs IPv6 on loopback")
+def test_a_resolver_over_ipv6(server, liars):
+    liar = liars(lambda query, is_tcp: Liar.truth(query) if is_tcp else cut(query, is_tcp), address="::1")
+    serve(server, liar)
+    assert lookup(server, "mx.example") == ["192.0.2.1"]
+    assert ("mx.example", 1, False) in liar.heard and ("mx.example", 1, True) in liar.heard
+
+
 def test_a_no_is_remembered(server, liars):
     def lie(query, is_tcp):
         answer = dns.message.make_response(query)
