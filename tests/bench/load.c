@@ -16,6 +16,9 @@
  *        STARTTLS handshake), prints "ready OPEN", then waits for the end of its standard input.
  *   load sync FILE COUNT SIZE
  *        COUNT times: writes SIZE bytes into FILE, written once before, and fdatasync. Prints p50 and mean in ms.
+ *   load keys COUNT
+ *        signs a digest COUNT times with an RSA key of 2048 bits and as often with an Ed25519 key, each parsed once.
+ *        Prints what one of each costs, ms of CPU: what no signer that stands on OpenSSL can save.
  *   load arrive SECONDS COUNT FOLDER...
  *        waits until COUNT files were moved into the folders; prints the wall time of the last one.
  */
@@ -673,6 +676,39 @@ static int run_latency(char **arg, int n)
 	return 0;
 }
 
+/* ---- keys ---------------------------------------------------------------- */
+
+static double sign_many(EVP_PKEY *key, long count)
+{
+	bool is_rsa = EVP_PKEY_is_a(key, "RSA");
+	EVP_PKEY_CTX *context = is_rsa ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+	unsigned char digest[32] = { 1 }, signature[512];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	double began;
+
+	if (is_rsa && (EVP_PKEY_sign_init(context) != 1 || EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) != 1))
+		fail("no RSA");
+	began = own_cpu();
+	for (long i = 0; i < count; i++) {
+		size_t len = sizeof(signature);
+
+		if (is_rsa ? EVP_PKEY_sign(context, signature, &len, digest, sizeof(digest)) != 1 :
+		    EVP_DigestSignInit(md, NULL, NULL, NULL, key) != 1 || EVP_DigestSign(md, signature, &len, digest, sizeof(digest)) != 1)
+			fail("no signature");
+	}
+	return (own_cpu() - began) / (double)count * 1e3;
+}
+
+static int run_keys(char **arg, int n)
+{
+	long count = n > 0 ? strtol(arg[0], NULL, 10) : 0;
+
+	if (count < 1)
+		return 2;
+	printf("%.4f %.4f\n", sign_many(EVP_RSA_gen(2048), count), sign_many(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), count));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int status = 2;
@@ -688,9 +724,11 @@ int main(int argc, char **argv)
 		status = run_idle(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "sync"))
 		status = run_sync(argv + 2, argc - 2);
+	else if (argc > 2 && !strcmp(argv[1], "keys"))
+		status = run_keys(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "arrive"))
 		status = run_arrive(argv + 2, argc - 2);
 	if (status == 2)
-		fprintf(stderr, "usage: load send|sink|latency|idle|sync|arrive …: see the head of tests/bench/load.c\n");
+		fprintf(stderr, "usage: load send|sink|latency|idle|sync|keys|arrive …: see the head of tests/bench/load.c\n");
 	return status;
 }
