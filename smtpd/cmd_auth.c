@@ -293,7 +293,7 @@ static enum progress response(struct session *s, struct effects *fx)
 
 static void hear(struct session *s, uint32_t answer, struct span bytes)
 {
-	if (s->step != &STEP_LOGIN)
+	if (s->step != &STEP_LOGIN || !s->attempt)
 		return;		/* it came too late */
 	unsay(s->attempt);
 	(void)buf_add(&s->attempt->said, bytes);
