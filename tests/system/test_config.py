@@ -7,7 +7,7 @@ from conftest import BUILD
 
 GOOD = """hostname = mx.example.test
 admin = alice@example.test
-domain example.test { dkim = off }
+domain example.test { srs = off }
 listen mx { port = 2525 address = "127.0.0.1" max_size = 10MB }
 """
 
@@ -25,7 +25,7 @@ def config(tmp_path):
 def test_what_is_right_exits_0_and_notes_what_has_no_effect_yet(config):
     done = config(GOOD, "check")
     assert done.returncode == 0 and "good" in done.stderr and done.stdout == ""
-    assert f"{config.file}:3: note: `dkim` has no effect yet" in done.stderr
+    assert f"{config.file}:3: note: `srs` has no effect yet" in done.stderr
 
 
 def test_errors_exit_78_with_file_line_caret_and_suggestion(config):

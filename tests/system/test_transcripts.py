@@ -158,7 +158,7 @@ class Player:
         elif word == "size":
             assert len(self.mail()) > int(rest) * 9 // 10
         else:
-            assert word in ("listen", "client", "whole", "idle", "signed", "hashed"), line
+            assert word in ("listen", "client", "whole", "idle", "flags", "signed", "hashed"), line
 
     def end(self):
         self.send()
