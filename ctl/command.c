@@ -38,6 +38,7 @@ static const struct command commands[] = {
 	{ "queue", "show", "ID", "one message with its recipients", CALL_JSON, 1, 1, run_queue_show },
 	{ "queue", "cat", "ID", "the message itself", 0, 1, 1, run_queue_cat },
 	{ "queue", "retry", "FILTER", "try again now", CALL_YES, 1, ANY, run_queue_act },
+	{ "queue", "reroute", "FILTER", "ask anew where it leads (routes, DNS), and try now", CALL_YES, 1, ANY, run_queue_act },
 	{ "queue", "hold", "FILTER", "keep until released", CALL_YES, 1, ANY, run_queue_act },
 	{ "queue", "release", "FILTER", "let go again", CALL_YES, 1, ANY, run_queue_act },
 	{ "queue", "bounce", "FILTER", "give up, and tell the sender", CALL_YES, 1, ANY, run_queue_act },

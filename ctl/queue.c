@@ -296,7 +296,7 @@ static const struct action {
 	bool destroys;		/* asks before more than one */
 } actions[] = {
 	{ "retry", QUEUE_RETRY, "due now", false }, { "hold", QUEUE_HOLD, "held", false }, { "release", QUEUE_RELEASE, "released", false },
-	{ "bounce", QUEUE_BOUNCE, "bounced", true }, { "delete", QUEUE_DELETE, "deleted", true },
+	{ "reroute", QUEUE_REROUTE, "looking for their way anew", false }, { "bounce", QUEUE_BOUNCE, "bounced", true }, { "delete", QUEUE_DELETE, "deleted", true },
 };
 
 static const struct action *action_of(const struct call *call)

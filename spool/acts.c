@@ -1,4 +1,6 @@
 /* What the command line does to messages. */
+#include <string.h>
+
 #include "spool/control_private.h"
 #include "wire/event.h"
 
@@ -49,6 +51,15 @@ static uint8_t row_type_of(uint8_t action)
 	return action == QUEUE_HOLD ? STATE_ROW_HOLD : action == QUEUE_RELEASE ? STATE_ROW_RELEASE : STATE_ROW_RETRY;
 }
 
+/* Where it leads is asked anew, and asked once for all that go there. */
+static void forget_way(struct schedule *s, uint32_t way)
+{
+	enum way_state state = schedule_way_state(s, way);
+
+	if (state == WAY_LEADS || state == WAY_TROUBLED || state == WAY_FAILS)
+		schedule_way_undecide(s, way);
+}
+
 static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct buf *rows)
 {
 	struct spool *sp = k->control->spool;
@@ -59,6 +70,8 @@ static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct bu
 	}
 	if (k->action == QUEUE_RETRY)
 		schedule_way_open(sp->books.schedule, mail_rcpt(m, n)->way);
+	else if (k->action == QUEUE_REROUTE)
+		forget_way(sp->books.schedule, mail_rcpt(m, n)->way);
 	(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = n,
 	    .words = k->action == QUEUE_HOLD ? (k->argument[0] ? span_of_text(k->argument) : SPAN("held by hand")) : SPAN_NONE });
 }
@@ -90,22 +103,33 @@ static void bounce_unexpanded(struct command *k, struct mail *m, const struct or
 		bounce_one(k, m, i, rows);
 }
 
-static void rows_for(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
+static void rows_for_unexpanded(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
 {
-	struct spool *sp = k->control->spool;
+	bool held = m->marks & MARK_HELD;
+
+	if (k->action == QUEUE_BOUNCE)
+		bounce_unexpanded(k, m, o, rows);
+	else if (k->action == QUEUE_HOLD ? !held : held == (k->action == QUEUE_RELEASE))
+		(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = STATE_ALL });
+}
+
+/* The recipients that the filter means, as they stand now: their numbers. */
+static void find_meant(struct command *k, struct mail *m, const struct originals *o, struct buf *meant)
+{
 	struct view v;
 
-	if (m->marks & MARK_UNEXPANDED) {
-		if (k->action == QUEUE_BOUNCE)
-			bounce_unexpanded(k, m, o, rows);
-		else if (k->action == QUEUE_RETRY ? !(m->marks & MARK_HELD) : !(m->marks & MARK_HELD) == (k->action == QUEUE_HOLD))
-			(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = STATE_ALL });
-		return;
-	}
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
-		view_at(sp, m, o, i, &v);
+		view_at(k->control->spool, m, o, i, &v);
 		if (would_change(k, mail_rcpt(m, i)) && filter_recipient_matches(&k->filter, &v.facts))
-			act_on_rcpt(k, m, i, rows);
+			(void)buf_add(meant, span_of((const char *)&i, sizeof(i)));
+	}
+}
+
+static void rows_for(struct command *k, struct mail *m, struct span meant, struct buf *rows)
+{
+	for (uint32_t n; meant.len; meant = span_from(meant, sizeof(n))) {
+		memcpy(&n, meant.at, sizeof(n));
+		act_on_rcpt(k, m, n, rows);
 	}
 }
 
@@ -113,9 +137,16 @@ bool act_change(struct command *k, struct mail *m, const struct originals *o)
 {
 	struct spool *sp = k->control->spool;
 	struct note *n = note_new(sp, &m->id);
+	struct buf meant;
 
+	buf_init(&meant, (size_t)m->n_rcpts * sizeof(uint32_t));
+	find_meant(k, m, o, &meant);
 	schedule_leave(sp->books.schedule, m);
-	rows_for(k, m, o, &n->bytes);
+	if (m->marks & MARK_UNEXPANDED)
+		rows_for_unexpanded(k, m, o, &n->bytes);
+	else
+		rows_for(k, m, buf_span(&meant), &n->bytes);
+	buf_fini(&meant);
 	if (n->bytes.len == 0) {
 		note_drop(n);
 		schedule_enter(sp->books.schedule, m);

@@ -57,7 +57,7 @@ static void put_done(struct channel *ch, uint32_t ask, uint32_t count, uint8_t c
 
 static void event_admin(struct command *k)
 {
-	static const char *const names[] = { "list", "show", "cat", "retry", "hold", "release", "bounce", "delete", "erase" };
+	static const char *const names[] = { "list", "show", "cat", "retry", "hold", "release", "bounce", "delete", "erase", "reroute" };
 	struct spool *sp = k->control->spool;
 	struct event ev;
 
@@ -357,7 +357,7 @@ static void on_ask(struct control *c, struct channel *ch, const struct wire_queu
 	struct command *k;
 	struct buf why;
 
-	if (c->n >= COMMANDS_MAX || m->action > QUEUE_ERASE || m->filter.len > FILTER_TEXT_MAX) {
+	if (c->n >= COMMANDS_MAX || m->action > QUEUE_REROUTE || m->filter.len > FILTER_TEXT_MAX) {
 		put_done(ch, m->ask, 0, EX_TEMPFAIL, SPAN("too many commands at once"));
 		return;
 	}

@@ -165,8 +165,11 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 		return;
 	}
 	if (lost_its_hosts(job)) {	/* it is asked anew */
+		struct schedule *s = job->owner->spool->books.schedule;
+
 		disk_reader_close(&job->reader);
 		job_undo(job, m);
+		schedule_enter(s, m);
 		return;
 	}
 	if (job_must_be_signed(job, &env)) {

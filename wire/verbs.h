@@ -101,7 +101,8 @@ enum wire_state {		/* of a recipient, as the command line shows it */
 };
 
 enum wire_queue {
-	QUEUE_LIST, QUEUE_SHOW, QUEUE_CAT, QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_BOUNCE, QUEUE_DELETE, QUEUE_ERASE
+	QUEUE_LIST, QUEUE_SHOW, QUEUE_CAT, QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_BOUNCE, QUEUE_DELETE, QUEUE_ERASE,
+	QUEUE_REROUTE
 };
 
 enum wire_record {		/* types of DNS records, by their numbers in the protocol */

@@ -42,6 +42,25 @@ static void seventy_two_hours_of_retries(void **state)
 	assert_int_equal(schedule_wakes_at(w->schedule), INT64_MAX);
 }
 
+static void a_bounce_lives_24_hours(void **state)
+{
+	struct world *w = *state;
+	struct mail *m = mail_new(w, w->lmtp, 1, 1);
+	int64_t born = w->now.mono_ms, last = born;
+	struct due due;
+
+	m->marks |= MAIL_BOUNCE | MARK_NULL_SENDER;
+	for (unsigned i = 0; i < 100 && mail_rcpt(m, 0)->state != RCPT_FAILED; i++) {
+		(void)run_due(w, &due);
+		if (try_and_fail(w, SITE_ALIVE))
+			last = w->now.mono_ms;
+		else
+			pass(w, schedule_wakes_at(w->schedule) - w->now.mono_ms);
+	}
+	assert_int_equal(mail_rcpt(m, 0)->state, RCPT_FAILED);
+	assert_in_range(last - born, HOURS(24), HOURS(24) + MINUTES(1));
+}
+
 static void no_way_out_waits_and_expires(void **state)
 {
 	struct world *w = *state;
@@ -217,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(seventy_two_hours_of_retries),
+		TEST(a_bounce_lives_24_hours),
 		TEST(no_way_out_waits_and_expires),
 		TEST(one_senders_flood_delays_no_one),
 		TEST(a_dead_site_delays_no_other),

@@ -1027,6 +1027,23 @@ static void t_mail_in_the_queue_follows_the_routes(void **state)
 	assert_true(asks_dns());
 }
 
+static void t_a_way_is_asked_anew_by_hand(void **state)
+{
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	for (unsigned n = 1; n <= 5; n++)
+		send_away(n, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_TEMPORARY, 0, 0);
+	assert_false(asks_dns());
+	assert_int_equal(queue(QUEUE_REROUTE, "").count, 5);
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 3000);
+	assert_false(asks_dns());
+	assert_true(has_job(relay));
+	assert_int_equal(queue(QUEUE_REROUTE, "state:due").count, 3);
+	tell_site(question("foreign.test"), SITE_FOUND, 8, 3000);
+	assert_true(has_job(relay));
+}
+
 static void t_what_a_route_holds_leaves_when_it_is_released(void **state)
 {
 	(void)state;
@@ -1550,7 +1567,7 @@ int main(void)
 		TEST(t_a_hash_of_another_length_is_refused), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_bounce_is_signed), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_smarthost_needs_no_dns), TEST(t_mail_in_the_queue_follows_the_routes),
-		TEST(t_what_a_route_holds_leaves_when_it_is_released), TEST(t_a_rate_of_a_route_is_kept),
+		TEST(t_a_way_is_asked_anew_by_hand), TEST(t_what_a_route_holds_leaves_when_it_is_released), TEST(t_a_rate_of_a_route_is_kept),
 		TEST(t_mail_is_passed_on_to_the_server_of_its_section), TEST(t_only_the_newest_generation_gets_jobs), TEST(t_an_outcome_that_could_not_be_written_is_written_again),
 		TEST(t_an_end_that_could_not_be_written_is_written_again), TEST(t_a_bounce_that_could_not_be_written_is_written_again),
 		TEST(t_a_message_that_is_moved_while_its_bounce_is_written_is_told), TEST(t_a_storm_of_bounces_ends),
