@@ -1,8 +1,8 @@
 # dns: what is built here, and the tests of it.
 noinst_LIBRARIES += libdns.a
 libdns_a_CFLAGS = $(AM_CFLAGS) $(LDNS_CFLAGS)
-libdns_a_SOURCES = dns/answer.c dns/answer.h dns/cache.c dns/cache.h dns/frames.c dns/frames.h dns/name.c dns/name.h \
-	dns/packet.c dns/packet.h dns/resolver.c dns/resolver.h dns/servers.c dns/servers.h dns/site.c dns/site.h
+libdns_a_SOURCES = dns/answer.c dns/answer.h dns/attempts.c dns/cache.c dns/cache.h dns/frames.c dns/frames.h dns/heard.c dns/name.c dns/name.h \
+	dns/packet.c dns/packet.h dns/resolver.c dns/resolver.h dns/resolver_private.h dns/servers.c dns/servers.h dns/site.c dns/site.h
 DNS_LIBS = libdns.a libwire.a $(BASE_LIBS) $(LDNS_LIBS)
 
 pkglibexec_PROGRAMS += libexec/dns
