@@ -193,7 +193,7 @@ void client_feed(struct client *c, const struct client_event *ev)
 	switch (ev->type) {
 	case CLIENT_CONNECTED:
 		reply_reader_init(&c->reader);
-		step_to(c, &AT_GREETING, CLIENT_GREETING_MS);
+		step_to(c, c->options->tls_first ? &AT_SHAKE : &AT_GREETING, CLIENT_GREETING_MS);
 		break;
 	case CLIENT_FAILED:
 		connecting_failed(c, ev->why);

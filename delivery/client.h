@@ -95,6 +95,7 @@ struct client_options {
 	bool is_lmtp;
 	bool force_8bit;	/* 8-bit mail goes as it is to a server that does not offer 8BITMIME */
 	enum client_tls tls;
+	bool tls_first;		/* from the first byte on (RFC 8314), not by STARTTLS; tls is REQUIRED then */
 	struct span user, password;	/* our login there, which is said under TLS only; no user: none is needed */
 };
 

@@ -9,6 +9,7 @@
 static enum progress run_greeting(struct client *c, struct buf *out, struct client_effect *effect);
 static enum progress run_hello(struct client *c, struct buf *out, struct client_effect *effect);
 static enum progress run_starttls(struct client *c, struct buf *out, struct client_effect *effect);
+static enum progress run_shake(struct client *c, struct buf *out, struct client_effect *effect);
 static enum progress run_shaking(struct client *c, struct buf *out, struct client_effect *effect);
 static enum progress run_login(struct client *c, struct buf *out, struct client_effect *effect);
 
@@ -16,6 +17,7 @@ const struct client_step
 	AT_GREETING = { "the greeting", run_greeting },
 	AT_HELLO = { NULL, run_hello },
 	AT_STARTTLS = { "the reply to STARTTLS", run_starttls },
+	AT_SHAKE = { "", run_shake },
 	AT_SHAKING = { "the end of the TLS handshake", run_shaking },
 	AT_LOGIN = { "the reply to AUTH", run_login };
 
@@ -210,11 +212,8 @@ static enum progress run_starttls(struct client *c, struct buf *out, struct clie
 {
 	if (!take_reply(c))
 		return wait_or_again(c, &AT_STARTTLS);
-	if (c->reader.code == 220 && c->in.len == 0) {
-		step_to(c, &AT_SHAKING, CLIENT_TLS_MS);
-		effect->type = CLIENT_START_TLS;
-		return STEP_EFFECT;
-	}
+	if (c->reader.code == 220 && c->in.len == 0)
+		return run_shake(c, out, effect);
 	if (c->reader.code == 220) {
 		tls_failed(c, "it went on speaking");
 		return STEP_AGAIN;
@@ -231,9 +230,22 @@ static enum progress run_starttls(struct client *c, struct buf *out, struct clie
 	return go_on(c, out);
 }
 
+static enum progress run_shake(struct client *c, struct buf *out, struct client_effect *effect)
+{
+	(void)out;
+	step_to(c, &AT_SHAKING, CLIENT_TLS_MS);
+	effect->type = CLIENT_START_TLS;
+	return STEP_EFFECT;
+}
+
 static enum progress run_shaking(struct client *c, struct buf *out, struct client_effect *effect)
 {
 	(void)effect;
 	c->in = SPAN_NONE;
-	return c->has_tls ? say_hello(c, out, c->options->is_lmtp ? SAY_LHLO : SAY_EHLO) : STEP_WAIT;
+	if (!c->has_tls)
+		return STEP_WAIT;
+	if (!c->options->tls_first)
+		return say_hello(c, out, c->options->is_lmtp ? SAY_LHLO : SAY_EHLO);
+	step_to(c, &AT_GREETING, CLIENT_GREETING_MS);
+	return STEP_AGAIN;
 }

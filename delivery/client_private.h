@@ -13,7 +13,7 @@ struct client_step {
 
 extern const struct client_step
 	AT_NEW, AT_CONNECT, AT_CONNECTING, AT_SETTLE, AT_RETURN, AT_QUIT, AT_CLOSE,	/* client.c */
-	AT_GREETING, AT_HELLO, AT_STARTTLS, AT_SHAKING, AT_LOGIN,			/* client_hello.c */
+	AT_GREETING, AT_HELLO, AT_STARTTLS, AT_SHAKE, AT_SHAKING, AT_LOGIN,			/* client_hello.c */
 	AT_READY, AT_ENVELOPE, AT_LEFTOVER, AT_BODY, AT_FINAL;				/* client_mail.c */
 
 enum offer {

@@ -223,7 +223,7 @@ static struct conn *trip_connect(struct trip *t)
 	const struct pools_options *o = &p->options;
 	char host[HOST_TEXT_MAX], address[INET6_ADDRSTRLEN] = "", name[HOST_TEXT_MAX];
 	struct conn_target target = { .tls_name = name, .is_verified = t->way->is_verified, .options = { .host = host, .helo = o->helo,
-		.max_mails = o->max_mails, .is_lmtp = t->way->is_lmtp, .force_8bit = o->force_8bit, .tls = t->way->tls,
+		.max_mails = o->max_mails, .is_lmtp = t->way->is_lmtp, .force_8bit = o->force_8bit, .tls = t->way->tls, .tls_first = t->way->tls_first,
 		.user = t->user, .password = t->password } };
 
 	if (try->address.family == 0)

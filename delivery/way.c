@@ -30,6 +30,15 @@ static void set_tls(struct way *way, enum set_outbound_tls tls)
 	way->is_verified = tls == OUTBOUND_TLS_VERIFIED;
 }
 
+#define SUBMISSIONS 465	/* RFC 8314 7.3 */
+
+static void set_first(struct way *way, uint16_t port)
+{
+	way->tls_first = port == SUBMISSIONS && way->tls != CLIENT_TLS_NONE;
+	if (way->tls_first)
+		way->tls = CLIENT_TLS_REQUIRED;
+}
+
 static struct way way_of_deliver(const struct settings *s, const struct set_deliver *d)
 {
 	struct way way = { .is_configured = true, .is_lmtp = d->lmtp != NULL, .tls = CLIENT_TLS_NONE };
@@ -38,6 +47,7 @@ static struct way way_of_deliver(const struct settings *s, const struct set_deli
 		way.host = read_server(d->lmtp ? d->lmtp : d->smtp);
 	if (d->smtp)
 		set_tls(&way, (enum set_outbound_tls)s->outbound.tls);
+	set_first(&way, way.host.port);
 	return way;
 }
 
@@ -46,6 +56,8 @@ static struct way way_of_route(const struct set_route *r)
 	struct way way = { .is_configured = r->via != NULL, .login_file = r->login_file };
 
 	set_tls(&way, (enum set_outbound_tls)(r->tls - ROUTE_TLS_NONE));
+	if (r->via)
+		set_first(&way, read_server(r->via).port);
 	return way;
 }
 

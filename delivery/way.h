@@ -14,6 +14,7 @@ struct way {
 	bool is_lmtp;
 	bool is_configured;	/* the admin named its server */
 	enum client_tls tls;
+	bool tls_first;		/* from the first byte on: its server has the port of SMTP over TLS */
 	bool is_verified;	/* the server must prove its name */
 	const char *login_file;	/* NULL: no login is needed */
 	struct job_host host;	/* of a deliver section: its server; without a name elsewhere */

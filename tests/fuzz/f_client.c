@@ -145,6 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.is_lmtp = variant & 1;
 	options.force_8bit = variant & 2;
 	options.tls = (enum client_tls)((variant >> 2) % 3);
+	options.tls_first = options.tls == CLIENT_TLS_REQUIRED && variant & 32;
 	options.user = options.password = variant & 16 ? SPAN("secret") : SPAN_NONE;
 	buf_init(&f.out, CLIENT_OUT_MAX);
 	client_init(&f.client, &options, 0);

@@ -11,8 +11,8 @@ class Sink:
     a number of seconds (it is said that late), or a function of the argument that gives one of these or None.
     What was taken is in `mails`, each a dict; `connections` and `commands` tell the rest."""
 
-    def __init__(self, address, port=None, offers=OFFERS, certificate=None, login=None, **says):
-        self.address, self.offers, self.says, self.login = address, offers, says, login
+    def __init__(self, address, port=None, offers=OFFERS, certificate=None, login=None, implicit=False, **says):
+        self.address, self.offers, self.says, self.login, self.implicit = address, offers, says, login, implicit
         self.mails, self.commands, self.connections, self.logins = [], [], 0, []
         self.lock = threading.Lock()
         self.tls = None
@@ -49,6 +49,8 @@ class Sink:
 
     def serve(self, connection):
         with contextlib.suppress(OSError, EOFError, ssl.SSLError, ValueError), Session(self, connection) as session:
+            if self.implicit:
+                session.secure()
             session.run()
 
 
@@ -129,13 +131,15 @@ class Session:
         return True
 
     def do_starttls(self, _):
-        if not self.stage("starttls", "220 go"):
-            return True
+        if self.stage("starttls", "220 go"):
+            self.secure()
+        return True
+
+    def secure(self):
         self.file.close()
         self.socket = self.sink.tls.wrap_socket(self.socket, server_side=True)
         self.file = self.socket.makefile("rb")
         self.tls = self.socket.version()
-        return True
 
     def do_auth(self, argument):
         mechanism, _, first = argument.partition(" ")

@@ -336,6 +336,15 @@ def test_a_smarthost_with_a_login(server, world, pair, mechanism):
     assert "secret" not in server.log()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="port 465 is root's")
+def test_port_465_begins_with_tls(server, world, pair):
+    sink = Sink("127.0.25.7", 465, certificate=pair, implicit=True)
+    world.sinks.append(sink)
+    begin(server, world, more=f'route "*" {{ via = "{sink.where()}" }}')
+    server.send(to="u@anywhere.example")
+    assert taken(sink)[0]["tls"] and "STARTTLS" not in sink.commands
+
+
 def test_a_login_that_was_wrong_is_put_right(server, world, pair):
     sink = world.sink(5, certificate=pair, login="PLAIN", auth=lambda _: None if sink.logins[-1][1] == "AGFubmEAcmlnaHQ=" else "535 5.7.8 no")
     login = f"{server.folder}/login"
@@ -398,3 +407,15 @@ def test_whoever_dies_under_load_loses_nothing(server, world, role):
     until(lambda: len({number_of(mail) for mail in sink.mails}) == sent, 60)
     server.wait_empty(60)
     assert len(sink.mails) - sent <= (rounds * 20 if role in ("relay", "spool") else 0)
+
+
+def test_a_reload_under_load_cuts_nothing(server, world):
+    sink = world.sink(1, body=lambda _: 0.02)
+    begin(server, world)
+    for n in range(90):
+        server.send(to="u@b.test", sender="alice@example.test", subject=f"{n} ")
+        if n % 30 == 20:
+            server.reload()
+    until(lambda: len(sink.mails) >= 90)
+    server.wait_empty()
+    assert sorted(number_of(mail) for mail in sink.mails) == list(range(90))

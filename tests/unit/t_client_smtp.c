@@ -19,6 +19,7 @@ static const struct client_options
 	required = { COMMON, .tls = CLIENT_TLS_REQUIRED },
 	forced = { COMMON, .force_8bit = true },
 	login = { COMMON, .tls = CLIENT_TLS_REQUIRED, .user = { "anna", 4 }, .password = { "secret", 6 } },
+	first = { COMMON, .tls = CLIENT_TLS_REQUIRED, .tls_first = true },
 	login_in_the_clear = { COMMON, .tls = CLIENT_TLS_OPPORTUNISTIC, .user = { "anna", 4 }, .password = { "secret", 6 } };
 
 #define GREETED "E: connect\n> connected\nS: 220 mx.b.example ESMTP\n"
@@ -151,6 +152,15 @@ static void t_tls_begins_where_it_is_offered(void **state)
 	play_all(&plain, "> job one\n" BEGIN "S: 250-hi\nS: 250 STARTTLS\nC: MAIL FROM:<s@a.example>\n", 0);
 }
 
+static void t_tls_may_come_before_all(void **state)
+{
+	(void)state;
+	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> secure\nS: 220 mx.b.example ESMTP\nC: EHLO mx.example.test\nS: 250-hi\nS: 250 STARTTLS\n"
+	    "C: MAIL FROM:<s@a.example>\n", 0);
+	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> insecure no TLS\nR: deferred site 0 4.7.5 TLS with " HOST " failed: no TLS\nE: close\n", 0);
+	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> left\nR: deferred site 0 4.7.5 TLS with " HOST " failed: it closed the connection\nE: close\n", 0);
+}
+
 static void t_what_was_offered_before_tls_counts_no_more(void **state)
 {
 	(void)state;
@@ -250,6 +260,7 @@ int main(void)
 		cmocka_unit_test(t_no_chunk_for_nobody), cmocka_unit_test(t_who_knows_no_ehlo_gets_helo),
 		cmocka_unit_test(t_a_greeting_that_refuses_is_tried_elsewhere), cmocka_unit_test(t_trouble_before_the_body_gives_the_rest_back),
 		cmocka_unit_test(t_lost_after_the_dot_is_in_doubt), cmocka_unit_test(t_tls_begins_where_it_is_offered),
+		cmocka_unit_test(t_tls_may_come_before_all),
 		cmocka_unit_test(t_what_was_offered_before_tls_counts_no_more), cmocka_unit_test(t_a_failed_handshake_is_retried_in_the_clear),
 		cmocka_unit_test(t_starttls_refused), cmocka_unit_test(t_words_between_starttls_and_tls_are_an_attack),
 		cmocka_unit_test(t_we_log_in), cmocka_unit_test(t_a_login_that_fails_is_trouble_of_the_site),
