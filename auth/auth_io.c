@@ -205,7 +205,8 @@ static void on_status(void *owner, struct buf *words)
 {
 	struct auth *a = owner;
 
-	(void)buf_printf(words, "users=%zu aliases=%zu", directory_n_users(a->directory), directory_n_aliases(a->directory));
+	(void)buf_printf(words, "users=%zu aliases=%zu checking=%u", directory_n_users(a->directory), directory_n_aliases(a->directory),
+	    logins_checking(a->logins));
 }
 
 int auth_run(struct process *process)

@@ -486,6 +486,11 @@ void logins_set(struct logins *l, const struct settings *s)
 	}
 }
 
+unsigned logins_checking(const struct logins *l)
+{
+	return checker_busy(l->checker);
+}
+
 struct logins *logins_new(struct loop *loop, struct directory *directory)
 {
 	struct logins *l = mem_new(sizeof(*l));

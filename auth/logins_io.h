@@ -8,6 +8,7 @@
 struct logins;
 struct logins *logins_new(struct loop *loop, struct directory *directory);
 void logins_free(struct logins **l);
+unsigned logins_checking(const struct logins *l);	/* passwords in the queue */
 void logins_set(struct logins *l, const struct settings *s);
 
 /* One for each smtpd: its logins end with it. */

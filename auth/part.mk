@@ -14,6 +14,7 @@ libexec_auth_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(CRYPT_LIBS)
 
 check_PROGRAMS += tests/unit/t_directory
 tests_unit_t_directory_SOURCES = tests/unit/t_directory.c
+tests_unit_t_directory_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_directory_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(UNIT_LIBS)
 
 FUZZERS += tests/fuzz/f_users

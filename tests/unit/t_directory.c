@@ -232,6 +232,64 @@ static void t_postmaster_of_the_server_itself(void **state)
 	assert_string_equal(got, "0 root@example.org root@example.org");
 }
 
+static void t_whose_an_address_is(void **state)
+{
+	static const struct {
+		const char *login, *address;
+		enum wire_sender result;
+	} cases[] = {
+		{ "Anna@example.org", "anna@example.org", SENDER_OWN }, { "anna@example.org", "ANNA+list@example.org", SENDER_OWN },
+		{ "bert@example.org", "bert-x@example.org", SENDER_OWN }, { "bert@example.org", "team@example.org", SENDER_OWN },
+		{ "bert@example.org", "nested@example.org", SENDER_OWN }, { "eve@other.test", "nested@example.org", SENDER_OWN },
+		{ "eve@other.test", "team@example.org", SENDER_FOREIGN }, { "eve@other.test", "info@other.test", SENDER_OWN },
+		{ "bert@example.org", "anna@example.org", SENDER_OWN },	/* who gets her mail by her own alias */
+		{ "anna@example.org", "bert@example.org", SENDER_FOREIGN }, { "bert@example.org", "whatever@all.test", SENDER_OWN },
+		{ "anna@example.org", "whatever@all.test", SENDER_FOREIGN }, { "root@example.org", "postmaster@example.org", SENDER_OWN },
+		{ "anna@example.org", "postmaster@example.org", SENDER_FOREIGN }, { "anna@example.org", "nobody@example.org", SENDER_FOREIGN },
+		{ "anna@example.org", "loop@example.org", SENDER_FOREIGN }, { "anna@example.org", "who@foreign.test", SENDER_FOREIGN },
+		{ "who@foreign.test", "who@foreign.test", SENDER_OWN },	/* a login of others */
+		{ "store@other.test", "eve@other.test", SENDER_FOREIGN },	/* an archive is no owner */
+		{ "anna@example.org", "x@ask.test", SENDER_TEMPORARY }, { "anna@example.org", "nolist@example.org", SENDER_TEMPORARY },
+		{ "\320\260nna@example.org", "anna@example.org", SENDER_FOREIGN },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (directory_owns(f->d, span_of_text(cases[i].login), span_of_text(cases[i].address)) != cases[i].result)
+			fail_msg("%s as %s", cases[i].login, cases[i].address);
+}
+
+#define DIGEST "0011223344556677" "8899aabbccddeeff" "00112233445566778899aabbccddeeff"
+
+static void t_users_and_tokens_are_found(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_user user;
+	struct table_token token;
+
+	assert_true(directory_user(f->d, SPAN("ANNA@example.org"), &user));
+	assert_true(span_eq(user.address, SPAN("Anna@example.org")));
+	assert_true(span_eq(user.password, SPAN("hash scram")));
+	assert_false(user.is_disabled);
+	assert_true(directory_user(f->d, SPAN("off@example.org"), &user));
+	assert_true(user.is_disabled);
+	assert_false(directory_user(f->d, SPAN("team@example.org"), &user));
+	assert_false(directory_user(f->d, SPAN("anna"), &user));
+	assert_false(directory_user(f->d, SPAN_NONE, &user));
+	assert_false(directory_token(f->d, 0x0011223344556677, &token));
+	add_table(f, TABLE_TOKENS, "", "/state/tokens", SPAN("# tokens\nanna@example.org\t" DIGEST "\t1\tphone\nno row\nanna@example.org\t" DIGEST "\t1\t\n"));
+	add_tables(f, USERS, ALIASES);
+	assert_true(directory_token(f->d, 0x0011223344556677, &token));
+	assert_true(span_eq(token.address, SPAN("anna@example.org")));
+	assert_int_equal(token.digest.len, SHA256_LEN);
+	assert_memory_equal(token.digest.at, "\x00\x11\x22\x33", 4);
+	assert_false(directory_token(f->d, 0x0011223344556678, &token));
+	assert_non_null(memmem(f->problems.at, f->problems.len, "/state/tokens:3:", 16));
+	assert_non_null(memmem(f->problems.at, f->problems.len, "/state/tokens:4: a token that is there already", 46));
+	add_tables(f, USERS, ALIASES);	/* all were revoked */
+	assert_false(directory_token(f->d, 0x0011223344556677, &token));
+}
+
 static void t_problems_are_named(void **state)
 {
 	static const char *const lines[] = {
@@ -315,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(t_rcpt_is_answered), TEST(t_an_address_is_expanded), TEST(t_problems_are_named),
+		TEST(t_whose_an_address_is), TEST(t_users_and_tokens_are_found),
 		TEST(t_postmaster_and_abuse_are_always_there), TEST(t_postmaster_of_the_server_itself),
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
