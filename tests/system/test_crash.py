@@ -146,6 +146,7 @@ def test_a_stopped_spool_makes_nobody_lose_anything(running):
             client.rcpt("alice@example.test")
             client.putcmd("data")
             assert client.getreply()[0] in (354, 451, 452)
+            client.close()
     finally:
         os.kill(spool, signal.SIGCONT)
     running.send()

@@ -340,6 +340,7 @@ def test_a_client_of_the_control_socket_that_talks_nonsense_costs_nothing(runnin
 
 
 def test_a_log_that_nobody_reads_slows_no_mail(server):
+    server.listen = "max_errors = 1000 max_commands = off"
     server.write()
     for user in ("alice@example.test", "bob@example.test"):
         server.add_user(user)
@@ -350,19 +351,16 @@ def test_a_log_that_nobody_reads_slows_no_mail(server):
     os.close(write)
     try:
         server.wait_up()
-        began = time.monotonic()
         with server.smtp() as client:
             for n in range(600):
+                client.mail("someone@example.net")
                 for _ in range(3):
-                    client.docmd("RCPT", "TO:<nobody@nowhere.example>")
+                    assert client.rcpt("nobody@example.test")[0] == 550
                 client.rset()
                 if n % 90 == 89:
                     client.quit()
                     client.connect("127.0.0.1", server.port)
                     client.ehlo()
-    except Exception:  # the server may end a session of so many errors; what counts is that mail goes on
-        pass
-    try:
         server.send(body="through it all")
         server.wait_mails(1)
     finally:
