@@ -352,8 +352,9 @@ def test_a_log_that_nobody_reads_slows_no_mail(server):
     try:
         server.wait_up()
         with server.smtp() as client:
+            client.ehlo()
             for n in range(600):
-                client.mail("someone@example.net")
+                assert client.mail("someone@example.net")[0] == 250, n
                 for _ in range(3):
                     assert client.rcpt("nobody@example.test")[0] == 550
                 client.rset()
