@@ -189,6 +189,12 @@ static bool find_alias(const struct directory *d, struct span address, struct fo
 	return false;
 }
 
+/* They live elsewhere, or their file can't be read: that nobody is found here says nothing. */
+static bool users_are_unknown(const struct domain *dom)
+{
+	return dom->users_are_asked || (dom->users && dom->users->broken);
+}
+
 static bool find_user(struct span address, struct found *out)
 {
 	struct table *users = out->domain->users;
@@ -278,11 +284,11 @@ static void find(const struct directory *d, struct span address, bool with_other
 		return;
 	if (with_others && is_admins_unless_taken(local) && d->admin.len > 0)
 		out->other = d->admin;
-	else if (with_others && !out->domain->users_are_asked)
+	else if (with_others && !users_are_unknown(out->domain))
 		out->other = out->domain->catch_all;
 	if (out->other.len > 0)
 		out->kind = FOUND_OTHER;
-	else if (out->domain->users_are_asked)
+	else if (users_are_unknown(out->domain))
 		out->kind = FOUND_LATER;
 }
 
@@ -606,6 +612,13 @@ bool directory_user(const struct directory *d, struct span address, struct direc
 		.is_disabled = table_user_is_disabled(users, place),
 	};
 	return true;
+}
+
+bool directory_has_users(const struct directory *d)
+{
+	const struct table *users = table_find(&d->tables, TABLE_USERS, SPAN_NONE, SPAN_NONE);
+
+	return !users || !users->broken;
 }
 
 bool directory_token(const struct directory *d, uint64_t proof, struct table_token *out)

@@ -64,6 +64,7 @@ struct directory_user {
 	bool is_disabled;
 };
 bool directory_user(const struct directory *d, struct span address, struct directory_user *out);
+bool directory_has_users(const struct directory *d);	/* false: their file can't be read, and never could */
 bool directory_token(const struct directory *d, uint64_t proof, struct table_token *out);
 
 /* Does mail to this address reach that login, or is it his own, with or without subaddress? Never SENDER_GONE. */

@@ -349,6 +349,11 @@ static bool is_talking(const struct login *l)
 	return !l->check && !l->question && !heap_has(&l->rest.node);
 }
 
+static void refuse(struct desk *d, uint32_t ask, enum wire_login result)
+{
+	channel_put(d->channel, WIRE_login_done, &(struct wire_login_done){ .ask = ask, .result = (uint8_t)result, .login = SPAN_NONE });
+}
+
 static void on_ask(struct desk *d, const struct wire_login_ask *ask)
 {
 	enum sasl_mechanism mechanism;
@@ -357,7 +362,11 @@ static void on_ask(struct desk *d, const struct wire_login_ask *ask)
 	if (login_find(d, ask->ask))
 		return;
 	if (!sasl_find(ask->mechanism, &mechanism) || (ask->logins.len > 0 && mechanism != SASL_PLAIN && mechanism != SASL_LOGIN)) {
-		channel_put(d->channel, WIRE_login_done, &(struct wire_login_done){ .ask = ask->ask, .result = LOGIN_MECHANISM, .login = SPAN_NONE });
+		refuse(d, ask->ask, LOGIN_MECHANISM);
+		return;
+	}
+	if (ask->logins.len == 0 && !directory_has_users(d->logins->directory)) {
+		refuse(d, ask->ask, LOGIN_BUSY);
 		return;
 	}
 	l = login_new(d, ask, mechanism);

@@ -1,6 +1,7 @@
 #include "master/tables.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,16 +168,29 @@ static bool may_be_missing(const struct table *t)
 	return t->error == ENOENT && (t->kind == TABLE_USERS || t->kind == TABLE_TOKENS || t->kind == TABLE_ALIAS_STATE);
 }
 
+/* With a descriptor that can't be read: what auth knew of that file stays, for there is one. */
+static void tell_unreadable(struct channel *ch, const struct wire_table *told)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	channel_put_fd(ch, WIRE_table, told, fd);
+	close(fd);
+}
+
 static void tell(void *arg, const struct table *t)
 {
 	struct telling *telling = arg;
 	struct wire_table told = { .kind = (uint8_t)t->kind, .name = span_of_text(t->name), .path = span_of_text(t->path) };
 
-	if (t->fd >= 0)
+	if (t->fd >= 0) {
 		channel_put_fd(telling->ch, WIRE_table, &told, t->fd);
-	else if (!may_be_missing(t))
+	} else if (!may_be_missing(t)) {
+		tell_unreadable(telling->ch, &told);
 		buf_printf(telling->problems, "%s: %s\n", t->full,
 		    t->error == EXDEV ? "lies outside of the folder of the file that includes it" : strerror(t->error));
+	}
 }
 
 void tables_tell(const struct settings *s, uint32_t serial, struct channel *ch, struct buf *problems)

@@ -433,6 +433,34 @@ def test_limits_of_a_user(submission):
         assert client.rcpt(ALICE)[0] == 250
 
 
+def test_a_file_of_users_that_can_not_be_read(submission):
+    """Nobody is told that users do not exist: mail and logins come again later."""
+    submission.write()
+    submission.start()
+    os.rename(f"{submission.state}/users", f"{submission.state}/kept")
+    os.mkdir(f"{submission.state}/users")
+    submission.run("reload", check=False)
+    assert code_of(submission, PASSWORD) == 235
+    with submission.smtp() as client:
+        client.ehlo()
+        client.mail("a@example.net")
+        assert client.rcpt(ALICE)[0] == 250
+    for pid in submission.children("auth"):
+        os.kill(pid, 9)
+    until(lambda: code_of(submission, PASSWORD) == 454 and submission.children("auth"))
+
+    def put_off():
+        with submission.smtp() as client:
+            client.ehlo()
+            client.mail("a@example.net")
+            return client.rcpt(ALICE)[0]
+    assert until(put_off) == 451
+    os.rmdir(f"{submission.state}/users")
+    os.rename(f"{submission.state}/kept", f"{submission.state}/users")
+    submission.run("reload")
+    until(lambda: code_of(submission, PASSWORD) == 235)
+
+
 # ---- many -----------------------------------------------------------------------------
 
 def test_guessing_from_one_address_is_limited_and_others_still_get_in(submission):

@@ -287,6 +287,7 @@ static void t_users_and_tokens_are_found(void **state)
 	assert_non_null(memmem(f->problems.at, f->problems.len, "/state/tokens:3:", 16));
 	assert_non_null(memmem(f->problems.at, f->problems.len, "/state/tokens:4: a token that is there already", 46));
 	add_tables(f, USERS, ALIASES);	/* all were revoked */
+	assert_true(directory_has_users(f->d));
 	assert_false(directory_token(f->d, 0x0011223344556677, &token));
 }
 
