@@ -133,7 +133,7 @@ static enum pr_err hear_host(struct jobs *j, const struct wire_job_host *m)
 {
 	struct job *job = job_find(j, m->job);
 
-	if (!job || job->step != JOB_COMING)
+	if (!job || job->step != JOB_COMING || m->name.len > JOB_HOST_NAME_MAX)
 		return PR_BAD;
 	if (job->n_hosts < JOB_HOSTS_MAX)
 		job->hosts[job->n_hosts++] = (struct job_host){ arena_span(&job->arena, m->name), m->preference, m->port };

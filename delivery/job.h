@@ -19,6 +19,7 @@
 #include "wire/verbs.h"
 
 #define JOB_RCPTS_MAX 1000	/* the bound of deliver.batch */
+#define JOB_HOST_NAME_MAX 255	/* of a domain's name (RFC 5321 4.5.3.1.2), and more than a path's */
 #define JOB_HOSTS_MAX 16	/* more are not tried anyway, and are forgotten */
 
 struct job_outcome {

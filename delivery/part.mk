@@ -5,7 +5,7 @@ noinst_LIBRARIES += libdelivery.a
 libdelivery_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libdelivery_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libdelivery_a_SOURCES = delivery/attempt.c delivery/attempt.h delivery/own_io.c delivery/own_io.h delivery/peers_io.c delivery/peers_io.h \
-	delivery/pool_io.c delivery/pool_io.h delivery/way.c delivery/way.h $(CLIENT_CORE) delivery/client_io.c delivery/client_io.h \
+	delivery/pool_io.c delivery/pool_io.h delivery/target_io.c delivery/target_io.h delivery/way.c delivery/way.h $(CLIENT_CORE) delivery/client_io.c delivery/client_io.h \
 	delivery/guard.c delivery/guard.h delivery/job.c delivery/job.h delivery/local_io.c delivery/local_io.h \
 	delivery/maildir_io.c delivery/maildir_io.h delivery/path.c delivery/path.h \
 	delivery/relay_io.c delivery/relay_io.h delivery/spool_io.c delivery/spool_io.h

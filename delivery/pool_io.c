@@ -1,16 +1,12 @@
 #include "delivery/pool_io.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "delivery/spool_io.h"
-
-#define HOST_TEXT_MAX 320	/* name[address]:port */
+#include "delivery/target_io.h"
 
 struct pool {
 	struct map_node node;
@@ -59,33 +55,43 @@ struct pools {
 
 /* ---- pools -------------------------------------------------------------------------- */
 
-/* Way and hosts; among equals their order is drawn anew for each job, so here it is that of their names. */
+static bool is_before(const struct job_host *a, const struct job_host *b)
+{
+	int order = memcmp(a->name.at, b->name.at, a->name.len < b->name.len ? a->name.len : b->name.len);
+
+	if (a->preference != b->preference)
+		return a->preference < b->preference;
+	return order < 0 || (order == 0 && a->name.len < b->name.len);
+}
+
+/* Among equals the order is drawn anew for each job: here it is that of their names. */
+static void sort_hosts(struct job_host *sorted, const struct job_host *hosts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = i;
+
+		for (; k > 0 && is_before(&hosts[i], &sorted[k - 1]); k--)
+			sorted[k] = sorted[k - 1];
+		sorted[k] = hosts[i];
+	}
+}
+
+/* Way and hosts. */
 static size_t make_key(char *key, size_t room, const struct way *way, const struct job_host *hosts, unsigned n)
 {
 	struct job_host sorted[JOB_HOSTS_MAX];
 	size_t len = (size_t)snprintf(key, room, "%p", (const void *)way);
 
-	for (unsigned i = 0; i < n; i++) {
-		unsigned k = i;
-
-		for (; k > 0 && sorted[k - 1].preference == hosts[i].preference; k--) {
-			struct span a = sorted[k - 1].name, b = hosts[i].name;
-			int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
-
-			if (order < 0 || (order == 0 && a.len <= b.len))
-				break;
-			sorted[k] = sorted[k - 1];
-		}
-		sorted[k] = hosts[i];
-	}
-	for (unsigned i = 0; i < n && len < room; i++)
+	sort_hosts(sorted, hosts, n);
+	for (unsigned i = 0; i < n; i++)
 		len += (size_t)snprintf(key + len, room - len, " %u:%u:%.*s", sorted[i].preference, sorted[i].port, SPAN_ARG(sorted[i].name));
-	return len < room ? len : room - 1;
+	BUG_ON(len >= room);
+	return len;
 }
 
 static struct pool *pool_get(struct pools *p, const struct way *way, const struct job_host *hosts, unsigned n)
 {
-	char key[JOB_HOSTS_MAX * (HOST_TEXT_MAX + 16)];
+	char key[JOB_HOSTS_MAX * (JOB_HOST_NAME_MAX + 16) + 32];
 	size_t len = make_key(key, sizeof(key), way, hosts, n);
 	struct map_node *found = map_find(&p->by_key, span_of(key, len));
 	struct pool *pool;
@@ -157,90 +163,6 @@ static void trip_is_restless(struct trip *t)
 	list_add_last(&t->pool->pools->restless, &t->list);
 }
 
-/* ---- a connection to a server --------------------------------------------------------- */
-
-static socklen_t make_address(struct sockaddr_storage *out, const struct attempt_address *a, uint16_t port)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	if (a->family == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->bytes, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->bytes, 16);
-	return sizeof(*v6);
-}
-
-static socklen_t make_path(struct sockaddr_storage *out, struct span name)
-{
-	struct sockaddr_un *un = (struct sockaddr_un *)out;
-	struct span path = span_first(span_from(name, sizeof("unix:") - 1), sizeof(un->sun_path) - 1);
-
-	un->sun_family = AF_UNIX;
-	memcpy(un->sun_path, path.at, path.len);
-	return sizeof(*un);
-}
-
-static bool read_source(const char *text, int family, struct attempt_address *out)
-{
-	out->family = (unsigned char)family;
-	return inet_pton(family == 4 ? AF_INET : AF_INET6, text, out->bytes) == 1;
-}
-
-/* The same one for a site at each try: greylisting knows us by it. */
-static void choose_source(const struct pools *p, struct span site, int family, struct conn_target *target)
-{
-	struct attempt_address all[ATTEMPT_ADDRESSES];
-	unsigned n = 0, hash = 5381;
-
-	for (unsigned i = 0; i < p->options.sources->n && n < ATTEMPT_ADDRESSES; i++)
-		n += read_source(p->options.sources->at[i], family, &all[n]);
-	for (size_t i = 0; i < site.len; i++)
-		hash = hash * 33 + (unsigned char)site.at[i];
-	if (n > 0)
-		target->source_len = make_address(&target->source, &all[hash % n], 0);
-}
-
-static void make_host_text(char *text, const struct attempt_try *try, const char *name, const char *address)
-{
-	if (try->address.family == 0)
-		(void)snprintf(text, HOST_TEXT_MAX, "%.300s", name);
-	else if (strcmp(name, address) != 0)
-		(void)snprintf(text, HOST_TEXT_MAX, "%.255s[%s]:%u", name, address, try->host->port);
-	else
-		(void)snprintf(text, HOST_TEXT_MAX, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, try->host->port);
-}
-
-static struct conn *trip_connect(struct trip *t)
-{
-	struct pools *p = t->pool->pools;
-	const struct attempt_try *try = &t->try;
-	const struct pools_options *o = &p->options;
-	char host[HOST_TEXT_MAX], address[INET6_ADDRSTRLEN] = "", name[HOST_TEXT_MAX];
-	struct conn_target target = { .tls_name = name, .is_verified = t->way->is_verified, .options = { .host = host, .helo = o->helo,
-		.max_mails = o->max_mails, .is_lmtp = t->way->is_lmtp, .force_8bit = o->force_8bit, .tls = t->way->tls, .tls_first = t->way->tls_first,
-		.user = t->user, .password = t->password } };
-
-	if (try->address.family == 0)
-		target.to_len = make_path(&target.to, try->host->name);
-	else
-		target.to_len = make_address(&target.to, &try->address, try->host->port);
-	if (try->address.family != 0) {
-		inet_ntop(try->address.family == 4 ? AF_INET : AF_INET6, try->address.bytes, address, sizeof(address));
-		choose_source(p, t->hosts[0].name, try->address.family, &target);
-	}
-	(void)snprintf(name, sizeof(name), "%.*s", SPAN_ARG(span_first(try->host->name, sizeof(name) - 1)));
-	if (try->host->is_written && try->address.family != 0)
-		(void)snprintf(name, sizeof(name), "%s", address);
-	make_host_text(host, try, name, address);
-	return conn_new(&p->conns, &target);
-}
-
 /* ---- the work --------------------------------------------------------------------------- */
 
 static void trip_ride(struct trip *t, struct conn *c)
@@ -308,7 +230,8 @@ static void trip_try(struct trip *t)
 		return;
 	}
 	t->has_try = false;
-	c = trip_connect(t);
+	c = target_connect(&p->conns, &(struct target){ .options = &p->options.target, .way = t->way, .try = &t->try,
+	    .site = t->hosts[0].name, .user = t->user, .password = t->password });
 	c->home = t->pool;
 	t->pool->n_conns++;
 	p->n_conns++;
@@ -472,7 +395,7 @@ void pools_give(struct pools *p, struct job *job, const struct way *way, const s
 	for (unsigned i = 0; i < n_hosts; i++) {
 		ported[i] = hosts[i];
 		if (ported[i].port == 0)
-			ported[i].port = p->options.port;
+			ported[i].port = p->options.target.port;
 	}
 	trip_is_restless(trip_new(pool_get(p, way, ported, n_hosts), job, ported, n_hosts));
 	work(p);

@@ -8,6 +8,7 @@
 #include "delivery/attempt.h"
 #include "delivery/client_io.h"
 #include "delivery/peers_io.h"
+#include "delivery/target_io.h"
 #include "delivery/way.h"
 
 struct pools;
@@ -17,12 +18,8 @@ struct pools_options {
 	struct peers *peers;	/* whose handlers are pools_peers, and which is freed after the pools */
 	struct tls_client *tls;
 	struct attempt_rules rules;
-	const char *helo;
-	unsigned max_mails;		/* over one connection */
+	struct target_options target;
 	unsigned max_connections;	/* in all */
-	uint16_t port;			/* of servers that are named without one */
-	bool force_8bit;
-	const struct set_list *sources;	/* addresses to speak from; one of each family is chosen for a site, always the same */
 };
 
 /* Options are copied, what they point at is borrowed. */

@@ -42,11 +42,12 @@ static void on_settings(void *owner, const struct settings *s)
 {
 	struct relay *r = owner;
 	const char *helo = s->outbound.helo ? s->outbound.helo : s->top.hostname;
-	struct pools_options options = { .io = r->io, .peers = r->peers, .tls = r->tls, .helo = helo,
+	struct pools_options options = { .io = r->io, .peers = r->peers, .tls = r->tls,
 		.rules = { .names = { s->top.hostname, helo }, .is_own = own_listens, .arg = &r->own, .has_v4 = speaks(s, '.'), .has_v6 = speaks(s, ':'),
 			.allow_private = s->outbound.allow_private },
-		.max_mails = (unsigned)s->outbound.per_connection, .max_connections = share_of_connections(r, s),
-		.port = (uint16_t)s->outbound.port, .force_8bit = s->outbound.force_8bit, .sources = &s->outbound.address };
+		.target = { .helo = helo, .max_mails = (unsigned)s->outbound.per_connection, .port = (uint16_t)s->outbound.port,
+			.force_8bit = s->outbound.force_8bit, .sources = &s->outbound.address },
+		.max_connections = share_of_connections(r, s) };
 
 	if (r->pools)
 		return;		/* new settings come with a new generation */
@@ -136,8 +137,7 @@ int relay_run(struct relay *r)
 {
 	static const struct worker_handlers handlers = {
 		.on_settings = on_settings, .on_start = on_start, .on_body = on_body, .on_cancel = on_cancel, .on_drain = on_drain,
-		.on_drained_long = on_drained_long,
-		.on_status = on_status, .on_wire = on_wire
+		.on_drained_long = on_drained_long, .on_status = on_status, .on_wire = on_wire
 	};
 	int status = spool_io_run(r->process, &handlers, r, &r->io);
 

@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 
+#define DRAIN_MOMENT SECONDS(3)	/* what goes well is done by then; what was ended waits for its next attempt */
+
 struct spool_io {
 	struct process *process;
 	const struct worker_handlers *on;
@@ -183,7 +185,7 @@ static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
 	}
 	deadline_init(&io->deadline, on_deadline);
 	deadline_set(loop, &io->deadline, now + deadline_ms);
-	deadline_set(loop, &io->idle, now + idle_ms);
+	deadline_set(loop, &io->idle, now + (idle_ms > DRAIN_MOMENT ? idle_ms : DRAIN_MOMENT));
 }
 
 static void on_status(void *owner, struct buf *words)

@@ -84,6 +84,18 @@ def test_mail_goes_to_the_mx_of_its_domain(server, world):
     assert f"relay=mx.b.test[127.0.25.1]:{world.port}" in line and "dsn=2.0.0" in line and "status=sent (250 2.0.0 taken)" in line
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="port 25 is root's")
+def test_the_port_of_other_servers_is_25(server, world):
+    world.port = 25
+    sink = world.sink(1)
+    begin(server, world)
+    server.extra = server.extra.replace("port = 25", "")
+    server.reload()
+    server.send(to="u@b.test")
+    taken(sink)
+    assert "relay=mx.b.test[127.0.25.1]:25" in wait_line(server, "status=sent")
+
+
 def test_a_big_message_goes_in_chunks_and_by_data(server, world):
     body = "\r\n".join(f".{n} " + "x" * 70 for n in range(40000))
     by_data, by_chunks = world.sink(1), world.sink(2, offers=(*OFFERS, "CHUNKING"))
