@@ -117,17 +117,34 @@ struct showing {
 	const char *selector;	/* this one alone */
 };
 
-static void print_json(const struct key_file *file, struct span name, struct span record)
+/* A key's record, and where it stands. False when the file holds no key. */
+static bool add_record(const struct key_file *file, struct buf *name, struct buf *record)
+{
+	enum dkim_algorithm algorithm;
+	struct buf public;
+	bool done;
+
+	if (!file->key)
+		return false;
+	algorithm = key_kind(file->key) == KEY_RSA ? DKIM_RSA_SHA256 : DKIM_ED25519_SHA256;
+	buf_init(&public, RECORD_MAX);
+	done = key_add_public(file->key, &public) == PR_OK && dkim_record_add(record, algorithm, buf_span(&public)) == PR_OK &&
+	    dkim_record_add_name(name, span_of_text(file->selector), span_of_text(file->domain)) == PR_OK;
+	buf_fini(&public);
+	return done;
+}
+
+static json_t *json_of_key(const struct key_file *file, struct span name, struct span record)
 {
 	json_t *row = json_object();
 
 	json_object_set_new(row, "domain", json_string(file->domain));
 	json_object_set_new(row, "selector", json_string(file->selector));
-	json_object_set_new(row, "algorithm", json_string(key_kind_text(key_kind(file->key))));
+	json_object_set_new(row, "algorithm", json_string(file->key ? key_kind_text(key_kind(file->key)) : "broken"));
 	json_object_set_new(row, "name", json_of_span(name));
 	json_object_set_new(row, "type", json_string("TXT"));
 	json_object_set_new(row, "value", json_of_span(record));
-	json_print_line(row);
+	return row;
 }
 
 static void print_zone_line(struct span name, struct span record)
@@ -143,24 +160,20 @@ static void print_zone_line(struct span name, struct span record)
 static void show_record(void *arg, const struct key_file *file)
 {
 	const struct showing *s = arg;
-	struct buf name, record, public;
+	struct buf name, record;
 
-	if (!file->key || strcmp(file->selector, s->selector) != 0)
+	if (strcmp(file->selector, s->selector) != 0)
 		return;
 	buf_init(&name, RECORD_MAX);
 	buf_init(&record, RECORD_MAX);
-	buf_init(&public, RECORD_MAX);
-	if (key_add_public(file->key, &public) == PR_OK &&
-	    dkim_record_add_name(&name, span_of_text(file->selector), span_of_text(file->domain)) == PR_OK &&
-	    dkim_record_add(&record, key_kind(file->key) == KEY_RSA ? DKIM_RSA_SHA256 : DKIM_ED25519_SHA256, buf_span(&public)) == PR_OK) {
+	if (add_record(file, &name, &record)) {
 		if (s->as_json)
-			print_json(file, buf_span(&name), buf_span(&record));
+			json_print_line(json_of_key(file, buf_span(&name), buf_span(&record)));
 		else
 			print_zone_line(buf_span(&name), buf_span(&record));
 	}
 	buf_fini(&name);
 	buf_fini(&record);
-	buf_fini(&public);
 }
 
 static int make_and_show(const struct key_folder *f, const struct call *call, const char *domain, enum key_kind kind)
@@ -307,26 +320,34 @@ static const char *state_text(const struct told *t, const struct told_key *k)
 	return t->runs ? "unused" : "unknown";
 }
 
+static void list_json(const struct key_file *file, const char *state)
+{
+	struct buf name, record;
+	json_t *row;
+
+	buf_init(&name, RECORD_MAX);
+	buf_init(&record, RECORD_MAX);
+	(void)add_record(file, &name, &record);
+	row = json_of_key(file, buf_span(&name), buf_span(&record));
+	json_object_set_new(row, "state", json_string(state));
+	json_object_set_new(row, "since", json_of_time(file->made_ms));
+	json_print_line(row);
+	buf_fini(&name);
+	buf_fini(&record);
+}
+
 static void list_key(void *arg, const struct key_file *file)
 {
 	const struct listing *l = arg;
 	const char *state = state_text(l->told, told_find(l->told, file->domain, file->selector));
-	const char *algorithm = file->key ? key_kind_text(key_kind(file->key)) : "broken";
-	json_t *row;
 
-	if (!l->as_json) {
-		(void)printf("%s  %s  %s  %s  ", file->domain, file->selector, algorithm, state);
-		say_time(stdout, file->made_ms);
-		(void)putchar('\n');
+	if (l->as_json) {
+		list_json(file, state);
 		return;
 	}
-	row = json_object();
-	json_object_set_new(row, "domain", json_string(file->domain));
-	json_object_set_new(row, "selector", json_string(file->selector));
-	json_object_set_new(row, "algorithm", json_string(algorithm));
-	json_object_set_new(row, "state", json_string(state));
-	json_object_set_new(row, "since", json_of_time(file->made_ms));
-	json_print_line(row);
+	(void)printf("%s  %s  %s  %s  ", file->domain, file->selector, file->key ? key_kind_text(key_kind(file->key)) : "broken", state);
+	say_time(stdout, file->made_ms);
+	(void)putchar('\n');
 }
 
 int run_dkim_list(struct call *call)

@@ -254,6 +254,10 @@ static void ask_for(struct signing *s, struct channel *channel)
 		release(s);	/* it was removed, and nobody waits */
 		return;
 	}
+	if (m->is_aside) {	/* perhaps it was he who died over it */
+		put_off(s, SPAN("a program died over it twice"));
+		return;
+	}
 	reader = disk_read(sp->disk, &id, m->place, &handlers, s);
 	if (reader)		/* else it was closed again, and s may be gone */
 		s->reader = reader;

@@ -291,8 +291,10 @@ def test_keys_are_written_for_one_reader(server):
     assert sorted(os.listdir(folder)) == names
     assert server.run("dkim", "rotate", "none.test", check=False).returncode == 65
     assert server.run("dkim", "keygen", "not a domain", check=False).returncode == 64
-    assert {(row["selector"], row["algorithm"], row["state"]) for row in server.json("dkim", "list")} == {
+    listed = server.json("dkim", "list")
+    assert {(row["selector"], row["algorithm"], row["state"]) for row in listed} == {
         (names[0][:-4], "ed25519", "unknown"), (names[1][:-4], "rsa", "unknown")}
+    assert all(row["name"] == f"{row['selector']}._domainkey.example.test" and row["value"].startswith("v=DKIM1; k=") for row in listed)
 
 
 def test_the_record_is_split_as_zone_files_need_it(server):

@@ -162,43 +162,50 @@ static void t_fields_are_relaxed_in_pieces_of_any_size(void **state)
 	}
 }
 
+/* Is it one field? Its line ends are followed by blanks, and it does not end with half of one. */
+static bool is_one_field(struct span field)
+{
+	for (size_t i = 0; i < field.len; i++) {
+		bool folds = i + 2 < field.len && field.at[i + 1] == '\n' && (field.at[i + 2] == ' ' || field.at[i + 2] == '\t');
+
+		if ((field.at[i] == '\r' && !folds) || (field.at[i] == '\n' && field.at[i - 1] != '\r'))
+			return false;
+	}
+	return true;
+}
+
+static void check_field(struct span field, size_t piece)
+{
+	struct buf canonical, header;
+	struct dkim_header h;
+
+	buf_init(&canonical, 64);
+	buf_init(&header, 64);
+	buf_add(&header, field);
+	buf_add(&header, SPAN("\r\n\r\n"));
+	assert_int_equal(read_header(&h, buf_span(&header), piece), PR_OK);
+	slow_dkim_field(field, &canonical);
+	assert_int_equal(h.fields[0].len, canonical.len);
+	assert_memory_equal(h.text.at + h.fields[0].at, canonical.at, canonical.len);
+	dkim_header_fini(&h);
+	buf_fini(&canonical);
+	buf_fini(&header);
+}
+
 static void t_a_field_is_as_the_rfc_says(void **state)
 {
 	static const char letters[] = "a \t\r\n";
-	char field[5 + 6];
-	struct buf canonical, header;
+	char field[5 + 6] = "From:";
 
 	(void)state;
-	buf_init(&canonical, 64);
-	buf_init(&header, 64);
-	memcpy(field, "From:", 5);
 	for (size_t n = 0; n < 15625; n++) {
-		struct dkim_header h;
 		size_t rest = n;
 
 		for (size_t i = 0; i < 6; i++, rest /= 5)
 			field[5 + i] = letters[rest % 5];
-		/* Only what is one field: line ends in it are followed by blanks, and it does not end with half of one. */
-		if (memchr(field, '\r', sizeof(field)) || memchr(field, '\n', sizeof(field)))
-			if (!strstr(field, "\r\n ") && !strstr(field, "\r\n\t"))
-				continue;
-		for (size_t i = 0; i < sizeof(field); i++)
-			if ((field[i] == '\r' && (i + 2 >= sizeof(field) || field[i + 1] != '\n' || (field[i + 2] != ' ' && field[i + 2] != '\t'))) ||
-			    (field[i] == '\n' && field[i - 1] != '\r'))
-				goto next;
-		buf_clear(&header);
-		buf_add(&header, span_of(field, sizeof(field)));
-		buf_add(&header, SPAN("\r\n\r\n"));
-		assert_int_equal(read_header(&h, buf_span(&header), 1 + n % 4), PR_OK);
-		buf_clear(&canonical);
-		slow_dkim_field(span_of(field, sizeof(field)), &canonical);
-		assert_int_equal(h.fields[0].len, canonical.len);
-		assert_memory_equal(h.text.at + h.fields[0].at, canonical.at, canonical.len);
-		dkim_header_fini(&h);
-next:		;
+		if (is_one_field(span_of(field, sizeof(field))))
+			check_field(span_of(field, sizeof(field)), 1 + n % 4);
 	}
-	buf_fini(&canonical);
-	buf_fini(&header);
 }
 
 static void t_what_cannot_be_signed_is_told(void **state)

@@ -37,7 +37,8 @@ static void say(void *owner, enum wire_verb verb, const void *msg)
 	w->last_ask = done->ask;
 	w->result = (enum wire_signed)done->result;
 	w->fields_len = done->fields.len;
-	memcpy(w->fields, done->fields.at, done->fields.len);
+	if (done->fields.len > 0)
+		memcpy(w->fields, done->fields.at, done->fields.len);
 	w->fields[w->fields_len] = 0;
 }
 

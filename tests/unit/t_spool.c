@@ -957,6 +957,23 @@ static void t_two_sites_of_a_message_wait_for_one_signature(void **state)
 	(void)job_that_begins(relay, FIELDS HEADER);
 }
 
+static void t_what_kills_who_signs_is_held(void **state)
+{
+	struct msg_id id = id_of(1);
+
+	(void)state;
+	wire_foreign();
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	(void)is_asked(1);
+	world_gone(signer);
+	world_set_aside(&id);
+	signer = world_wire(ROLE_SIGN, 0, 1);
+	world_turn();
+	assert_false(is_asked_at_all(signer));
+	assert_int_equal(queue(QUEUE_LIST, "state:held").n_messages, 1);
+}
+
 static void t_a_hash_of_another_length_is_refused(void **state)
 {
 	union wire_msg msg;
@@ -1564,7 +1581,7 @@ int main(void)
 		TEST(t_who_holds_back_an_answer_is_not_waited_for), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_the_newest_generation_signs), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_two_sites_of_a_message_wait_for_one_signature), TEST(t_mail_in_the_queue_follows_the_routes),
-		TEST(t_a_hash_of_another_length_is_refused), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_what_kills_who_signs_is_held), TEST(t_a_hash_of_another_length_is_refused), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_bounce_is_signed), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_smarthost_needs_no_dns), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_way_is_asked_anew_by_hand), TEST(t_what_a_route_holds_leaves_when_it_is_released), TEST(t_a_rate_of_a_route_is_kept),
