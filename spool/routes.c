@@ -351,11 +351,30 @@ void routes_on_gone(struct routes *r, struct channel *dns)
 
 /* ---- refusals --------------------------------------------------------------------------------- */
 
-static void event_failed(struct spool *sp, const struct mail *m, const struct state_row *row)
+/* Recipients that fail with their way; the envelope is read for their addresses. They are FLYING meanwhile. */
+struct refusal {
+	struct spool *spool;
+	struct msg_id id;
+	uint32_t said, n;	/* said: in the books */
+	uint32_t rcpts[];
+};
+
+static struct envelope_rcpt *originals_of(const struct envelope *env)
+{
+	struct envelope_rcpt *all = mem_new((env->n_rcpts + 1) * sizeof(*all));
+	struct span rows = env->rcpts;
+
+	for (uint32_t i = 0; i < env->n_rcpts && envelope_next(&rows, &all[i]); i++)
+		;
+	return all;
+}
+
+static void event_failed(struct spool *sp, const struct mail *m, const struct state_row *row, struct span to)
 {
 	struct event ev;
 
 	event_begin(&ev, EV_DELIVERY_FAILED, spool_now(sp).wall_ms, &m->id);
+	event_text(&ev, EF_TO, to);
 	event_num(&ev, EF_RCPT, row->n);
 	event_num(&ev, EF_ATTEMPT, row->tries);
 	event_text(&ev, EF_DSN, row->enhanced);
@@ -364,35 +383,81 @@ static void event_failed(struct spool *sp, const struct mail *m, const struct st
 	process_event(sp->process, &ev);
 }
 
-static void fail_one(struct spool *sp, struct mail *m, uint32_t n, const struct saying *why, struct buf *rows)
+static struct state_row fail_one(struct spool *sp, struct mail *m, uint32_t n, const struct saying *why)
 {
-	struct state_row row;
-
+	schedule_again(sp->books.schedule, m, n, spool_now(sp));
 	if (mail_rcpt(m, n)->tries < UINT16_MAX)
 		mail_rcpt(m, n)->tries++;
 	rcpt_settle(&sp->books, m, n, FATE_FAILED, why);
-	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
-	event_failed(sp, m, &row);
-	(void)state_add(rows, &row);
+	return rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
 }
 
-static void refuse(struct spool *sp, const struct start *start)
+static void fail_all(struct refusal *f, struct mail *m, const struct envelope *env)
 {
+	struct spool *sp = f->spool;
+	struct envelope_rcpt *originals = originals_of(env);
+	struct saying why = words_find(sp->books.words, f->said);
+	struct note *note = note_new(sp, &m->id);
+
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct rcpt_names names = rcpt_names(&sp->books, mail_rcpt(m, f->rcpts[i]));
+		struct state_row row = fail_one(sp, m, f->rcpts[i], &why);
+
+		event_failed(sp, m, &row, names.address.len ? names.address : names.origin < env->n_rcpts ? originals[names.origin].address : SPAN_NONE);
+		(void)state_add(&note->bytes, &row);
+	}
+	mem_free(originals);
+	schedule_enter(sp->books.schedule, m);
+	note_state(note, m, false);
+}
+
+static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes, uint64_t size)
+{
+	struct refusal *f = owner;
+	struct spool *sp = f->spool;
+	struct mail *m = queue_find(sp->books.queue, &f->id);
+	struct envelope env = { .n_rcpts = 0 };
+
+	(void)size;
+	BUG_ON(!m);	/* nobody removes what flies */
+	process_note(sp->process, &f->id);
+	if (err != PR_OK || envelope_decode(bytes, &env) != PR_OK)
+		env = (struct envelope){ .n_rcpts = 0 };	/* it fails without its address */
+	process_note(sp->process, NULL);
+	fail_all(f, m, &env);
+	disk_reader_close(&r);
+	words_drop(sp->books.words, &f->said);
+	mem_free(f);
+	settle(sp, m);
+}
+
+static void fail(struct spool *sp, const struct start *start)
+{
+	static const struct disk_reader_handlers handlers = { on_envelope, NULL };
 	struct saying why = schedule_way_said(sp->books.schedule, start->way);
+	struct refusal *f = mem_new(sizeof(*f) + start->n * sizeof(uint32_t));
+	struct disk_reader *r;
+
+	f->spool = sp;
+	f->id = start->mail->id;
+	f->said = words_keep(sp->books.words, &why);
+	f->n = start->n;
+	memcpy(f->rcpts, start->rcpts, start->n * sizeof(uint32_t));
+	r = disk_read(sp->disk, &f->id, start->mail->place, &handlers, f);
+	(void)r;	/* on_envelope closes it */
+}
+
+static void hold(struct spool *sp, const struct start *start)
+{
 	struct mail *m = start->mail;
 	struct note *note = note_new(sp, &m->id);
 
 	for (uint32_t i = 0; i < start->n; i++) {
 		schedule_again(sp->books.schedule, m, start->rcpts[i], spool_now(sp));
-		if (start->holds)
-			(void)state_add(&note->bytes, &(struct state_row){ .type = STATE_ROW_HOLD, .n = start->rcpts[i], .words = ROUTE_HOLDS });
-		else
-			fail_one(sp, m, start->rcpts[i], &why, &note->bytes);
+		(void)state_add(&note->bytes, &(struct state_row){ .type = STATE_ROW_HOLD, .n = start->rcpts[i], .words = ROUTE_HOLDS });
 	}
-	if (start->holds) {
-		BUG_ON(state_apply(&sp->books, m, buf_span(&note->bytes), false, spool_now(sp)) != PR_OK);
-		spool_event(sp, EV_QUEUE_HELD, &m->id, ROUTE_HOLDS.at);
-	}
+	BUG_ON(state_apply(&sp->books, m, buf_span(&note->bytes), false, spool_now(sp)) != PR_OK);
+	spool_event(sp, EV_QUEUE_HELD, &m->id, ROUTE_HOLDS.at);
 	schedule_enter(sp->books.schedule, m);
 	note_state(note, m, false);
 	settle(sp, m);
@@ -409,7 +474,10 @@ bool routes_pump(struct routes *r)
 	for (unsigned i = 0; i < REFUSED_SLICE; i++) {
 		if (!schedule_pull_refused(sp->books.schedule, &r->start))
 			return false;
-		refuse(sp, &r->start);
+		if (r->start.holds)
+			hold(sp, &r->start);
+		else
+			fail(sp, &r->start);
 	}
 	return true;
 }

@@ -49,6 +49,7 @@ def test_a_domain_that_takes_no_mail(server, world, domain, status, words):
     report = bounce.get_payload()[1].as_string()
     assert f"Status: {status}" in report and "Action: failed" in report and f"rfc822;u@{domain}" in report.replace("; ", ";")
     assert words in text_of(bounce) and "What to do: " in text_of(bounce)
+    assert f"dsn={status}, status=bounced" in wait_line(server, f"to=<u@{domain}>")
     server.wait_empty()
 
 
