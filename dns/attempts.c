@@ -20,9 +20,10 @@ static void tell_server(struct resolver *r, unsigned server, enum resolver_effec
 	resolver_effect_add(r, kind)->server = server;
 }
 
+/* A probe's question is none that a server must answer to serve us. */
 static void note_silence(struct resolver *r, const struct attempt *a, int64_t now)
 {
-	if (server_silent(&r->servers.at[a->server], now))
+	if (a->query->pinned == ANY_SERVER && server_silent(&r->servers.at[a->server], now))
 		tell_server(r, a->server, RESOLVER_TELL_DOWN);
 }
 

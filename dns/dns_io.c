@@ -121,6 +121,23 @@ static void tell_probed(struct dns *d, const struct ask *ask, const struct answe
 	tell_server(d, EV_DNS_RESOLVER, server, a->result == RESOLVED ? span_of_text(finding_text(a, server)) : a->why);
 }
 
+/* The root's servers: every resolver knows them, and they are signed. */
+static void probe(struct dns *d, unsigned server)
+{
+	static const struct question root = { .type = RECORD_NS, .name = { .len = 1, .at = "." } };
+	struct ask *ask = ask_new(&d->probes, NULL, 0);
+
+	ask->server = server;
+	resolver_probe(d->resolver, &root, server, &ask->waiter, now_of(d));
+}
+
+static void probe_all(struct dns *d)
+{
+	asks_free(d, &d->probes);
+	for (unsigned i = 0; i < resolver_servers(d->resolver)->n; i++)
+		probe(d, i);
+}
+
 /* ---- effects -------------------------------------------------------------------------- */
 
 static void take_answer(struct dns *d, struct ask *ask, struct answer *a)
@@ -154,7 +171,10 @@ static void do_effect(struct dns *d, struct resolver_effect *e)
 		answer_unref(&e->answer);
 		break;
 	case RESOLVER_TELL_DOWN: tell_server(d, EV_DNS_DOWN, &servers->at[e->server], SPAN_NONE); break;
-	case RESOLVER_TELL_BACK: tell_server(d, EV_DNS_BACK, &servers->at[e->server], SPAN_NONE); break;
+	case RESOLVER_TELL_BACK:
+		tell_server(d, EV_DNS_BACK, &servers->at[e->server], SPAN_NONE);
+		probe(d, e->server);	/* it may not have been there at the start, or be another one now */
+		break;
 	}
 }
 
@@ -262,20 +282,6 @@ static void on_wire(void *owner, enum wire_role role, uint16_t instance, uint32_
 
 /* ---- the master's words ------------------------------------------------------------------ */
 
-/* The root's servers: every resolver knows them, and they are signed. */
-static void probe_servers(struct dns *d)
-{
-	static const struct question root = { .type = RECORD_NS, .name = { .len = 1, .at = "." } };
-
-	asks_free(d, &d->probes);
-	for (unsigned i = 0; i < resolver_servers(d->resolver)->n; i++) {
-		struct ask *ask = ask_new(&d->probes, NULL, 0);
-
-		ask->server = i;
-		resolver_probe(d->resolver, &root, i, &ask->waiter, now_of(d));
-	}
-}
-
 static void apply(struct dns *d)
 {
 	const struct set_dns *set = &d->settings->dns;
@@ -284,7 +290,7 @@ static void apply(struct dns *d)
 	unsigned n = set->servers.n > 0 ? servers_from_settings(set, servers) : servers_from_resolv_conf(buf_span(&d->resolv_conf), servers);
 
 	if (resolver_set(d->resolver, &rules, servers, n, now_of(d)) && d->has_begun)
-		probe_servers(d);
+		probe_all(d);
 	perform(d);
 }
 
@@ -314,7 +320,7 @@ static void on_begin(void *owner)
 	struct dns *d = owner;
 
 	d->has_begun = true;
-	probe_servers(d);
+	probe_all(d);
 	perform(d);
 	process_ready(d->process);
 }

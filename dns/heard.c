@@ -41,7 +41,7 @@ static void read_answer(struct resolver *r, struct attempt *a, struct span packe
 		follow(r, q, f, now);
 		break;
 	case PACKET_REFERS:
-		query_note_why(q, "%s resolves nothing: it refers to other servers", server->text);
+		query_note_why(q, "%s does not resolve for us", server->text);
 		attempt_says_no(r, a, now);
 		break;
 	case PACKET_BROKEN:

@@ -242,17 +242,22 @@ static enum packet_reading broken(struct finding *out, const char *why)
 	return PACKET_BROKEN;
 }
 
+/* Without an SOA that vouches for the no: who neither is asked by right nor resolves for us does not know. */
+static bool resolves_nothing(const ldns_pkt *p)
+{
+	bool refers = ldns_pkt_get_rcode(p) == LDNS_RCODE_NOERROR && find_type(ldns_pkt_authority(p), LDNS_RR_TYPE_NS);
+
+	return !ldns_pkt_aa(p) && (refers || !ldns_pkt_ra(p));
+}
+
 static enum packet_reading read_no(const ldns_pkt *p, bool has_chain, struct finding *out)
 {
-	const ldns_rr_list *authority = ldns_pkt_authority(p);
-	const ldns_rr *soa = find_type(authority, LDNS_RR_TYPE_SOA);
+	const ldns_rr *soa = find_type(ldns_pkt_authority(p), LDNS_RR_TYPE_SOA);
 
-	if (ldns_pkt_get_rcode(p) == LDNS_RCODE_NOERROR && !soa) {
-		if (has_chain)
-			return PACKET_LEADS;
-		if (!ldns_pkt_aa(p) && find_type(authority, LDNS_RR_TYPE_NS))
-			return PACKET_REFERS;
-	}
+	if (has_chain && !soa && ldns_pkt_get_rcode(p) == LDNS_RCODE_NOERROR)
+		return PACKET_LEADS;
+	if (!soa && resolves_nothing(p))
+		return PACKET_REFERS;
 	limit_by_soa(soa, out);
 	out->result = ldns_pkt_get_rcode(p) == LDNS_RCODE_NXDOMAIN ? RESOLVE_NO_NAME : RESOLVE_NO_DATA;
 	snprintf(out->why, sizeof(out->why), out->result == RESOLVE_NO_NAME ? "there is no such name" : "there is no record of this type");

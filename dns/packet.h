@@ -51,7 +51,7 @@ enum packet_rcode { RCODE_OK = 0, RCODE_FORMAT = 1, RCODE_FAILED = 2, RCODE_NO_N
 enum packet_reading {
 	PACKET_ANSWERS,		/* `out` tells */
 	PACKET_LEADS,		/* CNAMEs lead to out->name, of which it tells nothing */
-	PACKET_REFERS,		/* to other servers: this one resolves nothing */
+	PACKET_REFERS,		/* to other servers, or to nothing at all: this one does not resolve for us */
 	PACKET_BROKEN
 };
 

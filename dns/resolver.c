@@ -113,6 +113,8 @@ void query_give_up(struct resolver *r, struct query *q, int64_t now)
 	f->ttl = RESOLVER_FAILED_TTL;
 	snprintf(f->why, sizeof(f->why), "%s", q->why[0] ? q->why : "there is no resolver to be asked");
 	r->counts.failed++;
+	if (q->pinned != ANY_SERVER)
+		r->servers.at[q->pinned].is_missed = !r->servers.at[q->pinned].is_heard;
 	query_finish(r, q, f, now);
 }
 
@@ -245,6 +247,15 @@ static bool is_same(const struct resolver *r, const struct server_address *serve
 	return true;
 }
 
+/* The server that it asked is gone. */
+static void forget_probe(struct resolver *r, struct query *q)
+{
+	while (list_take_first(&q->waiters))
+		r->n_waiting--;
+	leave(r, q);
+	mem_free(q);
+}
+
 static void begin_anew(struct resolver *r, int64_t now)
 {
 	struct list all;
@@ -263,7 +274,7 @@ static void begin_anew(struct resolver *r, int64_t now)
 		if (q->pinned == ANY_SERVER)
 			query_begin_tries(r, q, now);
 		else
-			query_give_up(r, q, now);
+			forget_probe(r, q);
 	}
 }
 

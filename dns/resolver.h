@@ -85,7 +85,7 @@ size_t resolver_packet(const struct resolver *r, const struct attempt *a, unsign
 int64_t resolver_due(const struct resolver *r);
 
 void resolver_ask(struct resolver *r, const struct question *q, struct waiter *w, int64_t now);
-/* Asks that server alone, past the cache. */
+/* Asks that server alone, past the cache. Never answered when the servers change meanwhile. */
 void resolver_probe(struct resolver *r, const struct question *q, unsigned server, struct waiter *w, int64_t now);
 /* It waits no more. */
 void resolver_cancel(struct resolver *r, struct waiter *w);

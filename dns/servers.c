@@ -163,10 +163,11 @@ bool server_silent(struct server *s, int64_t now)
 
 bool server_answered(struct server *s)
 {
-	bool was_down = s->is_down;
+	bool was_away = s->is_down || s->is_missed;
 
-	s->is_down = false;
+	s->is_heard = true;
+	s->is_down = s->is_missed = false;
 	s->n_silent = 0;
 	s->down_until = s->down_ms = 0;
-	return was_down;
+	return was_away;
 }

@@ -41,6 +41,8 @@ struct server {
 	bool is_trusted;		/* its AD bit counts */
 	bool is_plain;			/* it does not understand EDNS */
 	bool is_down;
+	bool is_heard;			/* it answered once, whatever */
+	bool is_missed;			/* a probe found nobody there, and it was not heard since */
 	unsigned n_silent;
 	int64_t down_until, down_ms;
 };
@@ -58,7 +60,7 @@ void servers_set(struct servers *s, const struct server_address *addresses, unsi
 int servers_choose(const struct servers *s, unsigned no, const uint8_t asked[SERVERS_MAX], int64_t now);
 /* It did not answer. True when it is down from now on. */
 bool server_silent(struct server *s, int64_t now);
-/* It answered. True when it was down until now. */
+/* It answered. True when it was down until now, or missed. */
 bool server_answered(struct server *s);
 
 #endif

@@ -353,6 +353,12 @@ static void t_a_referral_is_no_no(void **state)
 	draft_answer(&p, &q, 1, FLAGS_ANSWER);
 	draft_named(&p, SECTION_AUTHORITY, "example", RECORD_NS, 80, "ns.example");
 	assert_int_equal(reading(&q), PACKET_REFERS);
+	for (unsigned rcode = 0; rcode <= 3; rcode += 3) {	/* it neither has the zone nor resolves, and says nothing at that */
+		draft_answer(&p, &q, 1, 0x8100 | rcode);
+		assert_int_equal(reading(&q), PACKET_REFERS);
+		draft_answer(&p, &q, 1, 0x8100 | FLAGS_AA | rcode);
+		assert_int_equal(reading(&q), PACKET_ANSWERS);
+	}
 }
 
 static void t_times_are_bounded(void **state)

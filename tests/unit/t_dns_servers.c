@@ -112,6 +112,16 @@ static void t_the_longer_it_is_silent_the_longer_it_rests(void **state)
 	assert_int_equal(longest, SERVER_DOWN_LAST_MS);
 }
 
+static void t_one_that_was_missed_is_back_once(void **state)
+{
+	struct server s = { .is_missed = true };
+
+	(void)state;
+	assert_true(server_answered(&s));
+	assert_false(server_answered(&s));
+	assert_true(s.is_heard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +129,7 @@ int main(void)
 		cmocka_unit_test(t_resolv_conf_as_it_is),
 		cmocka_unit_test(t_who_is_asked),
 		cmocka_unit_test(t_the_longer_it_is_silent_the_longer_it_rests),
+		cmocka_unit_test(t_one_that_was_missed_is_back_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -478,7 +478,7 @@ static void t_a_referral_or_garbage_is_never_a_no(void **state)
 	draft_named(&p, SECTION_AUTHORITY, "example", RECORD_NS, 60, "ns.example");
 	hear(w.last);
 	is_answered(&a, RESOLVE_TEMPORARY);
-	assert_non_null(strstr(a.answer->why.at, "refers to other servers"));
+	assert_non_null(strstr(a.answer->why.at, "does not resolve for us"));
 	forget(&a);
 	ask(&a, RECORD_MX, "garbage.example");
 	draft_answer_to(&p, w.last->packet, w.last->len, FLAGS_ANSWER);
@@ -765,6 +765,27 @@ static void t_a_probe_asks_one_server_past_the_cache(void **state)
 	forget(&a);
 }
 
+static void t_a_server_that_was_not_there_at_the_start_is_told_when_it_comes(void **state)
+{
+	struct question q = question_of(RECORD_NS, ".");
+	struct asker probe = { .n_answers = 0 }, a;
+
+	(void)state;
+	resolver_probe(w.r, &q, 0, &probe.waiter, w.now);
+	perform();
+	pass(TIMEOUT);
+	is_answered(&probe, RESOLVE_TEMPORARY);
+	forget(&probe);
+	assert_string_equal(w.told, "");	/* who leaves a probe unanswered may serve all the same */
+	for (unsigned i = 0; i < 2; i++) {
+		ask(&a, RECORD_A, i ? "mx.example" : "other.example");
+		say_a(w.last, i ? "mx.example" : "other.example", 60, 0);
+		is_answered(&a, RESOLVED);
+		forget(&a);
+		assert_string_equal(w.told, "back0 ");
+	}
+}
+
 /* ---- other servers --------------------------------------------------------------------------------------------- */
 
 static void t_other_servers_get_the_questions_that_are_under_way(void **state)
@@ -783,6 +804,24 @@ static void t_other_servers_get_the_questions_that_are_under_way(void **state)
 	say_a(w.last, "mx.example", 60, 0);
 	is_answered(&a, RESOLVED);
 	forget(&a);
+}
+
+static void t_a_probe_ends_with_its_server(void **state)
+{
+	struct question q = question_of(RECORD_NS, ".");
+	struct asker probe = { .n_answers = 0 };
+	struct resolver_counts c;
+
+	(void)state;
+	resolver_probe(w.r, &q, 0, &probe.waiter, w.now);
+	perform();
+	set_servers(2, TRUST_AD_LOOPBACK);
+	pass(TIMEOUT);
+	assert_int_equal(probe.n_answers, 0);
+	assert_int_equal(w.n_open, 0);
+	resolver_count(w.r, &c);
+	assert_int_equal(c.flying, 0);
+	assert_string_equal(w.told, "");
 }
 
 /* ---- bounds ------------------------------------------------------------------------------------------------------- */
@@ -936,7 +975,9 @@ int main(void)
 		IN_WORLD(t_cut_without_a_stream_is_temporary),
 		IN_WORLD(t_ad_counts_only_from_whom_it_may),
 		IN_WORLD(t_a_probe_asks_one_server_past_the_cache),
+		IN_WORLD(t_a_server_that_was_not_there_at_the_start_is_told_when_it_comes),
 		IN_WORLD(t_other_servers_get_the_questions_that_are_under_way),
+		IN_WORLD(t_a_probe_ends_with_its_server),
 		IN_WORLD(t_more_than_can_fly_stand_in_line),
 		IN_WORLD(t_too_many_questions_are_answered_at_once),
 		IN_WORLD(t_whatever_happens_each_is_answered_once_in_time),
