@@ -198,7 +198,7 @@ static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
 
 	(void)idle_ms;
 	(void)deadline_ms;
-	process_end(a->process, 0);	/* every question was answered in the turn it came */
+	process_end(a->process, 0);	/* who logs in is told to try again */
 }
 
 static void on_status(void *owner, struct buf *words)

@@ -123,6 +123,11 @@ void session_offer_logins(const struct session *s, struct buf *out)
 	buf_add(out, SPAN("\r\n"));
 }
 
+static bool is_over_rate(const struct session *s)
+{
+	return !s->is_trusted && limits_login(s->house->tally, &s->place, s->listen, s->now.mono_ms) != LIMITS_FREE;
+}
+
 static const char *find_mechanism(const struct session *s, struct span name)
 {
 	for (size_t i = 0; i < N_MECHANISMS; i++)
@@ -196,7 +201,7 @@ static enum progress finish(struct session *s, struct effects *fx)
 		return fail(s, fx, &MECHANISM, login, "no such mechanism there");
 	/* Whether it was right must not show: who guesses at a name has used its tokens up. */
 	limits_place_user(&s->place, s->house->tally, login);
-	if (limits_login(s->house->tally, &s->place, s->listen, s->now.mono_ms) != LIMITS_FREE)
+	if (is_over_rate(s))
 		return fail(s, fx, &TOO_MANY, login, "too many failed logins");
 	if (s->answer == LOGIN_OK)
 		return succeed(s, fx, login);
@@ -237,7 +242,7 @@ enum progress cmd_auth(struct session *s, struct span args, struct effects *fx)
 		return session_refuse(s, fx, 501, "5.5.4", "AUTH takes a mechanism, and perhaps an initial response");
 	if (!mechanism)
 		return session_refuse(s, fx, 504, "5.5.4", "This mechanism is not offered");
-	if (limits_login(s->house->tally, &s->place, s->listen, s->now.mono_ms) != LIMITS_FREE)
+	if (is_over_rate(s))
 		return session_refuse(s, fx, TOO_MANY.code, TOO_MANY.enhanced, TOO_MANY.text);
 	if (!s->house->auth_is_up)
 		return session_reply(s, fx, &BUSY);

@@ -37,7 +37,7 @@ enum progress cmd_vrfy(struct session *s, struct span args, struct effects *fx)
 enum progress cmd_help(struct session *s, struct span args, struct effects *fx)
 {
 	(void)args;
-	return session_say(s, fx, 214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS: see RFC 5321");
+	return session_say(s, fx, 214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH: see RFC 5321");
 }
 
 enum progress cmd_missing(struct session *s, struct span args, struct effects *fx)

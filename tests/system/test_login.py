@@ -1,5 +1,5 @@
 """Users log in with the programs that people use, and send."""
-import base64, contextlib, grp, os, pwd, shutil, signal, smtplib, socket, ssl, subprocess, time
+import base64, contextlib, grp, hashlib, hmac, os, pwd, shutil, signal, smtplib, socket, ssl, subprocess, time
 
 import pytest
 
@@ -147,6 +147,45 @@ def test_gsasl_with_a_wrong_password(users):
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and "235" not in done.stdout
     assert until(lambda: events(users, "auth_failed"))
+
+
+def scram(server, password, bound_to, data, version=None):
+    """The code at the end of SCRAM-SHA-256-PLUS by a client of the test's own; data(connection) is what it binds to."""
+    c = context(server)
+    if version:
+        c.maximum_version = version
+    with smtplib.SMTP_SSL("127.0.0.1", server.implicit, "client.example.net", timeout=PATIENCE, context=c) as client:
+        client.ehlo()
+        header, bare = f"p={bound_to},,".encode(), f"n={ALICE},r=fyko+d2lbbFgONRv9qkxdawL".encode()
+        code, answer = client.docmd("AUTH SCRAM-SHA-256-PLUS " + base64.b64encode(header + bare).decode())
+        if code != 334:
+            return code
+        first = base64.b64decode(answer)
+        said = dict(part.split("=", 1) for part in first.decode().split(","))
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(said["s"]), int(said["i"]))
+        last = b"c=" + base64.b64encode(header + data(client.sock)) + f",r={said['r']}".encode()
+        signed = bare + b"," + first + b"," + last
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        proof = bytes(a ^ b for a, b in zip(key, hmac.digest(hashlib.sha256(key).digest(), signed, "sha256")))
+        code, answer = client.docmd(base64.b64encode(last + b",p=" + base64.b64encode(proof)).decode())
+        if code == 334:
+            own = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), signed, "sha256")
+            assert base64.b64decode(answer) == b"v=" + base64.b64encode(own)
+            code, answer = client.docmd("")
+        return code
+
+
+def end_point(sock):
+    return hashlib.sha256(sock.getpeercert(binary_form=True)).digest()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_scram_bound_to_our_certificate(users, version):
+    assert scram(users, PASSWORD, "tls-server-end-point", end_point, version) == 235
+    assert scram(users, "wrong", "tls-server-end-point", end_point, version) == 535
+    assert scram(users, PASSWORD, "tls-server-end-point", lambda sock: bytes(32), version) == 535
+    assert scram(users, PASSWORD, "tls-unique", lambda sock: bytes(12), version) == 535
+    assert scram(users, PASSWORD, "tls-exporter", lambda sock: bytes(32), version) == 535
 
 
 # ---- who does not get in ---------------------------------------------------------
