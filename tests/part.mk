@@ -14,6 +14,7 @@ EXTRA_DIST += .clang-format .clang-tidy .editorconfig \
 	tests/fuzz/seeds/config_lex/whole \
 	tests/fuzz/seeds/envelope/held_before_expansion \
 	tests/fuzz/seeds/envelope/one \
+	tests/fuzz/seeds/envelope/signed \
 	tests/fuzz/seeds/envelope/states \
 	tests/fuzz/seeds/envelope/told_again \
 	tests/fuzz/seeds/envelope/two_with_states \

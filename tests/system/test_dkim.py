@@ -1,10 +1,10 @@
 """Signatures of what leaves, before two judges who know nothing of us: dkimpy and libopendkim."""
-import contextlib, os, re, signal, subprocess, time
+import contextlib, os, re, signal, smtplib, subprocess, time
 
 import dkim, dns.message, dns.rrset
 import pytest
 
-from conftest import BUILD, until
+from conftest import BUILD, free_port, until
 from names import Liar
 from test_relay import begin, lines, taken, wait_line, world  # noqa: F401 (a fixture)
 
@@ -82,6 +82,7 @@ ODD = {
     "nothing but an author": b"From: alice@example.test\r\n\r\nbody\r\n",
     "several authors": b"From: alice@example.test, Bob <bob@EXAMPLE.test>\r\nSender: bob@example.test\r\n\r\nbody\r\n",
     "signed before": b"DKIM-Signature: v=1; a=rsa-sha256; d=other.test; s=x; h=from; bh=AAAA; b=AAAA\r\n" + HEADER + b"\r\nbody\r\n",
+    "a large header": b"".join(b"X-%d: %s\r\n" % (n, b"x" * 900) for n in range(800)) + HEADER + b"\r\nbody\r\n",
     "much": HEADER + b"\r\n" + b"".join(b"line %d  of \t many \r\n" % n for n in range(450000)),
 }
 
@@ -176,6 +177,18 @@ def test_a_bounce_is_signed(server, world):
     data = taken(sink)[0]["data"]
     assert b"multipart/report" in data
     assert judge(data, records)[0]["d"] == "example.test"
+
+
+def test_who_logs_in_is_signed(server, world):
+    port, sink = free_port(), world.sink(1)
+    records = keygen_first(server, world, more=f'listen submission {{ address = "127.0.0.1" port = {port} tls = required auth = required }}')
+    with smtplib.SMTP("127.0.0.1", port, "client.example.net") as client:
+        client.starttls()
+        client.login("alice@example.test", "a long enough password")
+        client.sendmail("alice@example.test", ["u@b.test"], b"From: alice@example.test\r\nBcc: v@b.test\r\n\r\nbody\r\n")
+    data = taken(sink)[0]["data"]
+    judge(data, records)
+    assert b"Bcc" not in data and b"\r\nMessage-ID:" in data
 
 
 def test_local_mail_has_no_signature(server, world):
