@@ -367,6 +367,8 @@ static void check_route(struct check *ck, const struct outline_section *section,
 	}
 	if (r->tls == ROUTE_TLS_AUTO)
 		r->tls = ck->cfg->settings->outbound.tls + 1;	/* the same words without `auto` */
+	if (r->via && strncmp(r->via, "unix:", 5) == 0)
+		FAULT(ck, section, "via", "a smarthost is a host and a port: \"smtp.example.net:587\"");
 	if (r->login_file && !r->via)
 		FAULT(ck, section, "login_file", "a login needs a smarthost: via = \"host:port\"");
 	else if (r->login_file && r->tls == ROUTE_TLS_NONE)

@@ -106,6 +106,8 @@ static const struct refused {
 	  "    deliver x { lmtp = \"mail.example.org:24\" }\n                       ^\n" },
 	{ HEAD MX "tls { certificate = \"/c\" }\n",
 	  "f:4: the certificate needs its key: key = \"/…/privkey.pem\"\n    tls { certificate = \"/c\" }\n                        ^\n" },
+	{ HEAD MX "route \"*\" { via = \"unix:/run/smart\" }\n",
+	  "f:4: a smarthost is a host and a port: \"smtp.example.net:587\"\n    route \"*\" { via = \"unix:/run/smart\" }\n                      ^\n" },
 	{ HEAD MX "route x_y { hold = yes }\n",
 	  "f:4: `x_y` is no pattern of domains: \"example.net\", \"*.example.net\" or \"*\"\n    route x_y { hold = yes }\n          ^\n" },
 	/* Values. */
