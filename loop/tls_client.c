@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -81,7 +82,7 @@ SSL *tls_client_session(struct tls_client *t, const char *host, bool is_verified
 
 	BUG_ON(!ssl);
 	if (is_name)
-		(void)SSL_set_tlsext_host_name(ssl, host);
+		(void)SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host);
 	if (is_verified && is_name) {
 		SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 		BUG_ON(!SSL_set1_host(ssl, host));
