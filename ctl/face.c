@@ -252,12 +252,12 @@ enum pr_err face_read(struct face *f, int argc, char **argv, struct buf *why)
 	int i = 1;
 
 	choose_mode(f, argv[0]);
-	for (; i < argc && argv[i][0] == '-' && argv[i][1] && !after_dashes; i++) {
-		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
-		bool has_next = next;
+	while (i < argc && argv[i][0] == '-' && argv[i][1] && !after_dashes) {
+		const char *word = argv[i++], *next = i < argc ? argv[i] : NULL;
+		bool has_next = i < argc;
 
-		after_dashes = strcmp(argv[i], "--") == 0;
-		if (!after_dashes && take_word(f, argv[i], &next, why) != PR_OK)
+		after_dashes = strcmp(word, "--") == 0;
+		if (!after_dashes && take_word(f, word, &next, why) != PR_OK)
 			return PR_BAD;
 		if (has_next && !next)
 			i++;

@@ -121,18 +121,22 @@ static bool has_controls(struct span name)
 	return false;
 }
 
-void mailing_add_from(struct buf *out, struct span name, struct span address)
+static void add_name(struct buf *out, struct span name)
 {
-	name = span_trim(name);
-	(void)buf_add(out, SPAN("From: "));
-	if (name.len == 0 || name.len > NAME_MAX_BYTES || has_controls(name) || !text_is_utf8(name))
-		name = SPAN_NONE;
-	else if (!text_is_ascii(name))
+	if (!text_is_ascii(name))
 		add_encoded(out, name);
 	else if (is_plain(name))
 		(void)buf_printf(out, "%.*s ", SPAN_ARG(name));
 	else
 		add_quoted(out, name);
+}
+
+void mailing_add_from(struct buf *out, struct span name, struct span address)
+{
+	name = span_trim(name);
+	(void)buf_add(out, SPAN("From: "));
+	if (name.len && name.len <= NAME_MAX_BYTES && !has_controls(name) && text_is_utf8(name))
+		add_name(out, name);
 	(void)address_add_path(out, address);
 	(void)buf_add(out, SPAN("\r\n"));
 }

@@ -457,6 +457,13 @@ static void keep(struct session *s, struct effects *fx)
 		session_hang_up(s, fx, 421, "4.3.1", "Short of memory, come again");
 }
 
+static void client_left(struct session *s, struct effects *fx)
+{
+	if (s->dropped)
+		s->dropped->is_cut = true;
+	session_end(s, fx, "client left");
+}
+
 bool session_go_on(struct session *s, struct effects *fx)
 {
 	do {
@@ -464,7 +471,7 @@ bool session_go_on(struct session *s, struct effects *fx)
 			return true;
 	} while (run_step(s, fx) == STEP_AGAIN);
 	if (s->peer_left && s->step->peer_moves)
-		session_end(s, fx, "client left");
+		client_left(s, fx);
 	keep(s, fx);
 	return false;
 }
@@ -496,10 +503,11 @@ enum wire_drop session_dropped(const struct session *s, const char **words)
 	*words = "";
 	if (d->was_taken || s->n_messages > 0)
 		return DROP_TAKEN;
-	if (d->code == 0 && !s->peer_left)
-		return DROP_LATER;
-	*words = d->code ? d->words : "It ends before its message does";
-	return d->code == 0 || d->code >= 500 ? DROP_BAD : DROP_LATER;
+	if (d->code)
+		*words = d->words;
+	else if (d->is_cut)
+		*words = "It ends before its message does";
+	return d->is_cut || d->code >= 500 ? DROP_BAD : DROP_LATER;
 }
 
 const struct msg_id *session_mail_id(const struct session *s)

@@ -25,6 +25,7 @@ extern const struct step STEP_SEEN, STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_CO
 struct dropped {
 	struct msg_id id;
 	bool was_taken;
+	bool is_cut;		/* there was no more of it, and more was needed */
 	unsigned code;		/* of the first reply that refused something, 0 before */
 	char *words;
 };

@@ -1,9 +1,9 @@
 """Mail from the users of the machine itself: runtime/submit, sendmail(8) and its kin, and the drop folder."""
-import email, email.message, email.policy, grp, os, pwd, re, shutil, signal, smtplib, socket, subprocess, threading, time
+import contextlib, email, email.message, email.policy, grp, os, pwd, re, shutil, signal, smtplib, socket, subprocess, threading, time
 
 import pytest
 
-from conftest import BUILD, PATIENCE, until
+from conftest import BUILD, PATIENCE, SANITIZED, until
 
 
 class Local(smtplib.SMTP):
@@ -374,6 +374,7 @@ def test_the_helper_writes_into_no_standard_file(drop_folder):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+@pytest.mark.skipif(SANITIZED, reason="a leak is not looked for in a setgid program")
 def test_an_ordinary_user_submits_with_and_without_a_server(running):
     """Installed as make install does it: the helper is setgid, and nothing else lets anybody into the folder."""
     tree = f"{running.folder}/tree"
@@ -435,3 +436,28 @@ def test_nothing_is_lost_when_the_server_is_killed_again_and_again(running):
     print(f"{len(sent)} sent, {twice} came twice")
     assert twice <= 3 * 8, twice
     assert not aside(running)
+
+
+@pytest.mark.parametrize("program, role", [("smtpd", None), ("spool", None), ("master", None)])
+def test_files_are_taken_once_whoever_dies_over_them(running, program, role):
+    running.stop()
+    words = [f"file {n}" for n in range(150)]
+    for n, word in enumerate(words):
+        text = f"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<alice@example.test>\r\nBDAT {len(word) + 13} LAST\r\nSubject: {word}\r\n\r\n"
+        drop_by_hand(running, f"01M7YS1RHSEN3VCNEWYZ4{n:05d}", text.encode())
+    running.start()
+    for round in range(12):
+        time.sleep(0.02 * (round % 4))
+        if program == "master":
+            running.kill()
+            running.start()
+        else:
+            for pid in running.children(program):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+    until(lambda: not dropped(running), 2 * PATIENCE)
+    running.wait_empty()
+    got = [email.message_from_bytes(mail)["Subject"] for mail in running.mails()]
+    print(f"killed {program}: {len(got) - len(words)} came twice")
+    assert set(got) == set(words) and not aside(running)
+    assert len(got) - len(words) <= 16 * 12

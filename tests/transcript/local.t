@@ -68,11 +68,13 @@ tell have yes
 closed
 result taken
 
-== a file whose spool goes away is tried later
+== a file whose spool goes away is tried later, though all of it was read
 client uid:1000
 file
 spool by hand
 do have
+C: EHLO localhost
+peer leaves
 spool gone
 closed
 result later
