@@ -287,7 +287,9 @@ void drops_go_on(struct drops *d)
 
 static void look(struct drops *d)
 {
-	deadline_set(d->server->loop, &d->look_due, loop_now(d->server->loop).mono_ms + LOOK_MS);
+	int64_t now = loop_now(d->server->loop).mono_ms;
+
+	deadline_set(d->server->loop, &d->look_due, now < d->paused_until ? d->paused_until : now + LOOK_MS);
 	d->look_again = true;
 	drops_go_on(d);
 }
