@@ -142,6 +142,32 @@ static void t_outcomes_wait_for_their_acknowledgement(void **state)
 	jobs_fini(&w.jobs);
 }
 
+static void t_hosts_keep_their_order_and_have_a_ceiling(void **state)
+{
+	char name[JOB_HOST_NAME_MAX + 1];
+	union wire_msg host = { .job_host = { .job = 7, .preference = 10, .port = 0 } };
+	struct world w;
+
+	(void)state;
+	memset(name, 'a', sizeof(name));
+	world_new(&w);
+	hear(&w, WIRE_job_begin, (union wire_msg){ .job_begin = { .job = 7, .id = { { 1 } }, .size = 0 } });
+	for (unsigned i = 1; i <= JOB_HOSTS_MAX + 5; i++) {
+		host.job_host.name = span_of(name, i);
+		hear(&w, WIRE_job_host, host);
+	}
+	host.job_host.name = span_of(name, sizeof(name));
+	assert_int_equal(jobs_hear(&w.jobs, WIRE_job_host, &host), PR_BAD);
+	hear(&w, WIRE_job_rcpt, (union wire_msg){ .job_rcpt = { .job = 7, .n = 0, .address = SPAN("a@x.test") } });
+	hear(&w, WIRE_job_end, (union wire_msg){ .job_end = { .job = 7 } });
+	assert_int_equal(w.started->n_hosts, JOB_HOSTS_MAX);
+	for (unsigned i = 0; i < JOB_HOSTS_MAX; i++)
+		assert_int_equal(w.started->hosts[i].name.len, i + 1);
+	host.job_host.name = SPAN("late");
+	assert_int_equal(jobs_hear(&w.jobs, WIRE_job_host, &host), PR_BAD);
+	jobs_fini(&w.jobs);
+}
+
 static void t_words_without_sense_are_refused(void **state)
 {
 	struct world w;
@@ -161,6 +187,7 @@ int main(void)
 		cmocka_unit_test(t_a_message_that_is_not_whole_is_forgotten_with_its_spool),
 		cmocka_unit_test(t_what_was_done_is_told_to_the_next_spool),
 		cmocka_unit_test(t_outcomes_wait_for_their_acknowledgement),
+		cmocka_unit_test(t_hosts_keep_their_order_and_have_a_ceiling),
 		cmocka_unit_test(t_words_without_sense_are_refused),
 	};
 
