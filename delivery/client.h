@@ -123,6 +123,7 @@ struct client {
 	unsigned n_open;	/* recipients not settled */
 	unsigned n_mails;	/* over this connection */
 	unsigned n_replies;	/* to this mail's commands */
+	unsigned n_taken;	/* its recipients, by the server */
 	unsigned owed;		/* replies to commands that were sent */
 	enum client_command says, awaits;	/* the next ones */
 	unsigned rcpt_said, rcpt_answered;	/* where in job->rcpts */

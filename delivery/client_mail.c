@@ -39,7 +39,7 @@ static enum progress begin_mail(struct client *c, struct client_effect *effect)
 	}
 	if (rcpt < c->job->n_rcpts && !(c->offers & OFFERS_SMTPUTF8))
 		return tell(c, effect, rcpt, &unfit_address);
-	c->n_replies = c->owed = 0;
+	c->n_replies = c->n_taken = c->owed = 0;
 	c->rcpt_said = c->rcpt_answered = rcpt_open(c->job, 0);
 	c->in_mail = c->asked_data = false;
 	c->is_chunked = c->offers & OFFERS_CHUNKING;
@@ -117,7 +117,16 @@ static void refuse_message(struct client *c)
 /* RFC 5321 4.5.3.1.10: servers of old said 552 for too many recipients, where 452 is meant. */
 static bool is_too_many(const struct reply_reader *r)
 {
-	return r->code == 552 && (r->enhanced[0] == '\0' || strcmp(r->enhanced, "5.5.3") == 0);
+	const char *detail = r->enhanced[0] ? r->enhanced + 1 : ".5.3";
+
+	return (r->code == 452 || r->code == 552) && strcmp(detail, ".5.3") == 0;
+}
+
+static struct job_outcome outcome_of_rcpt(struct client *c)
+{
+	if (is_too_many(&c->reader))
+		return deferral_of_reply(c, c->n_taken > 0 ? SCOPE_BATCH : SCOPE_RECIPIENT);
+	return outcome_of_reply(c, SCOPE_RECIPIENT);
 }
 
 static void begin_body(struct client *c)
@@ -138,8 +147,10 @@ static enum progress answer_rcpt(struct client *c, struct client_effect *effect)
 	c->rcpt_answered = rcpt_open(c->job, rcpt + 1);
 	is_last = c->rcpt_answered == c->job->n_rcpts;
 	await_reply_to(c, is_last ? SAY_DATA : SAY_RCPT);
-	if (!is_good(c)) {
-		refused = is_too_many(&c->reader) ? deferral_of_reply(c, SCOPE_RECIPIENT) : outcome_of_reply(c, SCOPE_RECIPIENT);
+	if (is_good(c)) {
+		c->n_taken++;
+	} else {
+		refused = outcome_of_rcpt(c);
 		(void)tell(c, effect, rcpt, &refused);
 	}
 	if (!c->job)

@@ -45,8 +45,16 @@ static void event_outcome(const struct job *job, const struct state_row *row, co
 	process_event(job->owner->spool->process, &ev);
 }
 
+static void put_off(struct spool *sp, struct job *job, struct mail *m, uint32_t n, enum wire_scope scope)
+{
+	if (scope == SCOPE_BATCH)
+		schedule_again(sp->books.schedule, m, n, spool_now(sp));
+	else
+		(void)schedule_put_off(sp->books.schedule, m, n, job->started, spool_now(sp));
+}
+
 /* A recipient that flies comes down. */
-static void outcome_enter(struct job *job, struct mail *m, const struct state_row *row)
+static void outcome_enter(struct job *job, struct mail *m, const struct state_row *row, enum wire_scope scope)
 {
 	struct spool *sp = job->owner->spool;
 	struct instant now = spool_now(sp);
@@ -59,7 +67,7 @@ static void outcome_enter(struct job *job, struct mail *m, const struct state_ro
 	r->flags &= (uint8_t)~RCPT_DOUBT;
 	if (row->fate == FATE_DEFERRED) {
 		rcpt_say(&sp->books, r, &said);
-		(void)schedule_put_off(sp->books.schedule, m, row->n, job->started, now);
+		put_off(sp, job, m, row->n, scope);
 	} else {
 		m->n_flying--;
 		if (r->tries < UINT16_MAX)
@@ -179,7 +187,7 @@ void job_put_off(struct job *job, struct mail *m, struct span why)
 
 	for (uint32_t i = 0; i < job->n_rcpts; i++) {
 		row.n = job_rcpts(job)[i];
-		outcome_enter(job, m, &row);
+		outcome_enter(job, m, &row, SCOPE_RECIPIENT);
 	}
 	job_finish(job);
 }
@@ -282,7 +290,7 @@ static void on_outcome(struct jobs *j, struct worker *w, const struct wire_outco
 	if (job->adopted)
 		(void)state_add(&job->rows, &row);	/* entered when the books are whole */
 	else if (m && o->n < m->n_rcpts)
-		outcome_enter(job, m, &row);
+		outcome_enter(job, m, &row, (enum wire_scope)o->scope);
 }
 
 /* Makes what an adopted job holds as if it had been started here. */
@@ -313,7 +321,7 @@ static void adopted_enter(struct job *job)
 	rows = buf_span(&told);
 	while (state_next(&rows, &row) == PR_OK)
 		if (row.n < m->n_rcpts)
-			outcome_enter(job, m, &row);
+			outcome_enter(job, m, &row, SCOPE_RECIPIENT);
 	buf_fini(&told);
 }
 

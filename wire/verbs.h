@@ -94,7 +94,12 @@ enum wire_fate {
 	FATE_FAILED,
 	FATE_PASSED		/* to a server that was asked to tell of its delivery: we don't */
 };
-enum wire_scope { SCOPE_RECIPIENT, SCOPE_MESSAGE, SCOPE_SITE };	/* what a deferral speaks of */
+enum wire_scope {		/* what a deferral speaks of */
+	SCOPE_RECIPIENT,
+	SCOPE_MESSAGE,
+	SCOPE_SITE,
+	SCOPE_BATCH		/* one recipient too many beside others that were taken: once more at once, without these */
+};
 
 enum wire_state {		/* of a recipient, as the command line shows it */
 	STATE_DUE, STATE_WAITING, STATE_FLYING, STATE_HELD, STATE_DELIVERED, STATE_FAILED, STATE_EXPANDED

@@ -233,6 +233,24 @@ def test_some_recipients_are_refused_and_some_not(server, world):
     assert "ghost@b.test" in str(server.wait_mails()[0])
 
 
+def test_a_server_that_takes_few_recipients_at_once_gets_them_in_turns(server, world):
+    taking = []
+
+    def rcpt(argument):
+        taking.append(argument)
+        return "452 4.5.3 too many" if len(taking) > 2 else None
+
+    def mail(_):
+        taking.clear()
+    sink = world.sink(1, rcpt=rcpt, mail=mail, offers=("8BITMIME",))
+    begin(server, world, retry="1h")
+    people = [f"u{n}@b.test" for n in range(7)]
+    server.send(to=people)
+    until(lambda: sum(len(mail["rcpts"]) for mail in sink.mails) == 7)
+    assert sorted(address for mail in sink.mails for address in mail["rcpts"]) == people
+    server.wait_empty()
+
+
 def test_greylisting_is_met_once(server, world):
     sink = world.sink(1, rcpt=["451 4.7.1 greylisted"])
     begin(server, world)

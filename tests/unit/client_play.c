@@ -60,7 +60,7 @@ static void log_sent(struct play *p)
 
 static void log_words(struct play *p, const struct job_outcome *o)
 {
-	static const char *const fates[] = { "delivered", "relayed", "deferred", "failed", "passed" }, *const scopes[] = { "recipient", "message", "site" };
+	static const char *const fates[] = { "delivered", "relayed", "deferred", "failed", "passed" }, *const scopes[] = { "recipient", "message", "site", "batch" };
 
 	buf_printf(&p->log, "%s %s %u %.*s %.*s%s%.*s\n", fates[o->fate], scopes[o->scope], o->code, SPAN_ARG(o->enhanced),
 	    SPAN_ARG(o->words), o->host.len ? " @" : "", SPAN_ARG(o->host));

@@ -47,6 +47,16 @@ static void t_one_reply_is_for_all(void **state)
 	play_all(&plain, ONE SENT "S: 451 4.3.0 later\nO: 0 deferred message 451 4.3.0 later @" HOST "\n", 0);
 }
 
+static void t_too_many_at_once_come_again_at_once(void **state)
+{
+	(void)state;
+	play_all(&plain, THREE "S: 250 ok\nS: 250 ok\nS: 452 4.5.3 too many\nS: 552 too many\nS: 354 go\n"
+	    "O: 1 deferred batch 452 4.5.3 too many @" HOST "\nO: 2 deferred batch 552 4.0.0 too many @" HOST "\nE: want\n> end x~\nC: x\nC: .\n"
+	    "S: 250 ok\nO: 0 relayed message 250 2.0.0 ok @" HOST "\n", 0);
+	play_all(&plain, THREE "S: 250 ok\nS: 452 4.5.3 too many\nO: 0 deferred recipient 452 4.5.3 too many @" HOST "\nS: 250 ok\nS: 452 4.2.2 full\n"
+	    "O: 2 deferred recipient 452 4.2.2 full @" HOST "\n", 0);
+}
+
 static void t_all_refused_is_no_message(void **state)
 {
 	(void)state;
@@ -254,7 +264,8 @@ static void t_a_new_connection_begins_from_the_start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(t_one_reply_is_for_all), cmocka_unit_test(t_all_refused_is_no_message),
+		cmocka_unit_test(t_one_reply_is_for_all), cmocka_unit_test(t_too_many_at_once_come_again_at_once),
+		cmocka_unit_test(t_all_refused_is_no_message),
 		cmocka_unit_test(t_a_reply_counts_not_its_enhanced_code), cmocka_unit_test(t_who_takes_dsn_tells),
 		cmocka_unit_test(t_8bit_goes_as_it_is_or_not_at_all), cmocka_unit_test(t_a_message_is_one_chunk),
 		cmocka_unit_test(t_no_chunk_for_nobody), cmocka_unit_test(t_who_knows_no_ehlo_gets_helo),
