@@ -13,7 +13,7 @@ static struct conn *answered(struct smtpd *d, uint32_t ask)
 	struct conn *c = pending_close(&d->at_auth, ask);
 
 	if (c)
-		conn_address_answered(c);
+		conn_auth_answered(c);
 	return c;
 }
 

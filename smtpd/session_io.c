@@ -286,7 +286,7 @@ void conn_mail_answered(struct conn *c)
 	c->at_spool = 0;
 }
 
-void conn_address_answered(struct conn *c)
+void conn_auth_answered(struct conn *c)
 {
 	c->at_auth = 0;
 }

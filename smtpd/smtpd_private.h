@@ -83,6 +83,6 @@ void conn_answer(struct conn *c, enum session_event_type type, uint32_t number);
 void conn_login_told(struct conn *c, const struct wire_login_done *done);
 void conn_challenge(struct conn *c, struct span bytes);
 void conn_mail_answered(struct conn *c);
-void conn_address_answered(struct conn *c);
+void conn_auth_answered(struct conn *c);
 
 #endif

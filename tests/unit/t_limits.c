@@ -162,6 +162,41 @@ static void t_of_several_rates_each_binds(void **state)
 	assert_int_equal(limits_recipient(&w->one, &p, &w->listen, now + 5000), LIMITS_NETWORK);
 }
 
+static void t_a_user_counts_wherever_he_comes_from(void **state)
+{
+	struct world *w = *state;
+	struct limits_place here = place(&w->one, "192.0.2.1"), there, nobody = here;
+	struct client c;
+
+	assert_true(client_from_text(&c, SPAN("198.51.100.1"), 1));
+	there = limits_place(&w->two, 7, &c);
+	w->listen.limit_recipients_user = (struct set_rates){ 2, { { 2, 3600000 }, { 10, 86400000 } } };
+	limits_place_user(&here, &w->one, SPAN("alice@example.org"));
+	limits_place_user(&there, &w->two, SPAN("Alice@Example.org"));
+	assert_int_equal(limits_recipient(&w->one, &here, &w->listen, 1000000), LIMITS_FREE);
+	assert_int_equal(limits_recipient(&w->two, &there, &w->listen, 1000000), LIMITS_FREE);
+	assert_int_equal(limits_recipient(&w->one, &here, &w->listen, 1000000), LIMITS_USER);
+	assert_int_equal(limits_recipient(&w->one, &nobody, &w->listen, 1000000), LIMITS_FREE);
+	limits_place_user(&here, &w->one, SPAN("bob@example.org"));
+	assert_int_equal(limits_recipient(&w->one, &here, &w->listen, 1000000), LIMITS_FREE);
+	assert_string_equal(limits_scope_text(LIMITS_USER), "user");
+}
+
+static void t_only_failures_take_tokens_of_logins(void **state)
+{
+	struct world *w = *state;
+	struct limits_place p = place(&w->one, "192.0.2.1");
+
+	w->listen.limit_logins_address = (struct set_rates){ 1, { { 2, 60000 } } };
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(limits_login(&w->one, &p, &w->listen, 1000000), LIMITS_FREE);
+	limits_login_failed(&w->one, &p, &w->listen, 1000000);
+	limits_login_failed(&w->two, &p, &w->listen, 1000000);
+	assert_int_equal(limits_login(&w->one, &p, &w->listen, 1000000), LIMITS_ADDRESS);
+	assert_int_equal(limits_login(&w->one, &p, &w->listen, 1030000), LIMITS_FREE);
+	assert_int_equal(limits_mail(&w->one, &p, &w->listen, 1000000), LIMITS_FREE);
+}
+
 /* A group of eight buckets takes whoever comes: a full one goes first, and none is ever looser for long. */
 static void t_many_addresses_have_their_own_buckets(void **state)
 {
@@ -193,6 +228,8 @@ int main(void)
 		TEST(t_mapped_ipv4_is_ipv4),
 		TEST(t_a_bucket_gives_its_burst_and_then_its_rate),
 		TEST(t_of_several_rates_each_binds),
+		TEST(t_a_user_counts_wherever_he_comes_from),
+		TEST(t_only_failures_take_tokens_of_logins),
 		TEST(t_many_addresses_have_their_own_buckets),
 	};
 
