@@ -1,10 +1,12 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "base/text.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/resolve.h"
 #include "ctl/say.h"
+#include "mail/idn.h"
 
 #define VALUE_MAX 65536
 
@@ -50,6 +52,17 @@ static int conclude(int status, bool is_secure, bool as_json, struct span why)
 	return status;
 }
 
+/* A name as people write it; one that is not ASCII only in the form that the DNS knows, if it has one. */
+static struct span name_of(const char *word, char room[IDN_DOMAIN_MAX + 1])
+{
+	struct span name = span_of_text(word);
+	size_t len;
+
+	if (text_is_ascii(name) || idn_canonical(name, room, &len) != PR_OK)
+		return name;
+	return span_of(room, len);
+}
+
 /* ---- lookup ------------------------------------------------------------------------ */
 
 static void on_record(void *arg, const struct wire_resolve_record *record)
@@ -84,6 +97,7 @@ int run_dns_lookup(struct call *call)
 	static const char *const keys[] = { "name", "ttl", "type", "value", NULL };
 	uint16_t type = call->n_words > 1 ? resolve_type_of(span_of_text(call->words[1])) : (uint16_t)RECORD_A;
 	bool as_json = call->flags & CALL_JSON;
+	char room[IDN_DOMAIN_MAX + 1];
 	struct wire_resolve_done done;
 	struct listing l;
 	struct client c;
@@ -95,7 +109,7 @@ int run_dns_lookup(struct call *call)
 	if (status != EX_OK)
 		return status;
 	l.rows = json_array();
-	status = resolve_records(&c, type, span_of_text(call->words[0]), on_record, &l, &done);
+	status = resolve_records(&c, type, name_of(call->words[0], room), on_record, &l, &done);
 	if (status == EX_OK) {
 		print_rows(&l, as_json, done.secure, keys);
 		status = conclude(status_of_records(done.result), done.secure, as_json, done.why);
@@ -131,6 +145,7 @@ int run_dns_site(struct call *call)
 {
 	static const char *const keys[] = { "preference", "host", NULL };
 	bool as_json = call->flags & CALL_JSON;
+	char room[IDN_DOMAIN_MAX + 1];
 	struct wire_site_done done;
 	struct listing l;
 	struct client c;
@@ -139,7 +154,7 @@ int run_dns_site(struct call *call)
 	if (status != EX_OK)
 		return status;
 	l.rows = json_array();
-	status = resolve_site(&c, span_of_text(call->words[0]), on_host, &l, &done);
+	status = resolve_site(&c, name_of(call->words[0], room), on_host, &l, &done);
 	if (status == EX_OK) {
 		print_rows(&l, as_json, done.secure, keys);
 		status = conclude(status_of_site(done.result), done.secure, as_json, done.why);

@@ -35,6 +35,7 @@ text.test. TXT "v=spf1 " "-all"
 _25._tcp.mx1.test. TLSA 3 1 1 {"ab" * 32}
 1.2.0.192.in-addr.arpa. PTR mx1.test.
 *.example. A 192.0.2.1
+xn--bcher-kva.test. A 192.0.2.3
 {"".join(f'long.test. TXT "{i:03}{LONG}"' + chr(10) for i in range(30))}
 """
 PLAIN = """
@@ -118,6 +119,7 @@ def test_every_type_as_an_independent_resolver_finds_it(server, world):
                        (".", "NS"), ("one.test", "A"), ("MX1.test.", "A")]:
         wanted = [value.rstrip(".").lower() or "." for value in world[1].ask(name, kind)]
         assert lookup(server, name, kind) == wanted, (name, kind)
+    assert lookup(server, "Bücher.test") == ["192.0.2.3"]
     assert lookup(server, "text.test", "TXT") == ["v=spf1 -all"]
     assert lookup(server, "_25._tcp.mx1.test", "TLSA") == ["3 1 1 " + "ab" * 32]
     assert server.json("dns", "lookup", "one.test")[0]["name"] == "mx1.test"
