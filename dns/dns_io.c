@@ -8,6 +8,7 @@
 #include "dns/sockets_io.h"
 
 #define RESOLV_CONF_MAX WIRE_PART_MAX
+#define PEER_QUEUED_MAX (16u << 20)	/* bytes of answers that a peer leaves unread: no one asks for so much who reads */
 
 struct dns {
 	struct process *process;
@@ -241,24 +242,35 @@ static void take_site(struct peer *p, const struct wire_site_ask *asked)
 	perform(p->dns);
 }
 
-static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
-{
-	struct peer *p = owner;
-
-	(void)ch;
-	if (fd >= 0)
-		(void)close(fd);
-	if (verb == WIRE_resolve_ask)
-		take_resolve(p, &msg->resolve_ask);
-	else if (verb == WIRE_site_ask)
-		take_site(p, &msg->site_ask);
-}
-
 static void peer_free(struct peer *p)
 {
 	asks_free(p->dns, &p->asks);
 	list_remove(&p->list);
 	mem_free(p);
+}
+
+/* Whoever asks on and on without reading is taken for captured: what waits for him must not grow. */
+static void drop_peer(struct peer *p)
+{
+	struct wire_captured told = { .peer = (uint8_t)channel_peer(p->channel), .instance = channel_instance(p->channel), .why = SPAN("it asks and does not read") };
+
+	channel_put(process_master(p->dns->process), WIRE_captured, &told);
+	channel_close(&p->channel);
+	peer_free(p);
+}
+
+static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct peer *p = owner;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (channel_queued(ch) > PEER_QUEUED_MAX)
+		drop_peer(p);
+	else if (verb == WIRE_resolve_ask)
+		take_resolve(p, &msg->resolve_ask);
+	else if (verb == WIRE_site_ask)
+		take_site(p, &msg->site_ask);
 }
 
 static void on_peer_gone(void *owner, struct channel *ch)

@@ -298,6 +298,17 @@ def test_the_cache_stays_within_its_size(server, world):
     assert now["cache_bytes"] <= 1 << 20 and 2000 < now["answers"] < 20000 and now["flying"] == 0
 
 
+def test_who_asks_and_does_not_read_is_dropped(server, world):
+    serve(server, world[0])
+    pid, = server.children("dns")
+    done = subprocess.run([f"{BUILD}/tests/bench/names", f"{server.folder}/run", "5000000", "1", "0"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["dropped"]
+    if not SANITIZED:
+        peak, = [int(line.split()[1]) for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM")]
+        assert peak < 64 << 10  # KiB
+    assert lookup(server, "h1.example") == ["192.0.2.1"]
+
+
 @pytest.mark.parametrize("first", ["absent", "silent", "servfail", "refused", "lame", "garbage"])
 def test_the_next_server_answers_for_one_that_does_not(server, liars, first):
     lies = {"silent": lambda query, is_tcp: [], "servfail": rcode(dns.rcode.SERVFAIL), "refused": rcode(dns.rcode.REFUSED), "lame": refer, "garbage": garbage}
