@@ -134,6 +134,7 @@ void job_free(struct job *job)
 		mem_free(job->rcpts);
 	words_drop(j->spool->books.words, &job->said);
 	j->bodies -= job->cost;
+	j->doubtful_bodies -= job->flight.is_doubtful ? job->cost : 0;
 	buf_clear(&rows);
 	if (rows.room > 4096)
 		buf_shrink(&rows);
@@ -251,6 +252,7 @@ static void job_begin(struct jobs *j, struct worker *w, const struct start *star
 	}
 	job->cost = start->mail->size < BODY_COST_MAX ? (uint32_t)start->mail->size : BODY_COST_MAX;
 	j->bodies += job->cost;
+	j->doubtful_bodies += job->flight.is_doubtful ? job->cost : 0;
 	job_hand_over(job, start->mail);
 }
 
@@ -264,6 +266,8 @@ void jobs_pump(struct jobs *j)
 
 		if (worker_for(j, ROLE_RELAY))
 			kinds |= 1u << SITE_LMTP | 1u << SITE_SMTP;
+		if (j->doubtful_bodies >= DOUBTFUL_MAX)
+			kinds |= START_NO_DOUBT;
 		if (!kinds || !schedule_pull(j->spool->books.schedule, kinds, now, &j->start))
 			return;
 		job_begin(j, j->start.kind == SITE_LOCAL ? local : relay_for(j, &j->start), &j->start);

@@ -7,6 +7,7 @@
 #include "wire/pending.h"
 
 #define BODIES_MAX (64u << 20)	/* bytes of bodies on their way to workers, of all jobs */
+#define DOUBTFUL_MAX (BODIES_MAX / 4)	/* … that may be lost to servers that hang */
 #define ROWS_MAX   STATE_MAX_BYTES
 
 struct worker {
@@ -61,7 +62,7 @@ struct jobs {
 	struct envelope_rcpt *originals;
 	uint32_t n_originals;
 	uint32_t n;
-	size_t bodies;
+	size_t bodies, doubtful_bodies;	/* the second: to sites that may not even speak */
 	struct start start;
 };
 

@@ -290,11 +290,11 @@ static bool leg_take(struct leg *leg, uint32_t batch, bool only_held_back, struc
 }
 
 /* The first of them; true when it may start now. Where it may not, the site stands aside until that changes. */
-static struct flow *flow_that_may(struct schedule *s, struct site *site)
+static struct flow *flow_that_may(struct schedule *s, struct site *site, bool no_doubt)
 {
 	struct sender *sender = NULL;
 
-	if (!site->is_proved && doubt_is_full(s)) {
+	if (!site->is_proved && (no_doubt || doubt_is_full(s))) {
 		list_remove(&site->ready);
 		list_add_last(&s->doubtful, &site->ready);
 		return NULL;
@@ -364,7 +364,7 @@ bool schedule_pull(struct schedule *s, unsigned kinds, struct instant now, struc
 	struct flow *f;
 
 	while ((site = site_next(s, kinds))) {
-		f = site->key.kind == SITE_SMTP ? flow_that_may(s, site) : flow_next(site);
+		f = site->key.kind == SITE_SMTP ? flow_that_may(s, site, kinds & START_NO_DOUBT) : flow_next(site);
 		if (!f || site_is_slowed(s, site, now.mono_ms))
 			continue;
 		if (flow_start(s, site, f, now.mono_ms, out))

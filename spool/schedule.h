@@ -153,7 +153,9 @@ struct start {
 	uint32_t n;
 	uint32_t rcpts[START_MAX_RCPTS];
 };
-/* The next job of a site whose kind is in the set `kinds` (1 << enum site_kind); its recipients are FLYING now. */
+/* The next job of a site whose kind is in the set `kinds` (1 << enum site_kind, or START_NO_DOUBT: none at an SMTP site of which
+ * nobody knows whether it speaks); its recipients are FLYING now. */
+#define START_NO_DOUBT (1u << 31)
 bool schedule_pull(struct schedule *s, unsigned kinds, struct instant now, struct start *out);
 /* Recipients whose way FAILS, or holds them back; they are FLYING, and the caller settles or holds them. */
 bool schedule_pull_refused(struct schedule *s, struct start *out);

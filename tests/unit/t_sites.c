@@ -252,6 +252,27 @@ static void a_thousand_dead_sites_leave_room_for_the_living(void **state)
 	}
 }
 
+static void what_is_doubtful_can_be_left_out(void **state)
+{
+	struct world *w = *state;
+	uint32_t alive = smtp(w, "@alive.test", 9999999);
+	struct due due;
+
+	mail_new(w, alive, 1, 1);
+	assert_true(pull(w));
+	end(w, &start, SITE_WELL);
+	for (unsigned i = 0; i < 10; i++)
+		mail_new(w, smtp(w, "@new.test", 8888888), 1, 1);
+	mail_new(w, alive, 1, 1);
+	(void)run_due(w, &due);
+	assert_true(schedule_pull(w->schedule, KINDS | START_NO_DOUBT, w->now, &start));
+	assert_int_equal(start.way, alive);
+	assert_false(schedule_pull(w->schedule, KINDS | START_NO_DOUBT, w->now, &start));
+	end(w, &start, SITE_WELL);
+	assert_true(schedule_pull(w->schedule, KINDS, w->now, &start));
+	assert_true(start.flight.is_doubtful);
+}
+
 /* ---- fairness ------------------------------------------------------------------------------------ */
 
 static void one_senders_flood_to_many_sites_leaves_room(void **state)
@@ -379,7 +400,7 @@ int main(void)
 		TEST(nobody_asks_when_nothing_could_start), TEST(answers_are_bounded), TEST(mail_to_more_domains_than_are_remembered_leaves_too),
 		TEST(a_way_that_fails_gives_its_mail_back), TEST(a_refusal_with_none_under_way_postpones_the_site),
 		TEST(a_site_that_was_dead_for_long_is_tried_every_hour), TEST(connections_are_bounded_and_local_mail_is_not),
-		TEST(a_thousand_dead_sites_leave_room_for_the_living), TEST(one_senders_flood_to_many_sites_leaves_room),
+		TEST(a_thousand_dead_sites_leave_room_for_the_living), TEST(what_is_doubtful_can_be_left_out), TEST(one_senders_flood_to_many_sites_leaves_room),
 		TEST(senders_share_a_site_in_turn), TEST(a_hundred_thousand_for_a_dead_site_cost_others_nothing),
 		TEST(a_queued_message_costs_at_most_250_bytes_and_a_recipient_24), TEST(holding_back_is_by_recipient),
 	};
