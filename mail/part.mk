@@ -62,6 +62,12 @@ FUZZERS += tests/fuzz/f_users_row
 tests_fuzz_f_users_row_SOURCES = tests/fuzz/f_users_row.c
 tests_fuzz_f_users_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
 tests_fuzz_f_users_row_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZERS += tests/fuzz/f_tokens_row
+tests_fuzz_f_tokens_row_SOURCES = tests/fuzz/f_tokens_row.c
+tests_fuzz_f_tokens_row_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_tokens_row_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/tokens_row/row
+
 FUZZERS += tests/fuzz/f_author
 tests_fuzz_f_author_SOURCES = tests/fuzz/f_author.c
 tests_fuzz_f_author_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
