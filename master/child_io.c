@@ -192,15 +192,19 @@ static const struct settings *settings_of(const struct server *s, const struct u
 void child_tell_keys(struct child *c)
 {
 	struct server *s = c->server;
-	struct buf problems;
+	struct buf problems, exposed;
 
 	if (!is_reachable(c))
 		return;
 	buf_init(&problems, COMPLAINTS_MAX);
-	keys_tell(settings_of(s, c->unit), c->channel, &problems);
+	buf_init(&exposed, COMPLAINTS_MAX);
+	keys_tell(settings_of(s, c->unit), c->channel, &problems, &exposed);
 	if (problems.len > 0)
 		report_reason(&s->report, EV_DKIM_REJECTED, buf_span(&problems));
+	if (exposed.len > 0)
+		report_reason(&s->report, EV_DKIM_EXPOSED, buf_span(&exposed));
 	buf_fini(&problems);
+	buf_fini(&exposed);
 }
 
 static void tell_listeners(struct child *c)

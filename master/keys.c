@@ -44,6 +44,8 @@ static void each_in_folder(const char *folder, const char *domain, each_file *fn
 	char path[PATH_MAX];
 	int n = scandir(folder, &names, is_key_file, alphasort);
 
+	if (n < 0 && errno != ENOENT)
+		fn(arg, domain, SPAN_NONE, folder);	/* who opens it learns why it can't be read */
 	for (int i = 0; i < n; i++) {
 		struct span name = span_of_text(names[i]->d_name);
 
@@ -97,7 +99,7 @@ void keys_files(const struct settings *s, void (*fn)(void *arg, const char *path
 
 struct telling {
 	struct channel *ch;
-	struct buf *problems;
+	struct buf *problems, *exposed;
 };
 
 static void wipe(void *arg)
@@ -138,15 +140,15 @@ static void tell(void *arg, const char *domain, struct span selector, const char
 		return;
 	}
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		buf_printf(t->problems, "%s: others may read it or change it; it is used all the same; mend it with: chmod 600 %s\n", path, path);
+		buf_printf(t->exposed, "%s: mend it with: chmod 600 %s\n", path, path);
 	told.made_ms = (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
 	told.pem = buf_span(pem);
 	channel_put_borrowed(t->ch, WIRE_sign_key, &told, told.pem, wipe, pem);
 }
 
-void keys_tell(const struct settings *s, struct channel *ch, struct buf *problems)
+void keys_tell(const struct settings *s, struct channel *ch, struct buf *problems, struct buf *exposed)
 {
-	struct telling t = { .ch = ch, .problems = problems };
+	struct telling t = { .ch = ch, .problems = problems, .exposed = exposed };
 
 	each(s, tell, &t);
 	channel_put(ch, WIRE_sign_keys_done, &(struct wire_sign_keys_done){ .none = 0 });

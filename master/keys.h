@@ -9,9 +9,9 @@
 
 #define KEYS_FILE_MAX 8192	/* bytes: an RSA key of 4096 bits takes 3300 */
 
-/* `sign_key` for each file of a domain that is to be signed, then `sign_keys_done`. A line in problems for each that is not
- * as it should be; one that others may read is told all the same. */
-void keys_tell(const struct settings *s, struct channel *ch, struct buf *problems);
+/* `sign_key` for each file of a domain that is to be signed, then `sign_keys_done`. A line in problems for each that can't be
+ * read, and in exposed for each that others may read: that one is told all the same. */
+void keys_tell(const struct settings *s, struct channel *ch, struct buf *problems, struct buf *exposed);
 
 /* The files and folders, for watching: path is valid during the call. */
 void keys_files(const struct settings *s, void (*fn)(void *arg, const char *path), void *arg);

@@ -326,7 +326,10 @@ def test_a_file_that_is_no_key_is_told(server, world):
     records = keygen(server, "--ed25519")
     with open(f"{server.state}/keys/example.test/mine.pem", "w") as f:
         f.write("no key\n")
+    key, = (name for name in os.listdir(f"{server.state}/keys/example.test") if name != "mine.pem")
+    os.chmod(f"{server.state}/keys/example.test/{key}", 0o644)
     begin(server, world, ZONE)
     assert "mine" in wait_line(server, "dkim.rejected")
+    assert any(key in line for line in lines(server, "dkim.exposed"))
     deliver(server, ODD["plain"])
     judge(taken(sink)[0]["data"], records, ["ed25519-sha256"])
