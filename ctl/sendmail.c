@@ -176,6 +176,8 @@ static int tell_refused(const struct reply_reader *r)
 	say("refused: %u %.*s", r->code, SPAN_ARG(words));
 	if (span_starts_nocase(span_of_text(r->enhanced), SPAN("5.1.")))
 		return EX_NOUSER;
+	if (strcmp(r->enhanced, "4.7.1") == 0)
+		return EX_TEMPFAIL;
 	if (r->code == 552 || r->code / 100 == 4)
 		return EX_DATAERR;
 	return strcmp(r->enhanced, "5.7.1") == 0 ? EX_NOPERM : EX_UNAVAILABLE;

@@ -75,12 +75,15 @@ static bool hear(struct talk *t, struct reply_reader *r)
 	}
 }
 
-/* 452 to a recipient: there are too many of them, now and later. Any other 4xx passes. */
+/* Too many recipients are too many later, too; and who may not send so much is not to do it by the drop folder. Any other 4xx
+ * is the server's trouble, and passes. */
 static enum submitted judge(const struct reply_reader *r)
 {
 	if (r->code / 100 == 2)
 		return SUBMITTED;
-	return r->code / 100 == 5 || strcmp(r->enhanced, "4.5.3") == 0 ? SUBMIT_REFUSED : SUBMIT_UNANSWERED;
+	if (r->code / 100 == 5 || strcmp(r->enhanced, "4.5.3") == 0 || strcmp(r->enhanced, "4.7.1") == 0)
+		return SUBMIT_REFUSED;
+	return SUBMIT_UNANSWERED;
 }
 
 static enum submitted hear_some(struct talk *t, size_t n, struct reply_reader *r)

@@ -25,7 +25,7 @@ static bool is_over_rate(struct session *s, struct effects *fx)
 	enum limits_scope scope;
 	struct event *ev;
 
-	if (s->is_trusted)
+	if (session_is_free(s))
 		return false;
 	scope = limits_mail(s->house->tally, &s->place, s->listen, s->now.mono_ms);
 	if (scope == LIMITS_FREE)

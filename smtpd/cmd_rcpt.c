@@ -54,7 +54,7 @@ enum progress cmd_rcpt(struct session *s, struct span args, struct effects *fx)
 		wrong = command_parse_rcpt(args, &rules, &r);
 	if (wrong)
 		return session_reply(s, fx, wrong);
-	if (!s->is_trusted && limits_recipient(s->house->tally, &s->place, s->listen, s->now.mono_ms) != LIMITS_FREE)
+	if (!session_is_free(s) && limits_recipient(s->house->tally, &s->place, s->listen, s->now.mono_ms) != LIMITS_FREE)
 		return session_say(s, fx, 451, "4.7.1", "Too many recipients from you, try again later");
 	s->tx->asked = recipient(s->tx, &r);
 	if (!transaction_charge(s->tx))

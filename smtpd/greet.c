@@ -27,6 +27,14 @@ static enum progress refuse_connection(struct session *s, struct effects *fx, en
 	return session_step_to(s, &STEP_CLOSED, 0);
 }
 
+static void place_local_user(struct session *s)
+{
+	char name[CLIENT_TEXT_MAX];
+
+	client_text(&s->client, name);
+	limits_place_user(&s->place, s->house->tally, span_of_text(name));
+}
+
 /* The client is known from here on. */
 static enum progress welcome(struct session *s, struct effects *fx)
 {
@@ -35,7 +43,9 @@ static enum progress welcome(struct session *s, struct effects *fx)
 
 	s->is_trusted = is_local || (s->client.family && settings_network_has(&s->listen->trusted, s->client.family, s->client.address));
 	s->place = limits_place(s->house->tally, s->listener, &s->client);
-	scope = limits_connect(s->house->tally, &s->place, s->listen, s->is_trusted && !is_local);
+	if (is_local)
+		place_local_user(s);
+	scope = limits_connect(s->house->tally, &s->place, s->listen, session_is_free(s));
 	if (scope != LIMITS_FREE)
 		return refuse_connection(s, fx, scope);
 	s->counts = true;

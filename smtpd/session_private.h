@@ -83,6 +83,12 @@ static inline bool session_submits(const struct session *s)
 	return s->is_trusted || s->login;
 }
 
+/* Of limits: a trusted network is, a user of this machine is not; his file is, which was accepted before. */
+static inline bool session_is_free(const struct session *s)
+{
+	return s->is_trusted && (s->client.family != CLIENT_LOCAL || s->dropped);
+}
+
 /* ---- replies ------------------------------------------------------------- */
 
 /* Says it and waits for the next command. enhanced NULL: none (RFC 2034: the greeting, HELO, EHLO and 3xx). */

@@ -174,6 +174,15 @@ def test_a_message_too_large_is_refused(server):
     assert "552" in done.stderr.decode()
 
 
+def test_a_user_may_send_so_much_and_not_by_the_drop_folder_either(server):
+    server.extra = "listen mine { local = yes limit mail { user = 2/h } }"
+    server.start()
+    for status in (0, 0, 75):
+        done = sendmail(server, "alice", status=status)
+    assert "Too many messages" in done.stderr.decode() and not dropped(server)
+    server.wait_mails(2)
+
+
 def test_smtp_over_standard_input(running):
     done = sendmail(running, "-bs", text="EHLO x\r\nMAIL FROM:<bob@example.test>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\n"
                     "Subject: x\r\n\r\nHello.\r\n.\r\nQUIT\r\n")
