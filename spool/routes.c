@@ -222,9 +222,16 @@ static struct question *question_new(struct routes *r, uint32_t way)
 	list_init(&q->list);
 	buf_clear(&q->text);
 	q->way = way;
+	schedule_way_keep(r->spool->books.schedule, way);	/* its number stands for nothing else until it is answered */
 	q->n = 0;
 	q->asked_at = spool_now(r->spool).mono_ms;
 	return q;
+}
+
+static void question_free(struct routes *r, struct question *q)
+{
+	schedule_way_drop(r->spool->books.schedule, q->way);
+	list_add_first(&r->free, &q->list);
 }
 
 static void trouble(struct routes *r, uint32_t way, int64_t asked_at, struct span why)
@@ -313,7 +320,7 @@ static void on_site_done(struct routes *r, const struct wire_site_done *m)
 	if (!q)
 		return;
 	answered(r, q, m);
-	list_add_first(&r->free, &q->list);
+	question_free(r, q);
 }
 
 void routes_on_verb(struct routes *r, enum wire_verb verb, const union wire_msg *msg)
@@ -338,7 +345,7 @@ static void question_drop(void *arg, uint32_t ask, void *owner)
 
 	(void)pending_close(&r->pending, ask);
 	schedule_way_unask(r->spool->books.schedule, q->way);
-	list_add_first(&r->free, &q->list);
+	question_free(r, q);
 }
 
 void routes_on_gone(struct routes *r, struct channel *dns)

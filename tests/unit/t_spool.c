@@ -1010,6 +1010,29 @@ static struct set_route *route(const char *pattern)
 	return settings_add_section(world.settings, "route", pattern, 1);
 }
 
+static void t_a_late_answer_is_of_its_own_domain(void **state)
+{
+	uint32_t late;
+	union wire_msg msg;
+
+	(void)state;
+	dns = world_wire(ROLE_DNS, 0, 1);
+	send_away(1, "x@foreign.test");
+	late = question("foreign.test");
+	settings_add_section(world.settings, "route", "*", 1);
+	world.settings->route[0].via = "smart.example:587";
+	world_settings();
+	deliver_one(relay, 1);
+	world.settings->n_route = 0;
+	world_settings();
+	send_away(2, "x@other.test");
+	tell_site(late, SITE_FOUND, 7, 300);
+	assert_false(has_job(relay));
+	tell_site(question("other.test"), SITE_NULL_MX, 0, 300);
+	assert_int_equal(world.n_events[EV_DSN_SENT], 1);
+	assert_false(world_hear(relay, WIRE_job_begin, &msg));
+}
+
 static void t_a_smarthost_needs_no_dns(void **state)
 {
 	union wire_msg msg;
@@ -1583,7 +1606,7 @@ int main(void)
 		TEST(t_two_sites_of_a_message_wait_for_one_signature), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_what_kills_who_signs_is_held), TEST(t_a_hash_of_another_length_is_refused), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_bounce_is_signed), TEST(t_mail_in_the_queue_follows_the_routes),
-		TEST(t_a_smarthost_needs_no_dns), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_a_late_answer_is_of_its_own_domain), TEST(t_a_smarthost_needs_no_dns), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_way_is_asked_anew_by_hand), TEST(t_what_a_route_holds_leaves_when_it_is_released), TEST(t_a_rate_of_a_route_is_kept),
 		TEST(t_mail_is_passed_on_to_the_server_of_its_section), TEST(t_only_the_newest_generation_gets_jobs), TEST(t_an_outcome_that_could_not_be_written_is_written_again),
 		TEST(t_an_end_that_could_not_be_written_is_written_again), TEST(t_a_bounce_that_could_not_be_written_is_written_again),
