@@ -8,6 +8,8 @@
  *   load sink PORT [COUNT]
  *        answers as a server would and keeps nothing; until it is ended, or has taken COUNT messages: prints the
  *        wall time of the last one.
+ *   load keep PORT FILE
+ *        a sink that writes each message into FILE and syncs it before its 250, and does nothing else for it.
  *   load latency PORT SINK COUNT SIZE FROM TO
  *        one mail after the other to PORT, each when the one before has come to the sink that this makes on port
  *        SINK. Prints p50 and p99 in ms from MAIL to the arrival of the last byte.
@@ -44,6 +46,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 60000	/* nothing happened for so long: give up */
+#define SINK_FILE   (4 << 20)
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
@@ -351,6 +354,35 @@ struct sunk {
 	char bytes[65536];
 };
 
+static struct {
+	int file;		/* -1: none */
+	off_t at;
+} sink_keeps = { .file = -1 };
+
+/* Into blocks that were written once before. */
+static bool sink_sync(const char *bytes, size_t len)
+{
+	if (sink_keeps.file < 0)
+		return true;
+	if (sink_keeps.at + (off_t)len > SINK_FILE)
+		sink_keeps.at = 0;
+	if (pwrite(sink_keeps.file, bytes, len, sink_keeps.at) < 0 || fdatasync(sink_keeps.file) < 0)
+		return false;
+	sink_keeps.at += (off_t)((len + 4095) & ~(size_t)4095);
+	return true;
+}
+
+static bool sink_open(const char *name)
+{
+	static const char zeros[1 << 16];
+
+	sink_keeps.file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	for (off_t at = 0; at < SINK_FILE; at += (off_t)sizeof(zeros))
+		if (pwrite(sink_keeps.file, zeros, sizeof(zeros), at) < 0)
+			return false;
+	return fdatasync(sink_keeps.file) == 0;
+}
+
 /* Answers one command; false when the client said QUIT. */
 static bool sink_command(struct sunk *c, const char *line)
 {
@@ -393,6 +425,8 @@ static bool sink_lines(struct sunk *c)
 				break;
 			}
 			c->in_data = false;
+			if (!sink_sync(line, (size_t)(stop - line)))
+				fail("sync");
 			line = stop + 5;
 			if (send(c->fd, "250 2.0.0 Ok\r\n", 14, MSG_NOSIGNAL) < 0)
 				return false;
@@ -471,6 +505,15 @@ static int run_sink(char **arg, int n)
 		return 2;
 	if (n > 1)
 		sink_left = strtol(arg[1], NULL, 10);
+	sink_serve(sink_listen(arg[0]));
+}
+
+static int run_keep(char **arg, int n)
+{
+	if (n < 2)
+		return 2;
+	if (!sink_open(arg[1]))
+		fail(arg[1]);
 	sink_serve(sink_listen(arg[0]));
 }
 
@@ -718,6 +761,8 @@ int main(int argc, char **argv)
 		status = run_send(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "sink"))
 		status = run_sink(argv + 2, argc - 2);
+	else if (argc > 2 && !strcmp(argv[1], "keep"))
+		status = run_keep(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "latency"))
 		status = run_latency(argv + 2, argc - 2);
 	else if (argc > 2 && !strcmp(argv[1], "idle"))
@@ -729,6 +774,6 @@ int main(int argc, char **argv)
 	else if (argc > 2 && !strcmp(argv[1], "arrive"))
 		status = run_arrive(argv + 2, argc - 2);
 	if (status == 2)
-		fprintf(stderr, "usage: load send|sink|latency|idle|sync|keys|arrive …: see the head of tests/bench/load.c\n");
+		fprintf(stderr, "usage: load send|sink|keep|latency|idle|sync|keys|arrive …: see the head of tests/bench/load.c\n");
 	return status;
 }
