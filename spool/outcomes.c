@@ -132,14 +132,26 @@ static void job_write(struct job *job, struct mail *m)
 	settle(sp, m);
 }
 
+static bool is_postponed(const struct spool *sp, uint32_t way)
+{
+	struct way_view v;
+
+	schedule_way_view(sp->books.schedule, way, &v);
+	return v.blocked_until != 0;
+}
+
 static void job_leave_site(struct job *job)
 {
 	struct spool *sp = job->owner->spool;
-
 	struct saying said = words_find(sp->books.words, job->said);
+	bool before;
 
-	if (!job->adopted)
-		schedule_job_ended(sp->books.schedule, &job->flight, job->started, job->word, job->said ? &said : NULL, spool_now(sp));
+	if (job->adopted)
+		return;
+	before = is_postponed(sp, job->way);
+	schedule_job_ended(sp->books.schedule, &job->flight, job->started, job->word, job->said ? &said : NULL, spool_now(sp));
+	if (!before && is_postponed(sp, job->way))
+		route_postponed(sp, job->way);
 }
 
 /* Recipients of which nothing was said: once more, and whether an attempt went before is not known. */

@@ -228,6 +228,22 @@ static struct question *question_new(struct routes *r, uint32_t way)
 	return q;
 }
 
+void route_postponed(struct spool *sp, uint32_t way)
+{
+	struct span name = schedule_way_name(sp->books.schedule, way);
+	struct instant now = spool_now(sp);
+	struct way_view v;
+	struct event ev;
+
+	schedule_way_view(sp->books.schedule, way, &v);
+	event_begin(&ev, EV_SITE_POSTPONED, now.wall_ms, NULL);
+	event_text(&ev, EF_DOMAIN, way_is_foreign(name) ? span_from(name, 1) : name);
+	event_text(&ev, EF_REASON, schedule_way_said(sp->books.schedule, way).words);
+	event_num(&ev, EF_COUNT, v.n_waiting);
+	event_num(&ev, EF_NEXT, v.blocked_until - now.mono_ms + now.wall_ms);
+	process_event(sp->process, &ev);
+}
+
 static void question_free(struct routes *r, struct question *q)
 {
 	schedule_way_drop(r->spool->books.schedule, q->way);
@@ -245,6 +261,8 @@ static void trouble(struct routes *r, uint32_t way, int64_t asked_at, struct spa
 	(void)buf_add(&words, span_first(why, WORDS_MAX / 2));
 	schedule_way_troubled(sp->books.schedule, way, &(struct saying){ 0, SPAN("4.4.3"), buf_span(&words), SPAN_NONE }, asked_at, spool_now(sp));
 	buf_fini(&words);
+	if (schedule_way_state(sp->books.schedule, way) == WAY_TROUBLED)
+		route_postponed(sp, way);
 }
 
 static void ask(struct routes *r, uint32_t way)

@@ -145,6 +145,8 @@ void routes_wired(struct routes *r, struct channel *dns);
 void routes_on_verb(struct routes *r, enum wire_verb verb, const union wire_msg *msg);
 void routes_on_gone(struct routes *r, struct channel *dns);
 bool routes_follow(struct routes *r);	/* the settings changed: true when mail that waited for a section looks again, or must wait */
+/* An event: its site is left alone until a time. */
+void route_postponed(struct spool *sp, uint32_t way);
 void routes_explain(struct routes *r, struct channel *ctl, const struct wire_way_ask *m);
 bool routes_pump(struct routes *r);	/* decides what must be decided; true when there is more to do */
 

@@ -118,6 +118,7 @@ def test_a_site_that_says_421_is_postponed_as_a_whole(server, world):
     rows = server.json("queue", "list")
     assert len(rows) == 100 and sum(row["tries"] for row in rows) <= 4
     assert all("421" in row["reason"] or "closing" in row["reason"] for row in rows) and all(row["next"] for row in rows)
+    assert "domain=b.test" in wait_line(server, "site.postponed") and len(lines(server, "site.postponed")) == 1
     sink.says["greeting"] = None
     server.run("queue", "retry", "to:*@b.test", "--yes")
     until(lambda: len(sink.mails) == 100, 60)

@@ -699,6 +699,7 @@ static void t_trouble_with_dns_has_one_timer(void **state)
 		send_away(n, "x@foreign.test");
 	tell_site(question("foreign.test"), SITE_TEMPORARY, 0, 0);
 	assert_false(asks_dns());
+	assert_int_equal(world.n_events[EV_SITE_POSTPONED], 1);
 	t = queue(QUEUE_LIST, "");
 	assert_int_equal(t.n_messages, 50);
 	assert_int_equal(t.state, STATE_WAITING);
