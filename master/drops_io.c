@@ -142,7 +142,7 @@ static int open_file(struct drops *d, const char *name, uid_t *owner)
 {
 	int fd = openat(d->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	const char *why = NULL;
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (fd < 0 && errno == ENOENT)
 		return -1;
