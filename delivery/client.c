@@ -126,11 +126,20 @@ static bool can_begin_anew(const struct client *c)
 	return c->job && c->step == &AT_ENVELOPE && c->n_mails > 0 && c->n_replies == 0;
 }
 
+/* By TLS 1.3 (RFC 8446 4.4.4) a client has done its part before the server judges it: who then ends it instead of answering has failed
+ * the handshake. */
+static bool is_in_handshake(const struct client *c)
+{
+	bool is_unanswered = c->step == &AT_HELLO && c->hello != SAY_HELO && c->has_tls && !c->options->tls_first;
+
+	return c->step == &AT_SHAKING || is_unanswered;
+}
+
 static void connection_lost(struct client *c)
 {
 	if (can_begin_anew(c))
 		step_to(c, &AT_CONNECT, INT64_MAX);
-	else if (c->step == &AT_SHAKING)
+	else if (is_in_handshake(c))
 		tls_failed(c, "it closed the connection");
 	else
 		give_up(c, "4.4.2", "closed the connection");

@@ -1,5 +1,5 @@
 """Mail to other servers: names by NSD, and servers that do right and wrong at every stage."""
-import contextlib, os, signal, smtplib, time
+import contextlib, os, signal, smtplib, ssl, time
 
 import pytest
 
@@ -321,6 +321,16 @@ def test_tls_where_it_is_offered(server, world, pair):
 
 def test_a_failed_handshake_is_retried_in_the_clear(server, world, pair):
     sink = world.sink(1, certificate=pair, starttls=lambda _: b"220 go\r\nthis is no TLS\r\n")
+    begin(server, world)
+    server.send(to="u@b.test")
+    assert taken(sink)[0]["tls"] is None
+    assert "attempt=1" in wait_line(server, "status=sent")
+
+
+def test_a_server_that_wants_our_certificate_gets_it_in_the_clear(server, world, pair):
+    sink = world.sink(1, certificate=pair)
+    sink.tls.load_verify_locations(pair[0])
+    sink.tls.verify_mode = ssl.CERT_REQUIRED    # TLS 1.3: it says no when for us the handshake is done
     begin(server, world)
     server.send(to="u@b.test")
     assert taken(sink)[0]["tls"] is None

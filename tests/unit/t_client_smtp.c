@@ -192,6 +192,18 @@ static void t_a_failed_handshake_is_retried_in_the_clear(void **state)
 	play_all(&required, "> job one\n" TLS_OFFERED "> wait 60000\nR: deferred site 0 4.7.5 TLS with " HOST " failed: it took too long\nE: close\n", 0);
 }
 
+/* TLS 1.3: the client's part of the handshake is done before the server has judged it. */
+static void t_a_handshake_that_fails_at_its_end_is_a_failed_one(void **state)
+{
+	(void)state;
+	play_all(&opportunistic, "> job one\n" TLS_OFFERED "> secure\nC: EHLO mx.example.test\n> left\n" BEGIN "S: 250-hi\nS: 250 STARTTLS\n"
+	    "C: MAIL FROM:<s@a.example>\n", 0);
+	play_all(&required, "> job one\n" TLS_OFFERED "> secure\nC: EHLO mx.example.test\n> left\nR: deferred site 0 4.7.5 TLS with " HOST
+	    " failed: it closed the connection\nE: close\n", 0);
+	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> secure\n> left\nR: deferred site 0 4.4.2 " HOST
+	    " closed the connection, awaiting the greeting\nE: close\n", 0);
+}
+
 static void t_starttls_refused(void **state)
 {
 	(void)state;
@@ -273,6 +285,7 @@ int main(void)
 		cmocka_unit_test(t_lost_after_the_dot_is_in_doubt), cmocka_unit_test(t_tls_begins_where_it_is_offered),
 		cmocka_unit_test(t_tls_may_come_before_all),
 		cmocka_unit_test(t_what_was_offered_before_tls_counts_no_more), cmocka_unit_test(t_a_failed_handshake_is_retried_in_the_clear),
+		cmocka_unit_test(t_a_handshake_that_fails_at_its_end_is_a_failed_one),
 		cmocka_unit_test(t_starttls_refused), cmocka_unit_test(t_words_between_starttls_and_tls_are_an_attack),
 		cmocka_unit_test(t_we_log_in), cmocka_unit_test(t_a_login_that_fails_is_trouble_of_the_site),
 		cmocka_unit_test(t_no_password_in_the_clear), cmocka_unit_test(t_a_new_connection_begins_from_the_start)
