@@ -114,12 +114,20 @@ static void add_header(struct buf *out, const struct dsn *d)
 
 /* ---- for people -------------------------------------------------------------- */
 
+/* A failure after a server's 4xx is one of time: the status is ours, the server's own stands in its words. */
+static bool has_own_status(const struct dsn_rcpt *r)
+{
+	return r->code / 100 == 4 && r->action == DSN_FAILED && span_eq(r->enhanced, SPAN("5.4.7"));
+}
+
 static void add_said(struct buf *out, const struct dsn_rcpt *r)
 {
 	struct span rest = cut_words(r->words);
 
 	if (!rest.len)
 		return;
+	if (has_own_status(r))
+		buf_add(out, SPAN("    It was tried as long as it may be; last:\r\n"));
 	buf_add(out, SPAN("    "));
 	if (r->host.len) {
 		add_safe(out, r->host, true);
@@ -127,7 +135,7 @@ static void add_said(struct buf *out, const struct dsn_rcpt *r)
 	}
 	if (r->code)
 		buf_printf(out, "%u ", r->code);
-	if (r->code && r->enhanced.len) {
+	if (r->code && r->enhanced.len && !has_own_status(r)) {
 		add_safe(out, span_first(r->enhanced, 11), false);
 		buf_add_char(out, ' ');
 	}
@@ -148,8 +156,10 @@ static const struct advice {
 	{ "2.2", "the mailbox is full. Reach the recipient by another way, or send again later." },
 	{ "2.3", "the message is too large there. Send less at once, or a link in place of the attachments." },
 	{ "3.4", "the message is too large there. Send less at once, or a link in place of the attachments." },
-	{ "4.4", "that domain has no mail server. Compare the address, or tell the recipient by another way." },
-	{ "4.6", "an alias leads to itself. Show this report to the administrator of that domain." },
+	{ "3.5", "a mail server is not set up right for that address. Show this report to your administrator." },
+	{ "4.4", "that domain has no mail server that can be reached. Compare the address, or tell the recipient by another way." },
+	{ "4.6", "the message would run in a circle: an alias, or the server that DNS names for that domain, leads back to where it\r\n"
+	    "    was. Show this report to your administrator, or to the one of that domain." },
 	{ "4.7", "their server could not be reached, or did not take the message, all that time. Send again later, or reach the\r\n"
 	    "    recipient by another way." },
 	{ "6.", "that server can't take a message written like this. Send it in another form (another character set, no odd\r\n"
@@ -292,7 +302,7 @@ static void add_diagnostic(struct buf *out, const struct dsn *d, const struct ds
 		buf_printf(out, "Diagnostic-Code: smtp; %u ", r->code);
 	else
 		buf_add(out, SPAN("Diagnostic-Code: x-postrider; "));
-	if (r->code && is_status(r->enhanced)) {
+	if (r->code && is_status(r->enhanced) && !has_own_status(r)) {
 		buf_add(out, r->enhanced);
 		buf_add_char(out, ' ');
 	}

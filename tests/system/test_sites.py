@@ -163,9 +163,23 @@ def test_a_notice_a_bounce_and_when(server, world):
     bounce = next(m for m in both if m["Subject"] != notice["Subject"])
     for mail in both:
         assert mail["Return-Path"] == "<>" and mail["Auto-Submitted"] == "auto-replied"
-    assert "5.4.7" in bounce.get_payload()[1].as_string() and "not now, said the server" in text_of(bounce)
+    status = bounce.get_payload()[1].as_string()
+    assert "Status: 5.4.7" in status and "Diagnostic-Code: smtp; 450 4.2.1 not now, said the server" in status
+    assert "said:\n    450 4.2.1 not now, said the server" in text_of(bounce).replace("\r", "") and "as long as it may be" in text_of(bounce)
     server.wait_empty()
     assert 4 <= len(lines(server, "status=deferred")) + len(lines(server, "status=bounced")) + 1 <= 10
+
+
+def test_what_is_wrong_here_is_not_blamed_on_others(server, world):
+    path = f"{server.folder}/login"
+    open(path, "w").write("no colon\n")
+    begin(server, world, more=f'route b.test {{ via = "127.0.25.1:25" login_file = "{path}" }}')
+    server.extra = server.extra.replace("retry {", "retry { expire = 1s ")
+    server.reload()
+    server.send(to="u@b.test", sender=LOCAL)
+    bounce, = server.wait_mails()
+    assert "Status: 5.3.5" in bounce.get_payload()[1].as_string()
+    assert "login_file" in text_of(bounce) and "Show this report to your administrator" in text_of(bounce)
 
 
 def test_a_relayed_message_that_asked_for_success(server, world):

@@ -108,10 +108,17 @@ def test_a_bounce_is_right_field_by_field():
 
 @pytest.mark.parametrize("status, words", [
     ("5.1.1", "compare the address"), ("5.1.2", "domain is gone"), ("5.1.10", "takes no mail at all"), ("5.2.2", "mailbox is full"), ("5.3.4", "too large"),
+    ("5.3.5", "your administrator"), ("5.4.4", "no mail server that can be reached"), ("5.4.6", "in a circle"),
     ("5.4.7", "all that time"), ("5.6.3", "another form"), ("5.7.1", "by its rules"), ("5.0.0", "show this report"), ("", "show this report")])
 def test_a_bounce_says_what_to_do(status, words):
     report = Report(write(rcpt(FAILED, "bob@example.org", code=550, enhanced=status, words="no", host="mx.example.com"))[0])
     assert words in report.text.split("What to do: ")[1]
+
+
+def test_after_the_last_attempt_the_server_is_quoted_as_it_spoke():
+    report = Report(write(rcpt(FAILED, "bob@example.org", code=450, enhanced="5.4.7", words="4.2.1 not now", host="mx.example.com"))[0])
+    assert "as long as it may be; last:\r\n    mx.example.com said:\r\n    450 4.2.1 not now\r\n" in report.text.replace("\r", "").replace("\n", "\r\n")
+    assert report.rcpts[0]["Status"] == "5.4.7" and report.rcpts[0]["Diagnostic-Code"] == "smtp; 450 4.2.1 not now"
 
 
 def test_advice_stands_once_for_all_that_it_fits():
