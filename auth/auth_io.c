@@ -28,16 +28,22 @@ struct peer {
 
 /* ---- questions ---------------------------------------------------------------- */
 
-static void answer_address(struct auth *a, struct channel *ch, const struct wire_address_ask *ask)
-{
-	struct wire_address_told told = { .ask = ask->ask, .result = (uint8_t)directory_ask(a->directory, ask->address) };
-
-	channel_put(ch, WIRE_address_told, &told);
-}
-
 static struct span deliver_name(const struct auth *a, uint16_t deliver)
 {
 	return deliver == DIRECTORY_FOREIGN ? SPAN_NONE : span_of_text(a->settings->deliver[deliver].title);
+}
+
+static void answer_address(struct auth *a, struct channel *ch, const struct wire_address_ask *ask)
+{
+	struct wire_address_told told = { .ask = ask->ask, .result = (uint8_t)directory_ask(a->directory, ask->address), .deliver = SPAN_NONE };
+
+	if (told.result == ADDRESS_ASK) {
+		struct directory_server server = directory_server(a->directory, ask->address);
+
+		told.deliver = deliver_name(a, server.deliver);
+		told.otherwise = (uint8_t)server.otherwise;
+	}
+	channel_put(ch, WIRE_address_told, &told);
 }
 
 static void answer_expand(struct auth *a, struct channel *ch, const struct wire_expand_ask *ask)

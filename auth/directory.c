@@ -1,6 +1,7 @@
 #include "auth/directory.h"
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
 
@@ -10,7 +11,8 @@ struct domain {
 	struct map_node node;
 	struct span name;
 	uint16_t deliver;
-	bool users_are_asked;	/* a source that can't be asked from here */
+	bool users_are_asked;	/* only its server knows them */
+	bool takes_unasked;	/* while that one is away */
 	const char *users_file;	/* name of the users section, NULL: local users */
 	struct table *users;	/* NULL while there is none */
 	struct table *aliases;
@@ -34,7 +36,7 @@ struct directory {
 	uint32_t walk;
 };
 
-enum found_kind { FOUND_NOBODY, FOUND_USER, FOUND_DISABLED, FOUND_ALIAS, FOUND_OTHER, FOUND_FOREIGN, FOUND_LATER };
+enum found_kind { FOUND_NOBODY, FOUND_USER, FOUND_DISABLED, FOUND_ALIAS, FOUND_OTHER, FOUND_FOREIGN, FOUND_ASKED, FOUND_LATER };
 
 struct found {
 	enum found_kind kind;
@@ -138,10 +140,12 @@ static void set_users(struct directory *d, struct domain *dom, const struct sett
 	if (!users || strcmp(users, "local") == 0)
 		return;
 	dom->users_file = arena_text(&d->arena, span_of_text(users));
-	dom->users_are_asked = true;
-	for (unsigned i = 0; i < s->n_users; i++)
-		if (strcmp(s->users[i].title, users) == 0 && s->users[i].file)
-			dom->users_are_asked = false;
+	for (unsigned i = 0; i < s->n_users; i++) {
+		if (strcmp(s->users[i].title, users) != 0)
+			continue;
+		dom->users_are_asked = s->users[i].ask;
+		dom->takes_unasked = s->users[i].away == USERS_AWAY_ACCEPT;
+	}
 }
 
 static void set_domain(struct directory *d, struct domain *dom, const struct settings *s, const struct set_domain *set)
@@ -189,7 +193,7 @@ static bool find_alias(const struct directory *d, struct span address, struct fo
 	return false;
 }
 
-/* They live elsewhere, or their file can't be read: that nobody is found here says nothing. */
+/* Only another server knows them, or their file can't be read: that nobody is found here says nothing. */
 static bool users_are_unknown(const struct domain *dom)
 {
 	return dom->users_are_asked || (dom->users && dom->users->broken);
@@ -289,7 +293,7 @@ static void find(const struct directory *d, struct span address, bool with_other
 	if (out->other.len > 0)
 		out->kind = FOUND_OTHER;
 	else if (users_are_unknown(out->domain))
-		out->kind = FOUND_LATER;
+		out->kind = out->domain->users_are_asked ? FOUND_ASKED : FOUND_LATER;
 }
 
 /* ---- the walk ------------------------------------------------------------------------ */
@@ -443,8 +447,12 @@ static void walk_address(struct walk *w, struct span address, bool with_others, 
 	case FOUND_FOREIGN:
 		add_row(w, DIRECTORY_FOREIGN, address, address);
 		break;
+	case FOUND_ASKED:
+		BUG_ON(!found.domain);
+		add_row(w, found.domain->deliver, address, address);
+		break;
 	case FOUND_LATER:
-		stop(w, ADDRESS_TEMPORARY, "Its server can't be asked now");
+		stop(w, ADDRESS_TEMPORARY, "The file of its users can't be read");
 		break;
 	case FOUND_NOBODY:
 	case FOUND_DISABLED:
@@ -566,6 +574,8 @@ static enum wire_address ask_found(struct directory *d, const struct found *foun
 		return ADDRESS_DISABLED;
 	case FOUND_FOREIGN:
 		return ADDRESS_FOREIGN;
+	case FOUND_ASKED:
+		return is_reserved(d, address) ? ADDRESS_OK : ADDRESS_ASK;
 	case FOUND_LATER:
 		return ADDRESS_TEMPORARY;
 	case FOUND_NOBODY:
@@ -581,7 +591,7 @@ static enum wire_address ask_other(struct directory *d, struct span other)
 	struct found found;
 
 	find(d, other, false, &found);
-	return found.kind == FOUND_FOREIGN ? ADDRESS_OK : ask_found(d, &found, other);
+	return found.kind == FOUND_FOREIGN || found.kind == FOUND_ASKED ? ADDRESS_OK : ask_found(d, &found, other);
 }
 
 enum wire_address directory_ask(struct directory *d, struct span address)
@@ -595,6 +605,19 @@ enum wire_address directory_ask(struct directory *d, struct span address)
 		return result;
 	result = d->admin.len > 0 ? ask_other(d, d->admin) : ADDRESS_UNKNOWN;
 	return is_refused(result) ? ADDRESS_TEMPORARY : result;
+}
+
+struct directory_server directory_server(const struct directory *d, struct span address)
+{
+	struct span local, domain;
+	struct map_node *node;
+	const struct domain *dom;
+
+	address_split(address, &local, &domain);
+	node = map_find(&d->domains, domain);
+	BUG_ON(!node);
+	dom = MAP_OWNER(node, struct domain, node);
+	return (struct directory_server){ dom->deliver, dom->takes_unasked ? ADDRESS_OK : ADDRESS_TEMPORARY };
 }
 
 /* ---- logins --------------------------------------------------------------------------- */

@@ -40,6 +40,13 @@ void directory_take_tables(struct directory *d, struct list *tables, struct buf 
 /* For RCPT: address is canonical, or "postmaster". Some microseconds. */
 enum wire_address directory_ask(struct directory *d, struct span address);
 
+/* After ADDRESS_ASK: whose server knows. */
+struct directory_server {
+	uint16_t deliver;	/* index in the settings of directory_set */
+	enum wire_address otherwise;	/* ADDRESS_TEMPORARY or ADDRESS_OK: what counts while it can't be asked */
+};
+struct directory_server directory_server(const struct directory *d, struct span address);
+
 #define DIRECTORY_FOREIGN 0xffff	/* a deliver: none of ours, it leaves by route */
 
 struct directory_row {

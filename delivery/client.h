@@ -129,6 +129,7 @@ struct client {
 	unsigned rcpt_said, rcpt_answered;	/* where in job->rcpts */
 	bool is_last, must_reset, in_mail, asked_data, wants, is_hungry;
 	bool is_chunked, said_chunk;	/* the body goes by BDAT */
+	bool is_probe;			/* there is no body: what is said to RCPT is its outcome */
 	struct dots dots;
 	struct span body;
 	bool has_begun;		/* some of the body was taken */

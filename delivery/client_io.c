@@ -206,11 +206,17 @@ static void on_bytes(void *owner, struct stream *s, struct span bytes)
 	conn_feed(owner, (struct client_event){ .type = CLIENT_BYTES, .bytes = bytes });
 }
 
+/* The message in hand; a probe is none. */
+static const struct msg_id *conn_message(const struct conn *c)
+{
+	return c->job && !(c->job->flags & MAIL_PROBE) ? &c->job->id : NULL;
+}
+
 static void tls_event(struct conn *c, const struct stream_tls *facts, const char *why)
 {
 	struct event ev;
 
-	event_begin(&ev, facts ? EV_DELIVERY_TLS : EV_DELIVERY_TLS_FAILED, loop_now(loop_of(c)).wall_ms, c->job ? &c->job->id : NULL);
+	event_begin(&ev, facts ? EV_DELIVERY_TLS : EV_DELIVERY_TLS_FAILED, loop_now(loop_of(c)).wall_ms, conn_message(c));
 	event_text(&ev, EF_HOST, span_of_text(c->target.options.host));
 	if (facts) {
 		event_text(&ev, EF_TLS, span_of_text(facts->version));

@@ -43,6 +43,7 @@ static enum progress begin_mail(struct client *c, struct client_effect *effect)
 	c->rcpt_said = c->rcpt_answered = rcpt_open(c->job, 0);
 	c->in_mail = c->asked_data = false;
 	c->is_chunked = c->offers & OFFERS_CHUNKING;
+	c->is_probe = c->job->flags & MAIL_PROBE;
 	c->says = c->must_reset ? SAY_RSET : SAY_MAIL;
 	await_reply_to(c, c->says);
 	return STEP_AGAIN;
@@ -86,7 +87,7 @@ static void say_next(struct client *c, struct buf *out)
 		say_rcpt(c, out, &c->job->rcpts[c->rcpt_said]);
 		c->rcpt_said = rcpt_open(c->job, c->rcpt_said + 1);
 		if (c->rcpt_said == c->job->n_rcpts)
-			c->says = c->is_chunked ? SAY_NOTHING : SAY_DATA;
+			c->says = c->is_chunked || c->is_probe ? SAY_NOTHING : SAY_DATA;
 		break;
 	case SAY_DATA:
 		buf_add(out, SPAN("DATA\r\n"));
@@ -141,23 +142,22 @@ static void begin_body(struct client *c)
 static enum progress answer_rcpt(struct client *c, struct client_effect *effect)
 {
 	unsigned rcpt = c->rcpt_answered;
-	bool is_last;
-	struct job_outcome refused;
+	bool is_last, is_told = c->is_probe || !is_good(c);
+	struct job_outcome said;
 
 	c->rcpt_answered = rcpt_open(c->job, rcpt + 1);
 	is_last = c->rcpt_answered == c->job->n_rcpts;
 	await_reply_to(c, is_last ? SAY_DATA : SAY_RCPT);
-	if (is_good(c)) {
-		c->n_taken++;
-	} else {
-		refused = outcome_of_rcpt(c);
-		(void)tell(c, effect, rcpt, &refused);
+	c->n_taken += is_good(c);
+	if (is_told) {
+		said = outcome_of_rcpt(c);
+		(void)tell(c, effect, rcpt, &said);
 	}
 	if (!c->job)
 		leave_mail(c);
 	else if (is_last && c->is_chunked)
 		begin_body(c);
-	return is_good(c) ? STEP_AGAIN : STEP_EFFECT;
+	return is_told ? STEP_EFFECT : STEP_AGAIN;
 }
 
 static void answer_data(struct client *c)

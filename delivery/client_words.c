@@ -69,7 +69,7 @@ void say_mail(const struct client *c, struct buf *out)
 
 	buf_add(out, SPAN("MAIL FROM:"));
 	address_add_path(out, job->sender);
-	if (c->offers & OFFERS_SIZE)
+	if (c->offers & OFFERS_SIZE && !c->is_probe)
 		buf_printf(out, " SIZE=%llu", (unsigned long long)job->size);
 	if (job->flags & MAIL_8BIT && c->offers & OFFERS_8BITMIME)
 		buf_add(out, SPAN(" BODY=8BITMIME"));

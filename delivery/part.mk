@@ -8,6 +8,7 @@ libdelivery_a_SOURCES = delivery/attempt.c delivery/attempt.h delivery/own_io.c 
 	delivery/pool_io.c delivery/pool_io.h delivery/target_io.c delivery/target_io.h delivery/way.c delivery/way.h $(CLIENT_CORE) delivery/client_io.c delivery/client_io.h \
 	delivery/guard.c delivery/guard.h delivery/job.c delivery/job.h delivery/local_io.c delivery/local_io.h \
 	delivery/maildir_io.c delivery/maildir_io.h delivery/path.c delivery/path.h \
+	delivery/probe.c delivery/probe.h delivery/probe_io.c delivery/probe_io.h \
 	delivery/relay_io.c delivery/relay_io.h delivery/spool_io.c delivery/spool_io.h
 
 pkglibexec_PROGRAMS += libexec/delivery
@@ -23,6 +24,10 @@ tests_unit_t_client_smtp_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_attempt
 tests_unit_t_attempt_SOURCES = tests/unit/t_attempt.c delivery/attempt.c
 tests_unit_t_attempt_LDADD = $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_probe
+tests_unit_t_probe_SOURCES = tests/unit/t_probe.c delivery/probe.c
+tests_unit_t_probe_LDADD = $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+EXTRA_DIST += tests/system/test_ask.py
 check_PROGRAMS += tests/unit/t_way
 tests_unit_t_way_SOURCES = tests/unit/t_way.c delivery/way.c
 tests_unit_t_way_LDADD = $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)

@@ -173,7 +173,8 @@ static void trip_ride(struct trip *t, struct conn *c)
 	list_remove(&c->aged);
 	list_add_last(&p->busy, &c->list);
 	t->conn = c;
-	spool_io_started(p->options.io, t->job, span_of_text(c->target.options.host));
+	if (p->options.io)
+		spool_io_started(p->options.io, t->job, span_of_text(c->target.options.host));
 	conn_give(c, t->job, t);
 }
 

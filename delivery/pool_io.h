@@ -14,7 +14,7 @@
 struct pools;
 
 struct pools_options {
-	struct spool_io *io;
+	struct spool_io *io;	/* is told of attempts that begin; may be NULL */
 	struct peers *peers;	/* whose handlers are pools_peers, and which is freed after the pools */
 	struct tls_client *tls;
 	struct attempt_rules rules;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "delivery/own_io.h"
 #include "delivery/pool_io.h"
+#include "delivery/probe_io.h"
 #include "delivery/spool_io.h"
 #include "delivery/way.h"
 #include "loop/tls_client.h"
@@ -18,6 +19,7 @@ struct relay {
 	unsigned cores;
 	struct ways ways;
 	struct pools *pools;	/* NULL before the settings came */
+	struct probe_io *probes;	/* the same */
 };
 
 /* ---- settings ----------------------------------------------------------------------- */
@@ -54,6 +56,7 @@ static void on_settings(void *owner, const struct settings *s)
 	r->own.settings = s;
 	ways_init(&r->ways, s);
 	r->pools = pools_new(r->process, spool_io_jobs(r->io), &options);
+	r->probes = probe_io_new(r->process, &r->ways, &options);
 }
 
 /* ---- jobs --------------------------------------------------------------------------- */
@@ -93,6 +96,8 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, int fd)
 
 	if (peer == ROLE_DNS || peer == ROLE_AUTH)
 		peers_wire_take(r->peers, peer, instance, fd);
+	else if (peer == ROLE_SMTPD && r->probes)
+		probe_io_wire_take(r->probes, instance, fd);
 	else
 		(void)close(fd);
 }
@@ -117,7 +122,7 @@ static void on_status(void *owner, struct buf *words)
 {
 	struct relay *r = owner;
 
-	(void)buf_printf(words, "connections=%u ", r->pools ? pools_connections(r->pools) : 0);
+	(void)buf_printf(words, "connections=%u probes=%u ", r->pools ? pools_connections(r->pools) : 0, r->probes ? probe_io_asked(r->probes) : 0);
 }
 
 struct relay *relay_new(struct process *process)
@@ -141,6 +146,7 @@ int relay_run(struct relay *r)
 	};
 	int status = spool_io_run(r->process, &handlers, r, &r->io);
 
+	probe_io_free(&r->probes);
 	pools_free(&r->pools);
 	peers_free(&r->peers);
 	ways_fini(&r->ways);

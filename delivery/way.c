@@ -81,7 +81,7 @@ void ways_fini(struct ways *w)
 
 /* ---- of a job ----------------------------------------------------------------------- */
 
-static const struct way *find_deliver(const struct ways *w, struct span name)
+const struct way *way_of_section(const struct ways *w, struct span name)
 {
 	const struct set_deliver *d = settings_deliver(w->settings, name);
 	const struct way *way = d ? &w->of_deliver[d - w->settings->deliver] : NULL;
@@ -95,7 +95,7 @@ const struct way *way_find(const struct ways *w, const struct job *job)
 	const struct set_route *route;
 
 	if (job->deliver.len > 0)
-		return find_deliver(w, job->deliver);
+		return way_of_section(w, job->deliver);
 	address_split(job->rcpts[0].address, &local, &domain);
 	route = route_find(w->settings, domain);
 	return route ? &w->of_route[route - w->settings->route] : &w->world;

@@ -30,5 +30,7 @@ void ways_init(struct ways *w, const struct settings *settings);
 void ways_fini(struct ways *w);
 /* By the section that the job names, or by the domain of its first recipient. NULL: that section is no server. */
 const struct way *way_find(const struct ways *w, const struct job *job);
+/* Of a section; NULL: it is no server, or there is none of that name. */
+const struct way *way_of_section(const struct ways *w, struct span deliver);
 
 #endif

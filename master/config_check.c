@@ -120,6 +120,17 @@ static void check_references(struct check *ck, const struct outline_section *sec
 
 /* ---- domain, deliver, users ---------------------------------------------- */
 
+/* Who exists is asked of the server that takes the mail: there must be one. */
+static void check_asked(struct check *ck, const struct outline_section *section, const struct set_domain *d)
+{
+	const struct settings *s = ck->cfg->settings;
+	const struct set_deliver *deliver = d->deliver ? settings_deliver(s, span_of_text(d->deliver)) : NULL;
+
+	for (unsigned i = 0; i < s->n_users && deliver && d->users; i++)
+		if (s->users[i].ask && strcmp(s->users[i].title, d->users) == 0 && !deliver->smtp && !deliver->lmtp)
+			FAULT(ck, section, "users", "`users %s` asks a server, and `deliver %s` names none", d->users, d->deliver);
+}
+
 static void check_domain(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
 	const struct set_domain *d = (const struct set_domain *)(const void *)s;
@@ -132,6 +143,7 @@ static void check_domain(struct check *ck, const struct outline_section *section
 	for (const char *c = d->subaddress; c && *c; c++)
 		if (!strchr("+-_=#~!%&", *c))
 			FAULT(ck, section, "subaddress", "`%c` can't begin a subaddress; one or more of + - _ = # ~ ! %% &", *c);
+	check_asked(ck, section, d);
 }
 
 static void check_maildir_path(struct check *ck, const struct outline_section *section, const char *path)
@@ -192,6 +204,8 @@ static void check_users(struct check *ck, const struct outline_section *section,
 		TITLE_FAULT(ck, section, "`users %s` needs a file, or ask = yes", s->title);
 	else if (u->file && u->ask)
 		FAULT(ck, section, "ask", "`users %s` can have only one of file and ask", s->title);
+	else if (u->file && u->away == USERS_AWAY_ACCEPT)
+		FAULT(ck, section, "away", "`away` means something only with ask = yes");
 }
 
 static void check_logins(struct check *ck, const struct outline_section *section, struct set_section *s)

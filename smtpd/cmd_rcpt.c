@@ -1,12 +1,21 @@
 /* RCPT (RFC 5321 4.1.1.3): may mail come to this address? */
 #include "smtpd/session_private.h"
 
-#define AUTH_WAIT_MS SECONDS(30)	/* auth answers from memory: later it is stuck, and the client need not be */
+#include <stdio.h>
+
+#include "base/text.h"
+
+#define AUTH_WAIT_MS   SECONDS(30)	/* auth answers from memory: later it is stuck, and the client need not be */
+#define SERVER_WAIT_MS SECONDS(10)	/* another server is asked: most clients have that patience, and the answer is remembered when it comes later */
+#define SAID_MAX       400	/* octets of its words: they fit a line */
 
 static enum progress answered(struct session *s, struct effects *fx);
 static enum progress unanswered(struct session *s, struct effects *fx);
+static enum progress server_answered(struct session *s, struct effects *fx);
+static enum progress server_unanswered(struct session *s, struct effects *fx);
 
 const struct step STEP_ADDRESS = { "address", answered, unanswered, false };
+const struct step STEP_RECIPIENT = { "recipient", server_answered, server_unanswered, false };
 
 static const struct reply *may_come(const struct session *s)
 {
@@ -89,6 +98,115 @@ static enum progress refuse(struct session *s, struct effects *fx, const struct 
 
 static const struct reply TEMPORARY = { 451, "4.3.0", "It can't be told now whether this address exists" };
 
+/* ---- its server is asked ---------------------------------------------------------- */
+
+static void ask_server(struct session *s, struct effects *fx)
+{
+	struct effect *e;
+
+	if (!s->house->relay_is_up) {
+		session_answer(s, &STEP_RECIPIENT, ADDRESS_TEMPORARY);
+		return;
+	}
+	e = effects_add(fx, FX_ASK_RECIPIENT);
+	e->recipient.address = s->tx->asked->address;
+	e->recipient.deliver = s->tx->server;
+}
+
+/* It can't be asked, or says that it can't tell: the configuration says what counts then. */
+static enum progress server_away(struct session *s, struct effects *fx)
+{
+	static const struct reply AWAY = { 451, "4.4.1", "The server of this domain can't tell now whether it takes this address" };
+
+	return s->otherwise == ADDRESS_OK ? accept(s, fx) : refuse(s, fx, &AWAY);
+}
+
+static enum progress server_refused(struct session *s, struct effects *fx)
+{
+	const struct transaction *tx = s->tx;
+	struct reply r = { 550, "5.1.1", "The server of this domain does not take mail to this address" };
+	char text[SAID_MAX + 64];
+
+	if (tx->said_enhanced.len > 0)
+		r.enhanced = tx->said_enhanced.at;
+	if (tx->said.len > 0) {
+		(void)snprintf(text, sizeof(text), "The server of this domain says: %.*s", SPAN_ARG(tx->said));
+		r.text = text;
+	}
+	return refuse(s, fx, &r);
+}
+
+static enum progress server_answered(struct session *s, struct effects *fx)
+{
+	if (!s->is_answered)
+		return STEP_WAIT;
+	if (s->answer == ADDRESS_OK)
+		return accept(s, fx);
+	return s->answer == ADDRESS_UNKNOWN ? server_refused(s, fx) : server_away(s, fx);
+}
+
+static enum progress server_unanswered(struct session *s, struct effects *fx)
+{
+	effects_add(fx, FX_DROP_RECIPIENT);
+	s->is_answered = true;
+	return server_away(s, fx);
+}
+
+void session_recipient_lost(struct session *s, struct effects *fx)
+{
+	if (s->step == &STEP_RECIPIENT && !s->is_answered)
+		ask_server(s, fx);
+}
+
+/* Words of a stranger: what is no ASCII could not be said to every client. */
+static struct span keep_said(struct session *s, struct span words)
+{
+	char *said;
+
+	words = span_first(words, SAID_MAX);
+	said = arena_text(&s->tx->arena, words);
+	for (size_t i = 0; i < words.len; i++)
+		if ((unsigned char)said[i] < 0x20 || (unsigned char)said[i] > 0x7e)
+			said[i] = '?';
+	return span_of(said, words.len);
+}
+
+/* "5.1.1" */
+static bool is_refusal_code(struct span enhanced)
+{
+	return enhanced.len >= 5 && enhanced.len <= 9 && span_starts_nocase(enhanced, SPAN("5.")) && text_is_digit(enhanced.at[2]);
+}
+
+void session_recipient_told(struct session *s, const struct session_event *ev)
+{
+	session_answer(s, &STEP_RECIPIENT, ev->number);
+	if (s->step != &STEP_RECIPIENT || ev->number != ADDRESS_UNKNOWN)
+		return;
+	s->tx->said = keep_said(s, ev->bytes);
+	s->tx->said_enhanced = is_refusal_code(ev->enhanced) ? keep_said(s, ev->enhanced) : SPAN_NONE;
+}
+
+static enum progress begin_asking(struct session *s, struct effects *fx)
+{
+	session_step_to(s, &STEP_RECIPIENT, SERVER_WAIT_MS);
+	ask_server(s, fx);
+	return STEP_AGAIN;
+}
+
+/* ---- what auth said ----------------------------------------------------------------- */
+
+void session_address_told(struct session *s, const struct session_event *ev)
+{
+	session_answer(s, &STEP_ADDRESS, ev->number);
+	if (s->step != &STEP_ADDRESS)
+		return;
+	known_note(&s->house->known, s->tx->asked->address, (enum wire_address)ev->number);
+	if (ev->number == ADDRESS_ASK) {
+		s->otherwise = ev->otherwise;
+		s->tx->server = arena_span(&s->tx->arena, ev->bytes);
+	}
+}
+
 static enum progress answered(struct session *s, struct effects *fx)
 {
 	static const struct reply UNKNOWN = { 550, "5.1.1", "No such mailbox here" };
@@ -105,6 +223,7 @@ static enum progress answered(struct session *s, struct effects *fx)
 	case ADDRESS_UNKNOWN: return refuse(s, fx, &UNKNOWN);
 	case ADDRESS_LOOP: return refuse(s, fx, &LOOP);
 	case ADDRESS_DISABLED: return refuse(s, fx, &DISABLED);
+	case ADDRESS_ASK: return begin_asking(s, fx);
 	case ADDRESS_TOO_LARGE: return refuse(s, fx, &TOO_LARGE);
 	default: return refuse(s, fx, &TEMPORARY);
 	}

@@ -15,6 +15,8 @@ enum effect_type {
 	FX_ASK_ADDRESS,		/* text: may mail come to this address? */
 	FX_ASK_SENDER,		/* text: may the login use this address, and does it still count? empty: only the second */
 	FX_DROP_ADDRESS,	/* the answer to one of these is not waited for any more */
+	FX_ASK_RECIPIENT,	/* recipient: does that server take mail to it? */
+	FX_DROP_RECIPIENT,	/* the answer is not waited for any more */
 	FX_LOGIN,		/* what session_attempt says begins a login */
 	FX_LOGIN_STEP,		/* what it says answers the challenge */
 	FX_DROP_LOGIN,		/* nobody waits for the login any more */
@@ -34,6 +36,9 @@ struct effect {
 	enum effect_type type;
 	union {
 		struct span text;
+		struct {
+			struct span address, deliver;
+		} recipient;
 		struct pool_block *block;
 		struct msg_id id;
 		struct {

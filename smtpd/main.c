@@ -80,6 +80,8 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 	(void)generation;
 	if (peer == ROLE_AUTH || peer == ROLE_SPOOL)
 		peers_io_wire(owner, peer, instance, fd);
+	else if (peer == ROLE_RELAY)
+		peers_io_wire_relay(owner, instance, fd);
 	else
 		close(fd);
 }
@@ -182,6 +184,7 @@ static struct smtpd *smtpd_new(struct process *p)
 	d->loop = process_loop(p);
 	list_init(&d->listeners);
 	list_init(&d->conns);
+	list_init(&d->relays);
 	effects_init(&d->fx);
 	pending_init(&d->at_auth, SESSIONS_MAX);
 	pending_init(&d->at_spool, SESSIONS_MAX);

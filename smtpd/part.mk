@@ -36,7 +36,7 @@ tests_fuzz_f_session_SOURCES = tests/fuzz/f_session.c tests/fuzz/session_player.
 tests_fuzz_f_session_LDADD = $(SMTPD_CORE_LIBS)
 tests_fuzz_f_session_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
-EXTRA_DIST += tests/transcript/README tests/transcript/bdat.t tests/transcript/commands.t tests/transcript/data.t \
+EXTRA_DIST += tests/transcript/README tests/transcript/ask.t tests/transcript/bdat.t tests/transcript/commands.t tests/transcript/data.t \
 	tests/transcript/drain.t tests/transcript/greeting.t tests/transcript/local.t tests/transcript/login.t tests/transcript/parameters.t tests/transcript/proxy.t \
 	tests/transcript/recipients.t tests/transcript/spool.t tests/transcript/state.t tests/transcript/submission.t tests/transcript/tls.t
 

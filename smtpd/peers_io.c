@@ -1,4 +1,4 @@
-/* The channels to auth and spool: questions leave by session_io.c, answers come in here. */
+/* The channels to auth, spool and relays: questions leave by session_io.c, answers come in here. */
 #include "base/mem.h"
 #include "smtpd/smtpd_private.h"
 
@@ -30,7 +30,7 @@ static void on_auth(void *owner, struct channel *ch, enum wire_verb verb, const 
 		return;
 	case WIRE_address_told:
 		if ((c = answered(d, msg->address_told.ask)))
-			conn_answer(c, SE_ADDRESS, msg->address_told.result);
+			conn_address_told(c, &msg->address_told);
 		return;
 	case WIRE_sender_told:
 		if ((c = answered(d, msg->sender_told.ask)))
@@ -148,6 +148,85 @@ void peers_io_withdraw(struct smtpd *d, const struct msg_id *id)
 		d->withdrawn = mem_resize(d->withdrawn, d->withdrawn_room * sizeof(*d->withdrawn));
 	}
 	d->withdrawn[d->n_withdrawn++] = *id;
+}
+
+/* ---- relays -------------------------------------------------------------------- */
+
+/* FNV-1a: the same in every process, unlike that of base/map.h, so that all workers ask the same one. */
+static uint64_t weight(struct span deliver, uint16_t instance)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ instance;
+
+	for (size_t i = 0; i < deliver.len; i++)
+		h = (h ^ (unsigned char)deliver.at[i]) * 0x100000001b3u;
+	return h ^ h >> 29;
+}
+
+struct relay *peers_io_relay(struct smtpd *d, struct span deliver)
+{
+	struct relay *best = NULL;
+	uint64_t heaviest = 0;
+
+	LIST_EACH(node, &d->relays) {
+		struct relay *r = LIST_OWNER(node, struct relay, list);
+		uint64_t w = weight(deliver, channel_instance(r->channel));
+
+		if (best && w <= heaviest)
+			continue;
+		best = r;
+		heaviest = w;
+	}
+	return best;
+}
+
+static void on_relay(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct relay *r = owner;
+	struct conn *c = verb == WIRE_recipient_told ? pending_close(&r->asked, msg->recipient_told.ask) : NULL;
+
+	(void)ch;
+	(void)fd;
+	if (c)
+		conn_recipient_told(c, &msg->recipient_told);
+}
+
+static void note_any(void *arg, uint32_t ask, void *owner)
+{
+	uint32_t *any = arg;
+
+	(void)owner;
+	*any = ask;
+}
+
+/* Who waits for it asks another one; each may end by it. */
+static void on_relay_gone(void *owner, struct channel *ch)
+{
+	struct relay *r = owner;
+	struct smtpd *d = r->d;
+
+	(void)ch;
+	list_remove(&r->list);
+	d->house.relay_is_up = !list_is_empty(&d->relays);
+	while (pending_used(&r->asked) > 0) {
+		uint32_t any = 0;
+
+		pending_each(&r->asked, note_any, &any);
+		conn_relay_left(pending_close(&r->asked, any));
+	}
+	pending_fini(&r->asked);
+	mem_free(r);
+}
+
+void peers_io_wire_relay(struct smtpd *d, uint16_t instance, int fd)
+{
+	static const struct channel_handlers RELAY = { .on_verb = on_relay, .on_gone = on_relay_gone };
+	struct relay *r = mem_new(sizeof(*r));
+
+	r->d = d;
+	pending_init(&r->asked, SESSIONS_MAX);
+	list_add_first(&d->relays, &r->list);
+	r->channel = channel_open_take(d->loop, fd, ROLE_SMTPD, ROLE_RELAY, instance, &RELAY, r);
+	d->house.relay_is_up = true;
 }
 
 /* ---- wires ---------------------------------------------------------------------- */

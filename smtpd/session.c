@@ -240,6 +240,8 @@ static void end(struct session *s, struct effects *fx, const char *why)
 	event_text(ev, EF_REASON, span_of_text(why));
 	if ((s->step == &STEP_ADDRESS || s->step == &STEP_SENDER || s->step == &STEP_AUTHOR) && !s->is_answered)
 		effects_add(fx, FX_DROP_ADDRESS);
+	if (s->step == &STEP_RECIPIENT && !s->is_answered)
+		effects_add(fx, FX_DROP_RECIPIENT);
 	session_forget_attempt(s, fx);
 	transaction_end(s, fx);
 	effects_add(fx, FX_CLOSE);
@@ -309,7 +311,7 @@ static void absorb_bytes(struct session *s, struct span bytes)
 	s->in = buf_span(&s->input);
 }
 
-static void answer(struct session *s, const struct step *step, uint32_t number)
+void session_answer(struct session *s, const struct step *step, uint32_t number)
 {
 	if (s->step != step)
 		return;	/* it came too late: nobody waits any more */
@@ -317,32 +319,25 @@ static void answer(struct session *s, const struct step *step, uint32_t number)
 	s->answer = number;
 }
 
-static void address_told(struct session *s, uint32_t number)
-{
-	answer(s, &STEP_ADDRESS, number);
-	if (s->step == &STEP_ADDRESS)
-		known_note(&s->house->known, s->tx->asked->address, (enum wire_address)number);
-}
-
 static void auth_is_gone(struct session *s)
 {
-	answer(s, &STEP_ADDRESS, ADDRESS_TEMPORARY);
-	answer(s, &STEP_SENDER, SENDER_TEMPORARY);
-	answer(s, &STEP_AUTHOR, SENDER_TEMPORARY);
+	session_answer(s, &STEP_ADDRESS, ADDRESS_TEMPORARY);
+	session_answer(s, &STEP_SENDER, SENDER_TEMPORARY);
+	session_answer(s, &STEP_AUTHOR, SENDER_TEMPORARY);
 	session_login_lost(s);
 }
 
 static void sender_told(struct session *s, uint32_t number)
 {
-	answer(s, &STEP_SENDER, number);
-	answer(s, &STEP_AUTHOR, number);
+	session_answer(s, &STEP_SENDER, number);
+	session_answer(s, &STEP_AUTHOR, number);
 }
 
 static void tls_is_up(struct session *s, const struct session_tls *tls)
 {
 	s->tls_version = tls->version;
 	s->tls_cipher = tls->cipher;
-	answer(s, &STEP_TLS, 1);
+	session_answer(s, &STEP_TLS, 1);
 }
 
 static void peer_left(struct session *s, struct effects *fx, bool in_good_order)
@@ -354,8 +349,8 @@ static void peer_left(struct session *s, struct effects *fx, bool in_good_order)
 
 static void have_told(struct session *s, uint32_t number)
 {
-	answer(s, &STEP_HAVE, number);
-	answer(s, &STEP_SEEN, number);
+	session_answer(s, &STEP_HAVE, number);
+	session_answer(s, &STEP_SEEN, number);
 }
 
 static void spool_left(struct session *s, struct effects *fx)
@@ -377,7 +372,9 @@ static void absorb(struct session *s, const struct session_event *ev, struct eff
 	case SE_TLS_FAILED: cmd_starttls_failed(s, fx, ev->bytes); return;
 	case SE_PEER_LEFT: peer_left(s, fx, ev->number == 1); return;
 	case SE_TICK: s->early_bytes |= ev->number > 0; return;
-	case SE_ADDRESS: address_told(s, ev->number); return;
+	case SE_ADDRESS: session_address_told(s, ev); return;
+	case SE_RECIPIENT: session_recipient_told(s, ev); return;
+	case SE_RECIPIENT_LOST: session_recipient_lost(s, fx); return;
 	case SE_SENDER: sender_told(s, ev->number); return;
 	case SE_LOGIN_CHALLENGE: session_challenged(s, ev->bytes); return;
 	case SE_LOGIN_DONE: session_login_told(s, ev->number, ev->bytes, ev->proof); return;
@@ -385,7 +382,7 @@ static void absorb(struct session *s, const struct session_event *ev, struct eff
 	case SE_STORED: transaction_stored(s, ev->number, fx); return;
 	case SE_HAVE: have_told(s, ev->number); return;
 	case SE_SPOOL_GONE: spool_left(s, fx); return;
-	case SE_SPOOL_BACK: answer(s, &STEP_SPOOL, 1); return;
+	case SE_SPOOL_BACK: session_answer(s, &STEP_SPOOL, 1); return;
 	case SE_AUTH_GONE: auth_is_gone(s); return;
 	case SE_SPILL: transaction_spill(s, fx); return;
 	case SE_DRAIN: return;

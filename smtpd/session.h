@@ -36,7 +36,7 @@ struct house {
 	struct map signing;	/* the domains whose authors' mail is signed */
 	struct map_node *signing_nodes;
 	struct list gathering;	/* transactions whose body is still here: who goes on as a part when memory is short */
-	bool spool_is_up, auth_is_up, has_tls;
+	bool spool_is_up, auth_is_up, relay_is_up, has_tls;
 	bool draining;
 	uint64_t n_messages;	/* accepted */
 	int64_t drain_idle_ms, drain_began_at, drain_deadline_at;	/* monotonic */
@@ -56,7 +56,9 @@ enum session_event_type {
 	SE_TLS_FAILED,		/* bytes: why */
 	SE_PEER_LEFT,		/* number: 1 when in good order: what it said is still worked on */
 	SE_TICK,		/* session_due has come; number: bytes that lie in the socket, while it waits before the greeting */
-	SE_ADDRESS,		/* number: enum wire_address */
+	SE_ADDRESS,		/* number: enum wire_address; with ADDRESS_ASK otherwise, and bytes: the deliver section */
+	SE_RECIPIENT,		/* number: enum wire_address; bytes: why not, enhanced: its code */
+	SE_RECIPIENT_LOST,	/* who was asked is gone: another one may be asked */
 	SE_SENDER,		/* number: enum wire_sender */
 	SE_LOGIN_CHALLENGE,	/* bytes */
 	SE_LOGIN_DONE,		/* number: enum wire_login; bytes: the login, proof */
@@ -80,7 +82,9 @@ struct session_event {
 	struct instant now;
 	struct span bytes;
 	uint32_t number;
+	uint32_t otherwise;
 	uint64_t proof;
+	struct span enhanced;
 	const struct session_tls *tls;
 };
 

@@ -15,7 +15,8 @@ struct conn {
 	struct dropped_file *dropped;	/* NULL: it is a connection */
 	struct deadline deadline;
 	int64_t armed_at;		/* INT64_MAX: not */
-	uint32_t at_auth, at_spool;	/* questions under way, 0: none */
+	uint32_t at_auth, at_spool, at_relay;	/* questions under way, 0: none */
+	struct relay *relay;		/* whom at_relay is for */
 	bool is_reading, is_over;
 };
 
@@ -37,6 +38,15 @@ static void ask_address(struct conn *c, struct span address)
 	c->at_auth = pending_open(&d->at_auth, c);
 	BUG_ON(c->at_auth == 0);
 	channel_put(d->auth, WIRE_address_ask, &(struct wire_address_ask){ .ask = c->at_auth, .address = address });
+}
+
+static void ask_recipient(struct conn *c, struct span address, struct span deliver)
+{
+	c->relay = peers_io_relay(c->d, deliver);
+	c->at_relay = pending_open(&c->relay->asked, c);
+	BUG_ON(c->at_relay == 0);
+	channel_put(c->relay->channel, WIRE_recipient_ask,
+	    &(struct wire_recipient_ask){ .ask = c->at_relay, .deliver = deliver, .address = address });
 }
 
 static void ask_sender(struct conn *c, struct span address)
@@ -108,6 +118,12 @@ static void drop(struct pending *p, uint32_t *ask)
 	*ask = 0;
 }
 
+static void drop_recipient(struct conn *c)
+{
+	if (c->at_relay)
+		drop(&c->relay->asked, &c->at_relay);
+}
+
 static void abort_mail(struct conn *c)
 {
 	if (c->d->spool && c->at_spool)
@@ -135,6 +151,8 @@ static void perform(struct conn *c, struct effect *e)
 	switch (e->type) {
 	case FX_ASK_ADDRESS: ask_address(c, e->text); return;
 	case FX_ASK_SENDER: ask_sender(c, e->text); return;
+	case FX_ASK_RECIPIENT: ask_recipient(c, e->recipient.address, e->recipient.deliver); return;
+	case FX_DROP_RECIPIENT: drop_recipient(c); return;
 	case FX_LOGIN: begin_login(c); return;
 	case FX_LOGIN_STEP:
 		channel_put(d->auth, WIRE_login_step, &(struct wire_login_step){ .ask = c->at_auth, .bytes = session_attempt(c->session).bytes });
@@ -177,6 +195,7 @@ static void end(struct conn *c)
 
 	drop(&d->at_auth, &c->at_auth);
 	drop(&d->at_spool, &c->at_spool);
+	drop_recipient(c);
 	deadline_clear(d->loop, &c->deadline);
 	if (c->stream)
 		stream_close(&c->stream);
@@ -269,6 +288,23 @@ void conn_bytes(struct conn *c, struct span bytes)
 void conn_answer(struct conn *c, enum session_event_type type, uint32_t number)
 {
 	feed(c, &(struct session_event){ .type = type, .number = number });
+}
+
+void conn_address_told(struct conn *c, const struct wire_address_told *told)
+{
+	feed(c, &(struct session_event){ .type = SE_ADDRESS, .number = told->result, .otherwise = told->otherwise, .bytes = told->deliver });
+}
+
+void conn_recipient_told(struct conn *c, const struct wire_recipient_told *told)
+{
+	c->at_relay = 0;
+	feed(c, &(struct session_event){ .type = SE_RECIPIENT, .number = told->result, .bytes = told->words, .enhanced = told->enhanced });
+}
+
+void conn_relay_left(struct conn *c)
+{
+	c->at_relay = 0;
+	feed(c, &(struct session_event){ .type = SE_RECIPIENT_LOST });
 }
 
 void conn_login_told(struct conn *c, const struct wire_login_done *done)

@@ -18,7 +18,7 @@ struct step {
 	bool peer_moves;	/* it waits for the client: its bytes are wanted, its silence and its leaving count */
 };
 
-extern const struct step STEP_SEEN, STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_DATA,
+extern const struct step STEP_SEEN, STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_RECIPIENT, STEP_DATA,
     STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_LOGIN, STEP_RESPONSE, STEP_SENDER, STEP_AUTHOR, STEP_CLOSED;
 
 /* Of a session that is a file. */
@@ -53,7 +53,7 @@ struct session {
 	uint64_t skipped;			/* bytes of a line that is too long; of a body since its time was renewed */
 	uint64_t chunk_left, chunk_size;	/* of BDAT */
 	const struct reply *chunk_refused;	/* nobody wants it */
-	uint32_t answer;
+	uint32_t answer, otherwise;		/* otherwise: of an address whose server can't be asked */
 	uint32_t n_commands, n_errors, n_messages, n_since_mail;
 	uint16_t listener;
 	bool is_answered;			/* answer belongs to the step in hand */
@@ -68,6 +68,8 @@ struct session {
 /* The next step, and how long it may take. */
 enum progress session_step_to(struct session *s, const struct step *step, int64_t ms);
 enum progress session_await_command(struct session *s);
+/* What the step waits for; too late for another one. */
+void session_answer(struct session *s, const struct step *step, uint32_t number);
 /* n bytes of s->in are taken. */
 void session_take(struct session *s, size_t n);
 
@@ -118,6 +120,13 @@ enum progress session_begin(struct session *s, struct effects *fx, bool early_by
 typedef enum progress command_fn(struct session *s, struct span args, struct effects *fx);
 command_fn cmd_helo, cmd_ehlo, cmd_mail, cmd_rcpt, cmd_data, cmd_bdat, cmd_starttls, cmd_rset, cmd_noop, cmd_quit, cmd_vrfy, cmd_help,
     cmd_auth, cmd_missing;
+
+/* ---- cmd_rcpt.c: who exists --------------------------------------------------- */
+
+/* What auth and relay said; nothing when nobody waits for it. */
+void session_address_told(struct session *s, const struct session_event *ev);
+void session_recipient_told(struct session *s, const struct session_event *ev);
+void session_recipient_lost(struct session *s, struct effects *fx);
 
 /* ---- cmd_auth.c: logins ------------------------------------------------------ */
 

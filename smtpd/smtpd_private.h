@@ -10,7 +10,7 @@
 #include "smtpd/session.h"
 #include "wire/pending.h"
 
-/* Each session has at most one question at auth and one at spool: with a credit each, no question waits. */
+/* Each session has at most one question at auth, one at spool and one at a relay: with a credit each, no question waits. */
 #define SESSIONS_MAX 16384
 
 struct listener;
@@ -33,6 +33,7 @@ struct smtpd {
 	struct deadline accept_again;
 	struct channel *auth, *spool, *auth_next, *spool_next;
 	struct pending at_auth, at_spool;
+	struct list relays;			/* struct relay, the one that was wired last first */
 	void *tally_memory;
 	struct msg_id *withdrawn;		/* said when spool is back */
 	size_t n_withdrawn, withdrawn_room;
@@ -60,10 +61,21 @@ void dropped_close(struct dropped_file **f, const struct session *s);
 /* No session can be had for it. */
 void dropped_refuse(struct smtpd *d, uint32_t ask);
 
-/* ---- peers_io.c: auth and spool ---------------------------------------------- */
+/* ---- peers_io.c: auth, spool and relays ---------------------------------------------- */
 
-void peers_io_wire(struct smtpd *d, enum wire_role peer, uint16_t instance, int fd);
+void peers_io_wire(struct smtpd *d, enum wire_role peer, uint16_t instance, int fd);	/* auth, spool */
+void peers_io_wire_relay(struct smtpd *d, uint16_t instance, int fd);
 void peers_io_withdraw(struct smtpd *d, const struct msg_id *id);
+
+/* A worker that can be asked what the server of a domain says. */
+struct relay {
+	struct list list;
+	struct smtpd *d;
+	struct channel *channel;
+	struct pending asked;
+};
+/* Always the same one for a section, as long as it is there: it remembers. While house.relay_is_up. */
+struct relay *peers_io_relay(struct smtpd *d, struct span deliver);
 
 /* ---- listener_io.c -------------------------------------------------------------- */
 
@@ -80,6 +92,9 @@ void smtpd_end(struct smtpd *d);	/* drained: nothing is left to do */
 /* conn, for peers_io.c and dropped_io.c */
 void conn_bytes(struct conn *c, struct span bytes);
 void conn_answer(struct conn *c, enum session_event_type type, uint32_t number);
+void conn_address_told(struct conn *c, const struct wire_address_told *told);
+void conn_recipient_told(struct conn *c, const struct wire_recipient_told *told);
+void conn_relay_left(struct conn *c);
 void conn_login_told(struct conn *c, const struct wire_login_done *done);
 void conn_challenge(struct conn *c, struct span bytes);
 void conn_mail_answered(struct conn *c);

@@ -40,6 +40,8 @@ struct transaction {
 	struct recipient *first, **last;
 	unsigned n_rcpts;
 	struct recipient *asked;	/* the one auth is asked about */
+	struct span server;		/* the deliver section whose server is asked about it */
+	struct span said_enhanced, said;	/* how that one refused it; a NUL stands behind them */
 	/* the body */
 	enum body_way way;
 	struct lines lines;

@@ -78,6 +78,7 @@ struct set_rates {
 #undef END
 
 /* The order of choices in settings.def. */
+enum set_users_away { USERS_AWAY_DEFER, USERS_AWAY_ACCEPT };
 enum set_domain_dkim { DOMAIN_DKIM_AUTO, DOMAIN_DKIM_OFF };
 enum set_listen_tls { LISTEN_TLS_AUTO, LISTEN_TLS_NONE, LISTEN_TLS_OFFERED, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
 enum set_listen_auth { LISTEN_AUTH_OFF, LISTEN_AUTH_OFFERED, LISTEN_AUTH_REQUIRED };

@@ -27,7 +27,8 @@ enum wire_address {
 	ADDRESS_LOOP,		/* an alias that leads to itself */
 	ADDRESS_TEMPORARY,	/* can't be told now */
 	ADDRESS_DISABLED,	/* the user is switched off */
-	ADDRESS_TOO_LARGE	/* an alias with too many targets, or nested too deep */
+	ADDRESS_TOO_LARGE,	/* an alias with too many targets, or nested too deep */
+	ADDRESS_ASK		/* ours, but only the server that its mail is passed on to knows */
 };
 
 enum wire_login {
@@ -82,7 +83,8 @@ enum wire_mail {		/* flags of a message and of a job */
 	MAIL_RET_HDRS = 8,	/* RET=HDRS */
 	MAIL_SUBMITTED = 16,	/* from a login or a trusted network */
 	MAIL_IN_DOUBT = 32,	/* of a job: an attempt of unknown end went before it */
-	MAIL_BOUNCE = 64	/* made here, about another message */
+	MAIL_BOUNCE = 64,	/* made here, about another message */
+	MAIL_PROBE = 128	/* of a job, which is no message then: it ends when the server said whether it takes the recipients */
 };
 
 enum wire_target { TARGET_MEMBER, TARGET_ARCHIVE };

@@ -14,7 +14,7 @@ struct world {
 	struct span choices;
 	const struct player_rules *rules;
 	struct buf body;
-	bool asks_user, asks_sender, asks_login, awaits_spool, asks_have, tls_begins, is_begun;
+	bool asks_user, asks_server, asks_sender, asks_login, awaits_spool, asks_have, tls_begins, is_begun;
 	uint32_t user;
 	int64_t window;
 };
@@ -42,6 +42,8 @@ static void perform(struct world *w, struct effect *e)
 		w->user = span_ends_nocase(e->text, SPAN("@a.b")) ? ADDRESS_OK : ADDRESS_UNKNOWN;
 		return;
 	case FX_ASK_SENDER: w->asks_sender = true; return;
+	case FX_ASK_RECIPIENT: w->asks_server = true; return;
+	case FX_DROP_RECIPIENT: w->asks_server = false; return;
 	case FX_LOGIN:
 	case FX_LOGIN_STEP:
 		BUG_ON(w->asks_login || session_attempt(w->session).bytes.len > 12288);
@@ -115,7 +117,13 @@ static bool answer_one(struct world *w)
 
 	if (w->asks_user) {
 		w->asks_user = false;
-		feed(w, (struct session_event){ .type = SE_ADDRESS, .number = choice(w, 4) ? choice(w, 8) : w->user });
+		feed(w, (struct session_event){ .type = SE_ADDRESS, .number = choice(w, 4) ? choice(w, 9) : w->user, .bytes = SPAN("next") });
+	} else if (w->asks_server) {
+		w->asks_server = false;
+		if (choice(w, 4) == 3)
+			feed(w, (struct session_event){ .type = SE_RECIPIENT_LOST });
+		else
+			feed(w, (struct session_event){ .type = SE_RECIPIENT, .number = choice(w, 5), .bytes = SPAN("no \xff"), .enhanced = SPAN("5.1.1") });
 	} else if (w->asks_sender) {
 		w->asks_sender = false;
 		feed(w, (struct session_event){ .type = SE_SENDER, .number = choice(w, 4) });
@@ -223,7 +231,7 @@ static void world_init(struct world *w, const struct player_rules *rules, struct
 	*w = (struct world){ .rules = rules, .out = out, .now = { 1000, 1795248000000 } };
 	tally_init(&w->tally, tally_memory, 0);
 	house_init(&w->house, settings, &w->tally);
-	w->house.spool_is_up = w->house.auth_is_up = w->house.has_tls = true;
+	w->house.spool_is_up = w->house.auth_is_up = w->house.relay_is_up = w->house.has_tls = true;
 	effects_init(&w->fx);
 	buf_init(&w->body, 1 << 22);
 	buf_init(&out->replies, 1 << 22);

@@ -125,6 +125,8 @@ class Session:
         self.stage("ehlo", "\r\n".join([*(f"250-{offer}" for offer in offers[:-1]), f"250 {offers[-1]}"]))
         return True
 
+    do_lhlo = do_ehlo
+
     def do_helo(self, argument):
         self.helo = argument
         self.stage("helo", "250 sink.test")

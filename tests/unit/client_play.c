@@ -16,6 +16,7 @@ static const struct {
 } jobs[] = {
 	{ "one", { .size = 20, .n_rcpts = 1, .sender = { "s@a.example", 11 } }, { { .address = { "u+x@b.example", 13 } } } },
 	{ "null", { .size = 20, .n_rcpts = 1 }, { { .address = { "u@b.example", 11 } } } },
+	{ "probe", { .n_rcpts = 1, .flags = MAIL_PROBE }, { { .address = { "u@b.example", 11 } } } },
 	{ "three", { .size = 20, .n_rcpts = 3, .sender = { "s@a.example", 11 } },
 	    { { .address = { "u@b.example", 11 } }, { .address = { "v@b.example", 11 } }, { .address = { "w@b.example", 11 } } } },
 	{ "dsn", { .size = 20, .n_rcpts = 2, .sender = { "s@a.example", 11 }, .envid = { "QQ314+20x", 9 }, .flags = MAIL_RET_HDRS },

@@ -118,6 +118,21 @@ static void t_no_chunk_for_nobody(void **state)
 
 /* ---- hello -------------------------------------------------------------------------- */
 
+#define ASK "C: MAIL FROM:<>\nC: RCPT TO:<u@b.example>\n"
+
+static void t_a_probe_ends_with_the_reply_to_rcpt(void **state)
+{
+	(void)state;
+	play_all(&plain, "> job probe\n" FULL ASK "S: 250 ok\nS: 250 2.1.5 fine\nO: 0 delivered recipient 250 2.1.5 fine @" HOST "\n"
+	    "> job probe\nC: RSET\n" ASK "S: 250 ok\nS: 250 ok\nS: 550 5.1.1 nobody\nO: 0 failed recipient 550 5.1.1 nobody @" HOST "\n"
+	    "> job null\nC: RSET\n" NULL_MAIL "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n", 0);
+	play_all(&plain, "> job probe\n" FULL ASK "S: 550 5.7.1 not you\nO: 0 failed message 550 5.7.1 not you @" HOST "\nS: 503 what\n"
+	    "> wait 5000\nC: QUIT\nE: close\n", 0);
+	play_all(&plain, "> job probe\n" BEGIN "S: 250-b\nS: 250 CHUNKING\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<u@b.example>\nS: 450 4.7.1 greylisted\n"
+	    "O: 0 deferred recipient 450 4.7.1 greylisted @" HOST "\n> wait 5000\nC: QUIT\nE: close\n", 0);
+	play_all(&plain, "> job probe\n" FULL ASK "> cancel\nO: 0 deferred message 0 4.3.0 The attempt was ended before the message was sent\nE: close\n", 0);
+}
+
 static void t_who_knows_no_ehlo_gets_helo(void **state)
 {
 	(void)state;
@@ -280,7 +295,7 @@ int main(void)
 		cmocka_unit_test(t_all_refused_is_no_message),
 		cmocka_unit_test(t_a_reply_counts_not_its_enhanced_code), cmocka_unit_test(t_who_takes_dsn_tells),
 		cmocka_unit_test(t_8bit_goes_as_it_is_or_not_at_all), cmocka_unit_test(t_a_message_is_one_chunk),
-		cmocka_unit_test(t_no_chunk_for_nobody), cmocka_unit_test(t_who_knows_no_ehlo_gets_helo),
+		cmocka_unit_test(t_no_chunk_for_nobody), cmocka_unit_test(t_a_probe_ends_with_the_reply_to_rcpt), cmocka_unit_test(t_who_knows_no_ehlo_gets_helo),
 		cmocka_unit_test(t_a_greeting_that_refuses_is_tried_elsewhere), cmocka_unit_test(t_trouble_before_the_body_gives_the_rest_back),
 		cmocka_unit_test(t_lost_after_the_dot_is_in_doubt), cmocka_unit_test(t_tls_begins_where_it_is_offered),
 		cmocka_unit_test(t_tls_may_come_before_all),

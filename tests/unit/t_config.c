@@ -82,6 +82,8 @@ static const struct refused {
 	/* References, clashes, what belongs together. */
 	{ HEAD MX "deliver imap { lmtp = \"127.0.0.1:24\" }\ndomain a.org { deliver = imp }\n",
 	  "f:5: there is no `deliver imp`; did you mean `imap`?\n    domain a.org { deliver = imp }\n                             ^\n" },
+	{ HEAD MX "domain a.org { users = asked }\nusers asked { ask = yes }\n",
+	    "f:4: `users asked` asks a server, and `deliver maildir` names none\n    domain a.org { users = asked }\n                           ^\n" },
 	{ HEAD MX "domain a.org { users = staff }\n", "f:4: there is no `users staff`\n    domain a.org { users = staff }\n                           ^\n" },
 	{ HEAD MX "listen b { port = 25 address = \"127.0.0.1\" }\n",
 	  "f:4: `listen mx` in line 3 has this port at the same address\n    listen b { port = 25 address = \"127.0.0.1\" }\n                      ^\n" },

@@ -70,7 +70,7 @@ static int setup(void **state)
 	buf_init(&f.problems, TABLE_PROBLEMS_MAX);
 	settings_add_section(f.s, "deliver", "maildir", 1);
 	settings_add_section(f.s, "deliver", "imap", 1);
-	settings_add_section(f.s, "users", "asked", 1);
+	((struct set_users *)settings_add_section(f.s, "users", "asked", 1))->ask = true;
 	((struct set_users *)settings_add_section(f.s, "users", "list", 1))->file = "/etc/people";
 	f.s->top.admin = "root@example.org";
 	add_domain(f.s, "example.org", "maildir");
@@ -110,7 +110,7 @@ static void t_rcpt_is_answered(void **state)
 		{ "pool@example.org", ADDRESS_LOOP }, { "gone@example.org", ADDRESS_UNKNOWN }, { "half@example.org", ADDRESS_OK },
 		{ "list@example.org", ADDRESS_OK }, { "nolist@example.org", ADDRESS_TEMPORARY }, { "d1@example.org", ADDRESS_TOO_LARGE },
 		{ "d2@example.org", ADDRESS_OK }, { "what@all.test", ADDRESS_OK }, { "what@lost.test", ADDRESS_UNKNOWN },
-		{ "listed@file.test", ADDRESS_OK }, { "other@file.test", ADDRESS_UNKNOWN }, { "who@ask.test", ADDRESS_TEMPORARY },
+		{ "listed@file.test", ADDRESS_OK }, { "other@file.test", ADDRESS_UNKNOWN }, { "who@ask.test", ADDRESS_ASK },
 		{ "info@other.test", ADDRESS_OK }, { "eve@example.org", ADDRESS_UNKNOWN }, { "\316\261nna@example.org", ADDRESS_UNKNOWN },
 		{ "\320\260nna@example.org", ADDRESS_OK },
 	};
@@ -152,7 +152,8 @@ static void t_an_address_is_expanded(void **state)
 		{ "Root@other.test", "0 root@example.org root@example.org; 1a store@other.test store@other.test" },
 		{ "half@example.org", "0 bert@example.org bert@example.org" },
 		{ "list@example.org", "0 Anna@example.org Anna@example.org; 0 bert@example.org bert@example.org; -1 x@foreign.test x@foreign.test" },
-		{ "loop@example.org", "" },
+		{ "loop@example.org", "" }, { "Who+x@ask.test", "1 Who+x@ask.test Who+x@ask.test" },
+		{ "listed+x@file.test", "1 listed@file.test listed+x@file.test" },
 	};
 	struct fixture *f = *state;
 	struct directory_answer a;
@@ -192,6 +193,32 @@ static void t_postmaster_and_abuse_are_always_there(void **state)
 	directory_expand(f->d, SPAN("postmaster@example.org"), &a);
 	rows_text(&a, got, sizeof(got));
 	assert_string_equal(got, "0 bert@example.org bert@example.org");
+}
+
+/* Only a domain's server knows its users; what leads there needs no question. */
+static void t_users_that_are_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_server server;
+
+	add_table(f, TABLE_ALIASES, "ask.test", "/etc/more", SPAN("here: there@ask.test\nanna: anna@example.org\n"));
+	add_tables(f, USERS, "away: there@ask.test\n");
+	f->s->domain[2].catch_all = "there@ask.test";
+	directory_set(f->d, f->s);
+	assert_int_equal(directory_ask(f->d, SPAN("there@ask.test")), ADDRESS_ASK);
+	assert_int_equal(directory_ask(f->d, SPAN("here@ask.test")), ADDRESS_OK);
+	assert_int_equal(directory_ask(f->d, SPAN("away@example.org")), ADDRESS_OK);
+	assert_int_equal(directory_ask(f->d, SPAN("what@all.test")), ADDRESS_OK);
+	server = directory_server(f->d, SPAN("there@ask.test"));
+	assert_int_equal(server.deliver, 1);
+	assert_int_equal(server.otherwise, ADDRESS_TEMPORARY);
+	f->s->users[0].away = USERS_AWAY_ACCEPT;
+	f->s->top.admin = NULL;
+	directory_set(f->d, f->s);
+	server = directory_server(f->d, SPAN("there@ask.test"));
+	assert_int_equal(server.otherwise, ADDRESS_OK);
+	assert_int_equal(directory_ask(f->d, SPAN("Postmaster@ask.test")), ADDRESS_OK);	/* never refused, so not asked about */
+	f->s->top.admin = "root@example.org";
 }
 
 /* RFC 5321 4.5.1: of the server itself, too, and nobody is sent away for good because admin is not set. */
@@ -249,7 +276,7 @@ static void t_whose_an_address_is(void **state)
 		{ "anna@example.org", "loop@example.org", SENDER_FOREIGN }, { "anna@example.org", "who@foreign.test", SENDER_FOREIGN },
 		{ "who@foreign.test", "who@foreign.test", SENDER_OWN },	/* a login of others */
 		{ "store@other.test", "eve@other.test", SENDER_FOREIGN },	/* an archive is no owner */
-		{ "anna@example.org", "x@ask.test", SENDER_TEMPORARY }, { "anna@example.org", "nolist@example.org", SENDER_TEMPORARY },
+		{ "anna@example.org", "x@ask.test", SENDER_FOREIGN }, { "anna@example.org", "nolist@example.org", SENDER_TEMPORARY },
 		{ "\320\260nna@example.org", "anna@example.org", SENDER_FOREIGN },
 	};
 	struct fixture *f = *state;
@@ -375,7 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(t_rcpt_is_answered), TEST(t_an_address_is_expanded), TEST(t_problems_are_named),
 		TEST(t_whose_an_address_is), TEST(t_users_and_tokens_are_found),
-		TEST(t_postmaster_and_abuse_are_always_there), TEST(t_postmaster_of_the_server_itself),
+		TEST(t_postmaster_and_abuse_are_always_there), TEST(t_users_that_are_asked), TEST(t_postmaster_of_the_server_itself),
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
 	};

@@ -121,8 +121,8 @@ static void t_start_wires_all_before_they_begin(void **state)
 	(void)state;
 	world_init(&w, false);
 	assert_int_equal(w.spawns, 9);
-	/* events with 8 others, auth with spool, relay and 2 smtpd, spool with 2 smtpd, relay and local, dns with spool, relay and sign, sign with spool */
-	assert_int_equal(w.wires, 8 + 4 + 4 + 3 + 1);
+	/* events with 8 others, auth with spool, relay and 2 smtpd, spool with 2 smtpd, relay and local, relay with 2 smtpd, dns with spool, relay and sign, sign with spool */
+	assert_int_equal(w.wires, 8 + 4 + 4 + 2 + 3 + 1);
 	assert_int_equal(w.begins, 7);	/* not the smtpd: nobody takes mail from them yet */
 	supervise_ready(&w.core, find(&w, ROLE_AUTH, 0, 1), w.now);
 	supervise_ready(&w.core, find(&w, ROLE_SPOOL, 0, 1), w.now);
@@ -550,10 +550,10 @@ static void t_wires_are_those_of_the_design(void **state)
 	static const char *const rows[N_ROLES] = {
 		/*                  M S A Q R L D K E C */
 		[ROLE_MASTER] =    "----------",
-		[ROLE_SMTPD] =     "--xx----x-",
+		[ROLE_SMTPD] =     "--xxx---x-",
 		[ROLE_AUTH] =      "-x-xx---x-",
 		[ROLE_SPOOL] =     "-xx-xxxxx-",
-		[ROLE_RELAY] =     "--xx--x-x-",
+		[ROLE_RELAY] =     "-xxx--x-x-",
 		[ROLE_LOCAL] =     "---x----x-",
 		[ROLE_DNS] =       "---xx--xx-",
 		[ROLE_SIGN] =      "---x--x-x-",

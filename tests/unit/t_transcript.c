@@ -165,6 +165,11 @@ static void perform(struct player *p, struct effect *e)
 		}
 		return;
 	case FX_ASK_SENDER: ask_sender(p, e->text); return;
+	case FX_ASK_RECIPIENT:
+		note_text(p, "ask server of ", e->recipient.deliver);
+		note_text(p, "ask recipient ", e->recipient.address);
+		return;
+	case FX_DROP_RECIPIENT: note(p, &p->effects, SPAN("drop recipient")); return;
 	case FX_LOGIN: note_login(p, "login "); return;
 	case FX_LOGIN_STEP: note_login(p, "step "); return;
 	case FX_DROP_LOGIN: note(p, &p->effects, SPAN("drop login")); return;
@@ -370,7 +375,7 @@ static void begin(struct player *p)
 	if (p->session)
 		return;
 	house_init(&p->house, p->settings, &p->tally);
-	p->house.spool_is_up = p->house.auth_is_up = p->house.has_tls = true;
+	p->house.spool_is_up = p->house.auth_is_up = p->house.relay_is_up = p->house.has_tls = true;
 	if (p->listen->tls == LISTEN_TLS_AUTO)
 		p->listen->tls = LISTEN_TLS_OFFERED;
 	if (p->listen->bare_newline == NEWLINE_AUTO)
@@ -486,16 +491,41 @@ static void tell_login(struct player *p, struct span words)
 	feed(p, (struct session_event){ .type = SE_LOGIN_DONE, .number = word_of(p, result, results), .bytes = words, .proof = 1 });
 }
 
+/* `user RESULT`; `user ask SECTION` and `user ask-or-take SECTION`: its server knows. */
+static void tell_user(struct player *p, struct span words)
+{
+	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", "too-large", "ask", NULL };
+	struct span result = span_cut(&words, ' ');
+	bool takes = span_eq(result, SPAN("ask-or-take"));
+
+	feed(p, (struct session_event){ .type = SE_ADDRESS, .number = takes ? ADDRESS_ASK : word_of(p, result, users),
+	    .otherwise = takes ? ADDRESS_OK : ADDRESS_TEMPORARY, .bytes = words });
+}
+
+/* `recipient RESULT [CODE WORDS]` */
+static void tell_recipient(struct player *p, struct span words)
+{
+	struct span result = span_cut(&words, ' '), code = span_cut(&words, ' ');
+	uint32_t number = span_eq(result, SPAN("ok")) ? ADDRESS_OK : span_eq(result, SPAN("unknown")) ? ADDRESS_UNKNOWN : ADDRESS_TEMPORARY;
+	struct buf text;
+
+	buf_init(&text, 1 << 16);
+	add_unescaped(p, &text, words);
+	feed(p, (struct session_event){ .type = SE_RECIPIENT, .number = number, .bytes = buf_span(&text), .enhanced = code });
+	buf_fini(&text);
+}
+
 static void tell(struct player *p, struct span words)
 {
 	static const char *const senders[] = { "own", "foreign", "gone", "temporary", NULL };
-	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", "too-large", NULL };
 	static const char *const results[] = { "stored", "full", "io", "bad", "aborted", NULL };
 	static const char *const haves[] = { "no", "yes", NULL };
 	struct span what = span_cut(&words, ' ');
 
 	if (span_eq(what, SPAN("user")))
-		feed(p, (struct session_event){ .type = SE_ADDRESS, .number = word_of(p, words, users) });
+		tell_user(p, words);
+	else if (span_eq(what, SPAN("recipient")))
+		tell_recipient(p, words);
 	else if (span_eq(what, SPAN("sender")))
 		feed(p, (struct session_event){ .type = SE_SENDER, .number = word_of(p, words, senders) });
 	else if (span_eq(what, SPAN("login")))
@@ -527,6 +557,11 @@ static void peer_word(struct player *p, struct span line)
 		feed(p, (struct session_event){ .type = SE_AUTH_GONE });
 	} else if (span_eq(line, SPAN("auth back"))) {
 		p->house.auth_is_up = true;
+	} else if (span_eq(line, SPAN("relay lost"))) {
+		feed(p, (struct session_event){ .type = SE_RECIPIENT_LOST });
+	} else if (span_eq(line, SPAN("relays gone"))) {
+		p->house.relay_is_up = false;
+		feed(p, (struct session_event){ .type = SE_RECIPIENT_LOST });
 	} else if (span_eq(line, SPAN("tls up"))) {
 		feed(p, (struct session_event){ .type = SE_TLS_UP, .tls = &tls });
 		tick_until(p, p->now.mono_ms);
