@@ -193,10 +193,20 @@ static bool find_alias(const struct directory *d, struct span address, struct fo
 	return false;
 }
 
-/* Only another server knows them, or their file can't be read: that nobody is found here says nothing. */
-static bool users_are_unknown(const struct domain *dom)
+static bool is_broken(const struct table *t)
 {
-	return dom->users_are_asked || (dom->users && dom->users->broken);
+	return t && t->broken;
+}
+
+static bool files_are_broken(const struct directory *d, const struct domain *dom)
+{
+	return is_broken(dom->users) || is_broken(dom->aliases) || is_broken(d->alias_state);
+}
+
+/* Only another server knows them, or a file can't be read: that nobody is found here says nothing. */
+static bool owners_are_unknown(const struct directory *d, const struct domain *dom)
+{
+	return dom->users_are_asked || files_are_broken(d, dom);
 }
 
 static bool find_user(struct span address, struct found *out)
@@ -288,12 +298,14 @@ static void find(const struct directory *d, struct span address, bool with_other
 		return;
 	if (with_others && is_admins_unless_taken(local) && d->admin.len > 0)
 		out->other = d->admin;
-	else if (with_others && !users_are_unknown(out->domain))
+	else if (with_others && !owners_are_unknown(d, out->domain))
 		out->other = out->domain->catch_all;
 	if (out->other.len > 0)
 		out->kind = FOUND_OTHER;
-	else if (users_are_unknown(out->domain))
-		out->kind = out->domain->users_are_asked ? FOUND_ASKED : FOUND_LATER;
+	else if (files_are_broken(d, out->domain))
+		out->kind = FOUND_LATER;
+	else if (out->domain->users_are_asked)
+		out->kind = FOUND_ASKED;
 }
 
 /* ---- the walk ------------------------------------------------------------------------ */
@@ -452,7 +464,7 @@ static void walk_address(struct walk *w, struct span address, bool with_others, 
 		add_row(w, found.domain->deliver, address, address);
 		break;
 	case FOUND_LATER:
-		stop(w, ADDRESS_TEMPORARY, "The file of its users can't be read");
+		stop(w, ADDRESS_TEMPORARY, "The file of its users or aliases can't be read");
 		break;
 	case FOUND_NOBODY:
 	case FOUND_DISABLED:

@@ -3,7 +3,8 @@
  * An address of a domain of ours is, in this order:
  *   an alias; else a user; then the same for what stands before the first
  *   subaddress character; else postmaster, abuse or root, which go to admin; else
- *   whatever catch_all says; else nobody's. Where a postmaster's or abuse's
+ *   whatever catch_all says; else nobody's. Where a file of its domain could
+ *   never be read, nobody's can't be told. Where a postmaster's or abuse's
  *   own alias or user leads nowhere, they go to admin too; where there is no
  *   admin either, it can't be told now: they are never refused for good.
  * postmaster and abuse of the server's own name, and a bare postmaster, are

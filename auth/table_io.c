@@ -16,8 +16,9 @@ struct table *table_io_read_take(int fd, enum wire_table_kind kind, struct span 
 		if (n > 0)
 			table_feed(t, span_of(bytes, (size_t)n));
 	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0)
+	if (n < 0 && errno != EBADF)	/* the master's word for a file that it could not open; it said why */
 		table_break(t, strerror(errno));
+	t->broken |= n < 0;
 	explicit_bzero(bytes, sizeof(bytes));
 	table_finish(t);
 	(void)close(fd);

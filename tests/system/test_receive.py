@@ -54,6 +54,24 @@ def test_aliases_lists_includes_and_a_changed_file(server):
     server.wait_mails(2, "alice")
 
 
+def test_aliases_that_can_not_be_read_make_nobody_unknown(server):
+    """Nobody is told for good that an address does not exist that may stand there; what is wrong is told once."""
+    server.domain = f'aliases = "{server.folder}/aliases"'
+    server.start()
+
+    def code(address):
+        with server.smtp() as client:
+            client.ehlo()
+            client.mail("a@example.net")
+            return client.rcpt(address)[0]
+    assert code("sales@example.test") == 451
+    assert code("alice@example.test") == 250
+    assert server.run("reload").stderr == f"postrider: {server.folder}/aliases: No such file or directory\n"
+    aliases(server, "sales: alice\n")
+    until(lambda: code("sales@example.test") == 250)
+    assert code("nobody@example.test") == 550
+
+
 def test_an_alias_that_leads_to_itself_is_refused(server):
     aliases(server, "round: about\nabout: round\n")
     server.start()

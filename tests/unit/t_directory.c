@@ -357,6 +357,29 @@ static void t_a_broken_table_leaves_the_old_one(void **state)
 	assert_int_equal(directory_ask(f->d, SPAN("carl@example.org")), ADDRESS_UNKNOWN);
 }
 
+/* Of who is missing there nobody can say that he does not exist. */
+static void t_aliases_that_could_never_be_read_put_off_who_is_not_found(void **state)
+{
+	static const struct { enum wire_table_kind kind; const char *name, *path; } ROWS[] = {
+		{ TABLE_ALIASES, "example.org", "/etc/aliases" },
+		{ TABLE_ALIAS_STATE, "", "/state/aliases" },
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct fixture *f = *state;
+
+		directory_free(&f->d);
+		f->d = directory_new();
+		directory_set(f->d, f->s);
+		add_table(f, TABLE_USERS, "", "/state/users", SPAN(ROW("anna@example.org", "-") ROW("root@example.org", "-")));
+		add_table(f, ROWS[i].kind, ROWS[i].name, ROWS[i].path, SPAN("\0"));
+		directory_take_tables(f->d, &f->tables, &f->problems);
+		assert_int_equal(directory_ask(f->d, SPAN("anna@example.org")), ADDRESS_OK);
+		assert_int_equal(directory_ask(f->d, SPAN("sales@example.org")), ADDRESS_TEMPORARY);
+		assert_int_equal(directory_ask(f->d, SPAN("postmaster@example.org")), ADDRESS_OK);
+	}
+}
+
 static void t_ten_thousand_targets_and_no_more(void **state)
 {
 	struct fixture *f = *state;
@@ -404,6 +427,7 @@ int main(void)
 		TEST(t_whose_an_address_is), TEST(t_users_and_tokens_are_found),
 		TEST(t_postmaster_and_abuse_are_always_there), TEST(t_users_that_are_asked), TEST(t_postmaster_of_the_server_itself),
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
+		TEST(t_aliases_that_could_never_be_read_put_off_who_is_not_found),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
 	};
 
