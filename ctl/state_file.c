@@ -28,7 +28,7 @@ static int open_folder(struct state_file *f)
 	f->folder = open(f->places.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->folder >= 0)
 		return EX_OK;
-	say("there is no folder %s: %s; `postrider serve` makes it, or: install -d -m 750 -o postrider -g postrider %s", f->places.state,
+	say("there is no folder %s: %s; `postrider serve` makes it, or: install -d -m 711 -o postrider -g postrider %s", f->places.state,
 	    strerror(errno), f->places.state);
 	return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
 }

@@ -180,6 +180,15 @@ def test_an_address_whose_domain_is_not_ours_is_refused(tree):
     assert tree.run("alias", "add", "team@example.test", "anna@elsewhere.example").returncode == 0
 
 
+def test_without_a_state_folder_it_is_said_how_to_make_it(tree):
+    """The mode is that of `serve`: other users walk through it to leave mail in state/drop."""
+    os.rename(f"{tree.folder}/state", f"{tree.folder}/kept")
+    for words in (["user", "add", "x@example.test", "--password-stdin"], ["dkim", "keygen", "example.test"]):
+        done = tree.run(*words, input="a long enough password\n")
+        assert done.returncode == 73
+        assert f"install -d -m 711 -o postrider -g postrider {tree.folder}/state" in done.stderr
+
+
 def test_without_a_server_69_tells_how_to_start_it(tree):
     for words in (["status"], ["reload"], ["stop"], ["queue", "list"], ["queue", "cat", "01JD4Z7Q"], ["queue", "delete", "state:held"], ["trace", "x"],
                   ["why", "x"], ["alias", "expand", "anna@example.test"]):
