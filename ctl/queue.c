@@ -176,7 +176,7 @@ static void show_recipient(const struct wire_queue_recipient *r)
 		(void)fputc('>', stdout);
 	}
 	if (r->tries)
-		(void)printf("  %u tries", r->tries);
+		(void)printf("  %u %s", r->tries, r->tries == 1 ? "try" : "tries");
 	if (r->next_ms) {
 		(void)fputs("  next ", stdout);
 		say_time(stdout, (int64_t)r->next_ms);

@@ -1,8 +1,11 @@
 /* trace, why: the story of a message, from the events that are in memory. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/list.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "ctl/client.h"
@@ -13,14 +16,50 @@
 
 #define LINE_MAX_BYTES (EVENT_MAX * 8)	/* an event with every byte escaped */
 
-/* A walk over the events that match. */
+/* An event that will be told. */
+struct scene {
+	struct list list;
+	int64_t wall_ms;
+	size_t len;
+	char bytes[];
+};
+
+/* What happened to one message; as JSON, all that happened. */
+struct tale {
+	struct map_node node;
+	struct list list, scenes;
+	struct msg_id id;	/* zero: of sessions without a message */
+};
+
+/* A walk over the events that match. They come as each program told its own; they are told message by message, by their time. */
 struct story {
 	bool as_json, only_why;
-	bool has_id;
-	struct msg_id id;	/* whose head was printed */
+	struct list tales;
+	struct map by_id;
 	int64_t begins_ms;
 	unsigned n;
 };
+
+static void story_init(struct story *s, const struct call *call, bool only_why)
+{
+	*s = (struct story){ .as_json = call->flags & CALL_JSON, .only_why = only_why };
+	list_init(&s->tales);
+	map_init(&s->by_id);
+}
+
+static void tale_free(struct tale *t)
+{
+	LIST_EACH_SAFE(node, &t->scenes)
+		mem_free(LIST_OWNER(node, struct scene, list));
+	mem_free(t);
+}
+
+static void story_fini(struct story *s)
+{
+	LIST_EACH_SAFE(node, &s->tales)
+		tale_free(LIST_OWNER(node, struct tale, list));
+	map_fini(&s->by_id);
+}
 
 /* ---- one event ----------------------------------------------------------- */
 
@@ -94,17 +133,10 @@ static void print_facts(const struct event_view *v)
 	}
 }
 
-static void print_event(struct story *s, const struct event_view *v)
+static void print_event(const struct event_view *v)
 {
 	const char *name = event_kinds[v->code].name;
-	char id[ID_TEXT_LEN + 1];
 
-	if (v->has_id && (!s->has_id || !id_eq(&v->id, &s->id))) {
-		id_to_text(&v->id, id);
-		(void)printf("%s%s\n", s->n > 1 ? "\n" : "", id);
-		s->id = v->id;
-		s->has_id = true;
-	}
 	(void)fputs(" ", stdout);
 	print_clock(v->wall_ms);
 	(void)printf("  %s%-20s%s", say_colour(stdout, colour_of(v->code)), name, say_colour(stdout, SAY_PLAIN));
@@ -126,23 +158,112 @@ static bool is_a_reason(enum event_code code)
 	return false;
 }
 
-static void take_event(struct story *s, struct span bytes)
+static struct tale *tale_of(struct story *s, const struct msg_id *id)
 {
-	struct event_view v;
+	struct map_node *node = map_find(&s->by_id, span_of((const char *)id->bytes, sizeof(id->bytes)));
+	struct tale *t;
+
+	if (node)
+		return MAP_OWNER(node, struct tale, node);
+	t = mem_new(sizeof(*t));
+	t->id = *id;
+	list_init(&t->scenes);
+	list_add_last(&s->tales, &t->list);
+	map_put(&s->by_id, &t->node, span_of((const char *)t->id.bytes, sizeof(t->id.bytes)));
+	return t;
+}
+
+static struct list *place_of(struct tale *t, int64_t wall_ms)
+{
+	struct list *before = t->scenes.prev;
+
+	while (before != &t->scenes && LIST_OWNER(before, struct scene, list)->wall_ms > wall_ms)
+		before = before->prev;
+	return before;
+}
+
+static void keep_event(struct story *s, const struct event_view *v, struct span bytes)
+{
+	static const struct msg_id NONE;
+	struct tale *t = tale_of(s, v->has_id && !s->as_json ? &v->id : &NONE);
+	struct scene *scene = mem_new(sizeof(*scene) + bytes.len);
+
+	memcpy(scene->bytes, bytes.at, bytes.len);
+	scene->len = bytes.len;
+	scene->wall_ms = v->wall_ms;
+	list_add_first(place_of(t, v->wall_ms), &scene->list);
+}
+
+static void print_json(struct span bytes)
+{
 	struct buf line;
 
-	if (event_view(bytes, &v) != PR_OK || (s->only_why && !is_a_reason(v.code)))
-		return;
-	s->n++;
-	if (!s->as_json) {
-		print_event(s, &v);
-		return;
-	}
 	buf_init(&line, LINE_MAX_BYTES);
 	event_add_json(&line, bytes, "trace");
 	(void)fwrite(buf_span(&line).at, 1, line.len, stdout);
 	(void)fputc('\n', stdout);
 	buf_fini(&line);
+}
+
+static void tell_scene(const struct story *s, const struct scene *scene)
+{
+	struct span bytes = span_of(scene->bytes, scene->len);
+	struct event_view v;
+
+	if (s->as_json)
+		print_json(bytes);
+	else if (event_view(bytes, &v) == PR_OK)
+		print_event(&v);
+}
+
+static void tell_tale(const struct story *s, const struct tale *t)
+{
+	char id[ID_TEXT_LEN + 1];
+
+	id_to_text(&t->id, id);
+	if (!s->as_json)
+		(void)puts(id_is_zero(&t->id) ? "(of no message)" : id);
+	LIST_EACH(node, &t->scenes)
+		tell_scene(s, LIST_OWNER(node, struct scene, list));
+}
+
+static int64_t begin_of(const struct tale *t)
+{
+	return LIST_OWNER(t->scenes.next, struct scene, list)->wall_ms;
+}
+
+static int in_time(const void *a, const void *b)
+{
+	const struct tale *one = *(const struct tale *const *)a, *other = *(const struct tale *const *)b;
+	int64_t at = begin_of(one), other_at = begin_of(other);
+
+	return at != other_at ? (at > other_at) - (at < other_at) : memcmp(one->id.bytes, other->id.bytes, sizeof(one->id.bytes));
+}
+
+static void tell_story(const struct story *s)
+{
+	struct tale **all = mem_new((s->by_id.n + 1) * sizeof(*all));
+	size_t n = 0;
+
+	LIST_EACH(node, &s->tales)
+		all[n++] = LIST_OWNER(node, struct tale, list);
+	qsort(all, n, sizeof(*all), in_time);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			(void)putchar('\n');
+		tell_tale(s, all[i]);
+	}
+	mem_free(all);
+}
+
+static void take_event(struct story *s, struct span bytes)
+{
+	struct event_view v;
+
+	if (event_view(bytes, &v) != PR_OK || (s->only_why && !is_a_reason(v.code)))
+		return;
+	s->n++;
+	keep_event(s, &v, bytes);
 }
 
 /* ---- the question -------------------------------------------------------- */
@@ -200,6 +321,7 @@ static int ask(const struct call *call, struct story *s)
 	if (status == EX_OK)
 		status = listen_to(&c, s);
 	client_close(&c);
+	tell_story(s);
 	if (status == EX_OK)
 		tell_beginning(s);
 	return status;
@@ -207,20 +329,26 @@ static int ask(const struct call *call, struct story *s)
 
 int run_trace(struct call *call)
 {
-	struct story s = { .as_json = call->flags & CALL_JSON };
-	int status = ask(call, &s);
+	struct story s;
+	int status;
 
+	story_init(&s, call, false);
+	status = ask(call, &s);
 	if (status == EX_OK && s.n == 0)
 		say("nothing that is remembered matches");
+	story_fini(&s);
 	return status;
 }
 
 int run_why(struct call *call)
 {
-	struct story s = { .as_json = call->flags & CALL_JSON, .only_why = true };
-	int status = ask(call, &s);
+	struct story s;
+	int status;
 
+	story_init(&s, call, true);
+	status = ask(call, &s);
 	if (status == EX_OK && s.n == 0)
 		say("nothing that is remembered was refused, deferred, bounced or set aside");
+	story_fini(&s);
 	return status;
 }
