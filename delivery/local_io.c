@@ -1,6 +1,8 @@
 #include "delivery/local_io.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <string.h>
 #include <uv.h>
 
 #include "base/buf.h"
@@ -177,11 +179,21 @@ static void on_cancel(void *owner, struct job *job)
 
 /* ---- what came of it ---------------------------------------------------------------- */
 
+/* The admin must see which folder it was: most often it is one that its user may not write into. */
+static void name_folder(const struct drop *d, struct buf *words)
+{
+	size_t len = strlen(d->prefix);
+
+	(void)buf_printf(words, "%s%s%s", d->prefix, len > 0 && d->prefix[len - 1] == '/' ? "" : "/", d->folder);
+}
+
 static void outcome_of_error(const struct drop *d, struct buf *words, struct job_outcome *out)
 {
 	bool is_full = d->error == ENOSPC || d->error == EDQUOT;
 
-	(void)buf_printf(words, "Could not %s: %s", d->stage, strerror(d->error));
+	(void)buf_printf(words, "Could not %s (", d->stage);
+	name_folder(d, words);
+	(void)buf_printf(words, "): %s", strerror(d->error));
 	out->fate = FATE_DEFERRED;
 	out->code = is_full ? 452 : 451;
 	out->enhanced = d->error == EDQUOT ? SPAN("4.2.2") : is_full ? SPAN("4.3.1") : SPAN("4.3.0");
@@ -195,7 +207,7 @@ static void settle(struct local *l, struct letter *letter, unsigned i)
 	const struct drop *d = &letter->drops[i];
 	struct buf words;
 
-	buf_init(&words, 512);
+	buf_init(&words, 2 * PATH_MAX);
 	if (d->state == DROP_FAILED) {
 		outcome_of_error(d, &words, &out);
 	} else if (letter->loops[i] && !letter->is_cancelled) {

@@ -259,6 +259,18 @@ def test_the_log_has_the_fields_that_log_tools_know(running):
     assert re.search(r"to=<alice@example\.test>.*relay=.*dsn=2\.\d\.\d.*status=sent \(", line) and sent in line
 
 
+def test_a_mail_folder_that_is_closed_is_named(running):
+    """Who may write where is the first thing that goes wrong on a new machine."""
+    os.chmod(f"{running.folder}/mail", 0o555)
+    sent = running.send()
+    where = until(lambda: re.search(r"\((/.*)\): Permission denied", running.run("why", sent).stdout))
+    assert where[1] == running.maildir().rstrip("/")
+    assert where[0] in running.run("queue", "show", sent).stdout
+    os.chmod(f"{running.folder}/mail", 0o755)
+    running.run("queue", "retry", sent)
+    running.wait_mails()
+
+
 def test_odd_local_parts_stay_in_their_folder(running):
     for user in ("..", "a/b", ".hidden", "x" * 64, "per%cent", "new"):
         done = running.run("user", "add", f'"{user}"@example.test' if user in ("..", ".hidden") else f"{user}@example.test", "--password-stdin", input="a long enough password\n", check=False)
