@@ -1,5 +1,6 @@
 /* explain: a dry run of what would become of mail. Each step is a line with its reason; the running server answers. */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,11 +99,43 @@ static const char *json_text(const json_t *o, const char *key)
 	return text ? text : "";
 }
 
-static void look_at_setting(struct dry_run *d, const json_t *row, int family, const unsigned char *address)
+typedef void on_setting(void *arg, const json_t *row);
+
+/* Each setting, those that nobody wrote too. */
+static int each_setting(const struct dry_run *d, on_setting *fn, void *arg)
 {
+	static const char *const words[] = { "config", "show", "--all", "--json", NULL };
+	struct buf out;
+	struct span rest;
+	int status;
+
+	buf_init(&out, SETTINGS_MAX);
+	status = master_ask(d->call, words, &out);
+	for (rest = buf_span(&out); status == EX_OK && rest.len;) {
+		struct span line = span_cut(&rest, '\n');
+		json_t *row = json_loadb(line.at, line.len, 0, NULL);
+
+		fn(arg, row);
+		json_decref(row);
+	}
+	buf_fini(&out);
+	return status;
+}
+
+struct client_address {
+	struct dry_run *run;
+	int family;
+	unsigned char bytes[16];
+};
+
+static void look_at_client(void *arg, const json_t *row)
+{
+	struct client_address *a = arg;
+	struct dry_run *d = a->run;
+
 	if (strcmp(json_text(row, "section"), "listen") != 0 || strcmp(json_text(row, "name"), "trusted") != 0)
 		return;
-	if (!is_in(json_text(row, "value"), family, address))
+	if (!is_in(json_text(row, "value"), a->family, a->bytes))
 		return;
 	d->is_trusted = true;
 	tell(d, "client", "trusted", "`listen %s` trusts %s: it may send to every domain", json_text(row, "title"), json_text(row, "value"));
@@ -110,24 +143,13 @@ static void look_at_setting(struct dry_run *d, const json_t *row, int family, co
 
 static int explain_client(struct dry_run *d)
 {
-	static const char *const words[] = { "config", "show", "--json", NULL };
-	unsigned char address[16];
-	int status, family = inet_pton(AF_INET, d->call->client, address) == 1 ? 4 : 6;
-	struct buf out;
-	struct span rest;
+	struct client_address a = { .run = d };
+	int status;
 
-	if (family == 6 && inet_pton(AF_INET6, d->call->client, address) != 1)
+	a.family = inet_pton(AF_INET, d->call->client, a.bytes) == 1 ? 4 : 6;
+	if (a.family == 6 && inet_pton(AF_INET6, d->call->client, a.bytes) != 1)
 		return command_usage(d->call, "--client needs an IP address");
-	buf_init(&out, SETTINGS_MAX);
-	status = master_ask(d->call, words, &out);
-	for (rest = buf_span(&out); status == EX_OK && rest.len;) {
-		struct span line = span_cut(&rest, '\n');
-		json_t *row = json_loadb(line.at, line.len, 0, NULL);
-
-		look_at_setting(d, row, family, address);
-		json_decref(row);
-	}
-	buf_fini(&out);
+	status = each_setting(d, look_at_client, &a);
 	if (status == EX_OK && !d->is_trusted)
 		tell(d, "client", "stranger", "no listener trusts %s: without a login it may send to the domains of this server only", d->call->client);
 	return status;
@@ -296,9 +318,78 @@ static void explain_route(struct dry_run *d, struct span domain, const struct wi
 		tell(d, "host", "literal", "%.*s, named by the address itself", SPAN_ARG(w->to));
 }
 
+/* How mail goes there: what its route says, or what is said for all. */
+struct manner {
+	const struct dry_run *run;
+	struct span route;	/* empty: none */
+};
+
+static void look_at_tls(const struct dry_run *d, const char *value)
+{
+	static const struct { const char *value, *words; } all[] = {
+		{ "none", "in the clear, whatever the server offers" },
+		{ "opportunistic", "with TLS where the server offers it, in the clear where not; its certificate is not judged" },
+		{ "required", "with TLS alone, else it waits; the server's certificate is not judged" },
+		{ "verified", "with TLS and a good certificate for the server's name alone, else it waits" },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(value, all[i].value) == 0)
+			tell(d, "tls", value, "%s", all[i].words);
+}
+
+static void look_at_manner(void *arg, const json_t *row)
+{
+	const struct manner *m = arg;
+	const char *name = json_text(row, "name"), *value = json_text(row, "value");
+	bool is_route = strcmp(json_text(row, "section"), "route") == 0;
+
+	if (m->route.len > 0 ? !is_route || !span_eq(span_of_text(json_text(row, "title")), m->route) : strcmp(json_text(row, "section"), "outbound") != 0)
+		return;
+	if (strcmp(name, "tls") == 0)
+		look_at_tls(m->run, value);
+	else if (strcmp(name, "login_file") == 0 && value[0])
+		tell(m->run, "login", "needed", "by the login in %s, under TLS only", value);
+	else if (strcmp(name, "rate") == 0 && strcmp(value, "off") != 0)
+		tell(m->run, "rate", value, "no faster than this, all domains of the route together");
+}
+
+static int explain_manner(const struct dry_run *d, struct span route)
+{
+	return each_setting(d, look_at_manner, &(struct manner){ d, route });
+}
+
+/* A domain's hosts: where one of them is this server, only better ones are tried (RFC 5321 5.1). */
+struct host_walk {
+	struct dry_run *run;
+	char hostname[256], helo[256];
+	unsigned n, best, own;	/* how many, and preferences; own: ours, none: UINT_MAX */
+};
+
+static void look_at_names(void *arg, const json_t *row)
+{
+	struct host_walk *w = arg;
+	const char *section = json_text(row, "section"), *name = json_text(row, "name");
+
+	if (section[0] == '\0' && strcmp(name, "hostname") == 0)
+		(void)snprintf(w->hostname, sizeof(w->hostname), "%s", json_text(row, "value"));
+	if (strcmp(section, "outbound") == 0 && strcmp(name, "helo") == 0)
+		(void)snprintf(w->helo, sizeof(w->helo), "%s", json_text(row, "value"));
+}
+
 static void on_host(void *arg, const struct wire_site_host *host)
 {
-	tell(arg, "host", "mx", "%u %.*s", host->preference, SPAN_ARG(host->name));
+	struct host_walk *w = arg;
+	bool is_ours = span_eq_nocase(host->name, span_of_text(w->hostname)) || span_eq_nocase(host->name, span_of_text(w->helo));
+
+	if (w->n++ == 0)
+		w->best = host->preference;
+	if (is_ours && w->own == UINT_MAX)
+		w->own = host->preference;
+	if (is_ours)
+		tell(w->run, "host", "ourselves", "%u %.*s is this server: only what is better than it is tried", host->preference, SPAN_ARG(host->name));
+	else
+		tell(w->run, "host", "mx", "%u %.*s", host->preference, SPAN_ARG(host->name));
 }
 
 static int explain_dns(struct dry_run *d, struct span domain)
@@ -313,14 +404,20 @@ static int explain_dns(struct dry_run *d, struct span domain)
 		[SITE_NO_HOST] = { "no host", "it has neither an MX nor an address: given back at once, 5.4.4", EX_NOHOST },
 		[SITE_TEMPORARY] = { "unsure", "DNS can't tell now: the whole domain is tried again later", EX_TEMPFAIL },
 	};
+	struct host_walk walk = { .run = d, .own = UINT_MAX };
 	struct wire_site_done done;
 	struct client c;
-	int status = resolve_open(&c, d->call);
+	int status = each_setting(d, look_at_names, &walk);
 
+	if (status == EX_OK)
+		status = resolve_open(&c, d->call);
 	if (status != EX_OK)
 		return status;
-	status = resolve_site(&c, domain, on_host, d, &done);
-	if (status == EX_OK && done.result <= SITE_TEMPORARY) {
+	status = resolve_site(&c, domain, on_host, &walk, &done);
+	if (status == EX_OK && done.result == SITE_FOUND && walk.own <= walk.best) {
+		tell(d, "dns", "loop", "it leads back to this server, which does not take its mail: given back at once, 5.4.6");
+		worse(d, EX_NOHOST);
+	} else if (status == EX_OK && done.result <= SITE_TEMPORARY) {
 		tell(d, "dns", ends[done.result].result, "%s%s%.*s", ends[done.result].words, done.why.len ? ": " : "", SPAN_ARG(done.why));
 		worse(d, ends[done.result].status);
 	}
@@ -351,8 +448,10 @@ static int explain_target(struct dry_run *d, const struct target *t)
 	else
 		explain_route(d, domain, &w);
 	explain_standing(d, &w);
+	if (w.leads == LEADS_DNS || w.leads == LEADS_SMTP)
+		status = explain_manner(d, w.route);
 	client_close(&c);
-	return w.leads == LEADS_DNS ? explain_dns(d, domain) : EX_OK;
+	return status == EX_OK && w.leads == LEADS_DNS ? explain_dns(d, domain) : status;
 }
 
 static int explain_targets(struct dry_run *d)

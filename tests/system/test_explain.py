@@ -2,6 +2,7 @@
 import json
 
 from conftest import until
+from test_relay import begin, world  # noqa: F401
 
 
 def steps(server, *words, code=0):
@@ -27,20 +28,30 @@ def test_an_address_of_ours(server):
 
 def test_routes_and_smarthosts(server):
     server.extra = ('route "*.net" { via = "127.0.0.2:1" }\nroute "held.example.net" { hold = yes }\n'
-                    'route "*.example.net" { via = "smart.example.org:587" rate = 10/min }\n')
+                    f'route "*.example.net" {{ via = "smart.example.org:587" rate = 10/min tls = verified login_file = "{server.folder}/login" }}\n')
     server.listen = 'trusted = {"10.0.0.0/8"}'
     server.start()
     rows, why = steps(server, "x@www.example.net")
-    assert rows == [("address", "foreign"), ("route", "matched"), ("host", "smarthost")]
+    assert rows == [("address", "foreign"), ("route", "matched"), ("host", "smarthost"), ("tls", "verified"), ("login", "needed"), ("rate", "10/min")]
+    assert f"{server.folder}/login" in why["login", "needed"]
     assert "*.example.net" in why["route", "matched"] and "smart.example.org:587" in why["host", "smarthost"]
     rows, why = steps(server, "x@held.example.net", code=75)
     assert ("route", "hold") in rows
     rows, why = steps(server, "x@other.net", "--client", "192.0.2.7", code=77)
     assert rows == [("client", "stranger"), ("address", "refused")] and "5.7.1" in why["address", "refused"]
+    assert ("tls", "opportunistic") in steps(server, "x@other.net")[0]
     rows, why = steps(server, "x@other.net", "--client", "10.1.2.3", "--from", "alice@example.test")
     assert rows[:3] == [("client", "trusted"), ("sender", "ours"), ("address", "foreign")]
     assert server.run("explain", "x@other.net", "--client", "nonsense", check=False).returncode == 64
     assert server.run("explain", "x@other.net", "--client", check=False).returncode == 64
+
+
+def test_a_domain_that_leads_back_to_us(server, world):
+    begin(server, world, "b.test. MX 20 MX.example.test.\nb.test. MX 30 later.b.test.\nc.test. MX 10 mx.c.test.\nc.test. MX 20 mx.example.test.\n", outbound="tls = none")
+    rows, why = steps(server, "x@b.test", code=68)
+    assert ("host", "ourselves") in rows and rows[-1] == ("dns", "loop") and "5.4.6" in why["dns", "loop"]
+    rows, why = steps(server, "x@c.test")
+    assert ("host", "mx") in rows and ("host", "ourselves") in rows and rows[-1] == ("dns", "found") and ("tls", "none") in rows
 
 
 def test_a_site_in_trouble_says_when_it_is_tried(server):
