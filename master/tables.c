@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/map.h"
@@ -136,6 +137,15 @@ static void give(enum wire_table_kind kind, const char *name, const char *path, 
 	close(t.fd);
 }
 
+/* Many domains may leave by one smarthost. */
+static bool has_earlier_login(const struct settings *s, unsigned route)
+{
+	for (unsigned i = 0; i < route; i++)
+		if (s->route[i].login_file && strcmp(s->route[i].login_file, s->route[route].login_file) == 0)
+			return true;
+	return false;
+}
+
 static void each(const struct settings *s, on_table *fn, void *arg)
 {
 	char path[PATH_MAX];
@@ -153,7 +163,7 @@ static void each(const struct settings *s, on_table *fn, void *arg)
 		if (s->users[i].file)
 			give(TABLE_USERS_FILE, s->users[i].title, s->users[i].file, fn, arg);
 	for (unsigned i = 0; i < s->n_route; i++)
-		if (s->route[i].login_file)
+		if (s->route[i].login_file && !has_earlier_login(s, i))
 			give(TABLE_RELAY_LOGIN, "", s->route[i].login_file, fn, arg);
 }
 
@@ -179,6 +189,14 @@ static void tell_unreadable(struct channel *ch, const struct wire_table *told)
 	close(fd);
 }
 
+/* A password that is written out as it is. */
+static bool is_exposed(const struct table *t)
+{
+	struct stat st;
+
+	return t->kind == TABLE_RELAY_LOGIN && fstat(t->fd, &st) == 0 && st.st_mode & S_IRWXO;
+}
+
 static void tell(void *arg, const struct table *t)
 {
 	struct telling *telling = arg;
@@ -186,6 +204,8 @@ static void tell(void *arg, const struct table *t)
 
 	if (t->fd >= 0) {
 		channel_put_fd(telling->ch, WIRE_table, &told, t->fd);
+		if (is_exposed(t))
+			buf_printf(telling->problems, "%s: everybody may read it; mend it with: chmod 600 %s\n", t->full, t->full);
 	} else if (!may_be_missing(t)) {
 		tell_unreadable(telling->ch, &told);
 		buf_printf(telling->problems, "%s: %s\n", t->full,

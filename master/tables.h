@@ -11,7 +11,8 @@
 #define TABLES_FILE_MAX     (64u << 20)	/* of an aliases file that is searched for includes */
 #define TABLES_INCLUDES_MAX 1000	/* of one domain */
 
-/* `table` for each file that is there, then `tables_done`. problems: a line for each that should be and is not. */
+/* `table` for each file that is there, then `tables_done`. problems: a line for each that should be and is not, and for a
+ * login that everybody may read. */
 void tables_tell(const struct settings *s, uint32_t serial, struct channel *ch, struct buf *problems);
 
 /* The files, for watching, also those that are not there; path is valid during the call. */

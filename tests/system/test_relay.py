@@ -401,6 +401,18 @@ def test_a_login_that_was_wrong_is_put_right(server, world, pair):
     taken(sink)
 
 
+def test_a_login_that_everybody_may_read_is_told_of_once(server, world):
+    login = f"{server.folder}/login"
+    with open(login, "w") as f:
+        f.write("anna:secret words\n")
+    os.chmod(login, 0o644)
+    begin(server, world, more="".join(f'route {name}.test {{ via = "127.0.25.5:25" login_file = "{login}" }}\n' for name in "cd"))
+    line, = lines(server, "chmod 600")
+    assert login in line and "tables.loaded" in line
+    os.chmod(login, 0o600)
+    assert "chmod" not in server.reload().stderr
+
+
 def test_no_login_in_the_clear(server, world):
     sink = world.sink(5)
     login = f"{server.folder}/login"
