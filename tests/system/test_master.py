@@ -373,7 +373,7 @@ def test_json_lines(server):
     server.extra = "log { format = json }"
     server.start()
     server.send()
-    until(lambda: "delivery.delivered" in server.log())
+    until(lambda: all(name in server.log() for name in ('"ready"', "message.accepted", "delivery.delivered")))
     events = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
     names = [e["ev"] for e in events]
     assert {"started", "ready", "message.accepted", "delivery.delivered"} <= set(names)
