@@ -1,9 +1,13 @@
 #include "master/config_cli.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "master/certificates.h"
 #include "master/config.h"
 #include "master/config_lex.h"
 #include "master/config_private.h"
@@ -74,6 +78,31 @@ static void conclude(const struct reading *r)
 		(void)fprintf(stderr, "%s: good\n", r->cfg.complaints.file);
 }
 
+static void warn_of_certificates(struct complaints *c, const struct settings *s)
+{
+	struct certificates *certificates;
+	struct buf problems;
+	struct span rest, line;
+
+	buf_init(&problems, CONFIG_COMPLAINTS_MAX);
+	certificates = certificates_read(s, false, clock_now().wall_ms, &problems);
+	certificates_free(&certificates);
+	for (rest = buf_span(&problems); rest.len > 0;) {
+		line = span_cut(&rest, '\n');
+		complain(c, COMPLAINT_WARNING, NULL, "%.*s", SPAN_ARG(line));
+	}
+	buf_fini(&problems);
+}
+
+/* What the server would refuse or do without. No error: they may be there where it runs, or not be ours to read. */
+static void warn_of_files(struct complaints *c, const struct settings *s)
+{
+	warn_of_certificates(c, s);
+	for (unsigned i = 0; i < s->n_domain; i++)
+		if (s->domain[i].aliases && access(s->domain[i].aliases, R_OK) < 0)
+			complain(c, COMPLAINT_WARNING, NULL, "%s: %s", s->domain[i].aliases, strerror(errno));
+}
+
 static int check(const struct request *q)
 {
 	struct reading r;
@@ -82,8 +111,10 @@ static int check(const struct request *q)
 	if (q->n_names > 1)
 		return usage("one file at a time");
 	reading_begin(&r, q->n_names ? q->name[0] : q->file, q->how);
-	if (r.err == PR_OK)
+	if (r.err == PR_OK) {
 		config_note_unread(&r.cfg);
+		warn_of_files(&r.cfg.complaints, r.cfg.settings);
+	}
 	say(is_json ? stdout : stderr, &r.told);
 	if (!is_json)
 		conclude(&r);

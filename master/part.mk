@@ -4,7 +4,7 @@
 noinst_LIBRARIES += libpostconfig.a
 libpostconfig_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
 libpostconfig_a_SOURCES = \
-	master/config.c master/config.h master/config_check.c master/config_cli.c master/config_cli.h \
+	master/config.c master/config.h master/config_check.c \
 	master/config_complain.c master/config_complain.h master/config_lex.c master/config_lex.h master/config_load.c \
 	master/config_names.c master/config_outline.c master/config_outline.h master/config_private.h \
 	master/config_show.c master/config_show.h
@@ -38,7 +38,7 @@ tests_unit_t_watch_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
 pkglibexec_PROGRAMS += libexec/master
 libexec_master_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libexec_master_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
-libexec_master_SOURCES = master/main.c $(MASTER_CORE) \
+libexec_master_SOURCES = master/main.c master/config_cli.c master/config_cli.h $(MASTER_CORE) \
 	master/answer_io.c master/bind.c master/bind.h master/certificates.c master/certificates.h master/child_io.c \
 	master/control_io.c master/control_io.h master/drops_io.c master/drops_io.h master/file.c master/file.h master/folders.c master/folders.h \
 	master/identity.c master/identity.h master/keys.c master/keys.h master/notify.c master/notify.h master/reload_io.c master/report.c master/report.h \

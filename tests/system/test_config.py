@@ -52,6 +52,20 @@ def test_a_missing_file_a_folder_and_another_file(config, tmp_path):
     assert config("broken", "check", str(other)).returncode == 0
 
 
+def test_files_that_the_server_would_not_take_are_warned_of(config, tmp_path):
+    """They may be there where it runs: no error, but who asks before a reload hears why it will be refused."""
+    (tmp_path / "cert.pem").write_text("no certificate")
+    (tmp_path / "key.pem").write_text("no key")
+    text = (f'tls {{ certificate = "{tmp_path}/cert.pem" key = "{tmp_path}/key.pem" }}\n' +
+            GOOD.replace("srs = off", f'aliases = "{tmp_path}/aliases"'))
+    done = config(text, "check")
+    assert done.returncode == 0 and "good" in done.stderr
+    assert f"{config.file}: warning: {tmp_path}/cert.pem: there is no certificate in it\n" in done.stderr
+    assert f"{config.file}: warning: {tmp_path}/aliases: No such file or directory\n" in done.stderr
+    (tmp_path / "aliases").write_text("")
+    assert "aliases" not in config(text, "check").stderr
+
+
 def test_a_file_that_everybody_may_write_is_refused(config):
     config(GOOD, "check")
     os.chmod(config.file, 0o666)
