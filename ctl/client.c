@@ -160,6 +160,18 @@ int client_hear(struct client *c, enum wire_verb *verb, union wire_msg *msg)
 	}
 }
 
+void client_await_end(struct client *c)
+{
+	ssize_t n;
+
+	do {
+		struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+		(void)poll(&p, 1, -1);
+		n = recv(c->fd, c->packet, WIRE_PACKET_MAX, 0);
+	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+}
+
 int client_meet(struct client *c, enum wire_role role)
 {
 	struct wire_ctl_meet meet = { .ask = 1, .role = (uint8_t)role };

@@ -32,5 +32,7 @@ void client_close(struct client *c);
 int client_tell(struct client *c, enum wire_verb verb, const void *msg);
 /* The next verb; spans last until the next call. 0, or 74, or 75 when the server says nothing for too long. */
 int client_hear(struct client *c, enum wire_verb *verb, union wire_msg *msg);
+/* Waits, however long, until the other side is gone. */
+void client_await_end(struct client *c);
 
 #endif

@@ -86,8 +86,18 @@ int run_refresh(struct call *call)
 int run_stop(struct call *call)
 {
 	struct wire_ctl_stop stop = { .ask = 1 };
+	struct client c;
+	int status = client_open(&c, call);
 
-	return ask_master(call, WIRE_ctl_stop, &stop, NULL, NULL);
+	if (status != EX_OK)
+		return status;
+	status = client_tell(&c, WIRE_ctl_stop, &stop);
+	if (status == EX_OK)
+		status = await_done(&c, NULL, NULL);
+	if (status == EX_OK)
+		client_await_end(&c);
+	client_close(&c);
+	return status;
 }
 
 /* ---- status -------------------------------------------------------------- */

@@ -243,6 +243,28 @@ def test_a_new_listener_counts_after_a_reload_and_an_old_one_stays(running):
             assert s.recv(4) == b"220 "
 
 
+def test_stop_returns_when_it_has_ended(running):
+    """A transaction under way is waited for; then the next server finds its folders free."""
+    with contextlib.closing(running.smtp()) as client:
+        client.ehlo()
+        client.mail("a@example.net")
+        client.rcpt("alice@example.test")
+        client.putcmd("data")
+        assert client.getreply()[0] == 354
+        stop = subprocess.Popen([running.postrider, "-c", running.file, "stop"])
+        until(lambda: "stopping" in running.log())
+        with pytest.raises(subprocess.TimeoutExpired):
+            stop.wait(0.3)	# it would have returned; a late one makes no false alarm
+        client.send(b"Subject: late\r\n\r\nx\r\n.\r\n")
+        assert client.getreply()[0] == 250
+    assert stop.wait(PATIENCE) == 0
+    again = subprocess.Popen([running.postrider, "-c", running.file, "serve"], stderr=subprocess.DEVNULL, env=running.environment)
+    running.process.wait(PATIENCE)
+    running.process = again
+    running.wait_up()
+    running.wait_mails()
+
+
 def test_sigterm_drains(running):
     settled(running)
     children = running.children()
