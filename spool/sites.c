@@ -134,12 +134,20 @@ static bool has_share(uint32_t mine, size_t n_senders, uint32_t all, uint32_t ma
 	return mine == 0 || n_senders == 1 || all < max - max / 4 || mine * n_senders < max;
 }
 
+/* A place before a site that hangs is free again after minutes: nobody takes the last ones who has one, not even who is alone. */
+static bool has_share_of_doubt(const struct schedule *s, const struct sender *sender)
+{
+	uint32_t all = s->n_doubtful, max = doubt_max(s);
+
+	if (sender->n_doubtful == 0 || all < max - max / 4)
+		return true;
+	return s->senders.n > 1 && all < max - max / 8 && sender->n_doubtful * s->senders.n < max;
+}
+
 bool sender_may(const struct schedule *s, const struct sender *sender, const struct site *site)
 {
-	size_t n = s->senders.n;
-
-	return has_share(sender->n_flying, n, s->n_connections, s->rules.max_connections) &&
-	    (site->is_proved || has_share(sender->n_doubtful, n, s->n_doubtful, doubt_max(s)));
+	return has_share(sender->n_flying, s->senders.n, s->n_connections, s->rules.max_connections) &&
+	    (site->is_proved || has_share_of_doubt(s, sender));
 }
 
 void flight_begin(struct schedule *s, struct site *site, struct sender *sender, struct flight *out)
