@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -160,16 +161,31 @@ int client_hear(struct client *c, enum wire_verb *verb, union wire_msg *msg)
 	}
 }
 
+/* Its process: what it holds is free when that has ended, somewhat later than its socket. */
+static int process_of(const struct client *c)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+}
+
 void client_await_end(struct client *c)
 {
+	struct pollfd peer = { .fd = c->fd, .events = POLLIN }, process = { .fd = process_of(c), .events = POLLIN };
 	ssize_t n;
 
 	do {
-		struct pollfd p = { .fd = c->fd, .events = POLLIN };
-
-		(void)poll(&p, 1, -1);
+		(void)poll(&peer, 1, -1);
 		n = recv(c->fd, c->packet, WIRE_PACKET_MAX, 0);
 	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	if (process.fd < 0)
+		return;
+	while (poll(&process, 1, -1) < 0 && errno == EINTR)
+		continue;
+	(void)close(process.fd);
 }
 
 int client_meet(struct client *c, enum wire_role role)

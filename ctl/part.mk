@@ -1,6 +1,6 @@
 # ctl: the command line.
 bin_PROGRAMS += postrider
-postrider_CPPFLAGS = $(AM_CPPFLAGS)
+postrider_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 postrider_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 postrider_SOURCES = \
 	ctl/alias.c ctl/client.c ctl/client.h ctl/command.c ctl/command.h ctl/dns.c ctl/explain.c ctl/json.c ctl/json.h ctl/mailbox.c ctl/mailbox.h ctl/main.c ctl/master.c ctl/master.h \
