@@ -59,6 +59,7 @@ struct gathered {
 	uint64_t size;
 	struct buf sender, reason;
 	json_t *to;
+	json_t *recipients;	/* of `show`: each with how it stands */
 	enum wire_state state;
 	unsigned rank;
 	uint32_t tries;
@@ -88,6 +89,8 @@ static void print_json(const struct gathered *g, const char *id)
 	json_object_set_new(o, "tries", json_integer(g->tries));
 	json_object_set_new(o, "next", json_of_time((int64_t)g->next_ms));
 	json_object_set_new(o, "reason", json_of_span(buf_span(&g->reason)));
+	if (g->is_long)
+		json_object_set(o, "recipients", g->recipients);
 	json_print_line(o);
 }
 
@@ -125,6 +128,7 @@ static void print_gathered(struct gathered *g)
 	if (!g->is_long || g->as_json)
 		(g->as_json ? print_json : print_text)(g, id);
 	json_decref(g->to);
+	json_decref(g->recipients);
 	buf_fini(&g->sender);
 	buf_fini(&g->reason);
 	g->is_there = false;
@@ -155,6 +159,7 @@ static void gather_message(void *arg, const struct wire_queue_message *m)
 	g->received_ms = (int64_t)m->received_ms;
 	g->size = m->size;
 	g->to = json_array();
+	g->recipients = json_array();
 	g->rank = g->tries = 0;
 	g->state = STATE_DUE;
 	g->next_ms = 0;
@@ -189,6 +194,19 @@ static void show_recipient(const struct wire_queue_recipient *r)
 	}
 }
 
+static json_t *json_of_recipient(const struct wire_queue_recipient *r)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "to", json_of_span(r->address));
+	json_object_set_new(o, "orig_to", json_of_span(r->original.len ? r->original : r->address));
+	json_object_set_new(o, "state", json_string(filter_state_text(r->state)));
+	json_object_set_new(o, "tries", json_integer(r->tries));
+	json_object_set_new(o, "next", json_of_time((int64_t)r->next_ms));
+	json_object_set_new(o, "reason", json_of_span(r->reason));
+	return o;
+}
+
 static void gather_recipient(void *arg, const struct wire_queue_recipient *r)
 {
 	struct gathered *g = arg;
@@ -196,7 +214,9 @@ static void gather_recipient(void *arg, const struct wire_queue_recipient *r)
 	if (!g->is_there)
 		return;
 	json_array_append_new(g->to, json_of_span(r->address));
-	if (g->is_long && !g->as_json)
+	if (g->is_long && g->as_json)
+		json_array_append_new(g->recipients, json_of_recipient(r));
+	else if (g->is_long)
 		show_recipient(r);
 	if (r->tries > g->tries)
 		g->tries = r->tries;

@@ -139,6 +139,18 @@ def test_a_part_of_an_id_that_means_two_is_refused_with_their_names(server):
     assert server.run("queue", "cat", "ZZZZZZZZ", check=False).returncode == 67
 
 
+def test_each_recipient_of_a_message_is_shown_as_it_stands(server):
+    server.extra = f'deliver away {{ lmtp = "unix:{server.folder}/none" }}\ndomain away.test {{ deliver = away }}'
+    server.start(users=("alice@example.test", "carol@away.test"))
+    sent = server.send(to=["alice@example.test", "carol@away.test"])
+
+    def stands():
+        shown, = server.json("queue", "show", sent)
+        return {r["to"]: (r["state"], r["tries"], r["next"] is not None, "none failed" in r["reason"]) for r in shown["recipients"]}
+    until(lambda: stands() == {"alice@example.test": ("delivered", 1, False, False), "carol@away.test": ("waiting", 1, True, True)})
+    assert "recipients" not in server.json("queue", "list")[0]
+
+
 def test_a_message_given_back_by_hand_is_a_bounce(server):
     trusting(server, HOLD)
     sent = server.send(to=["one@foreign.example.net", "two@foreign.example.net"], sender="bob@example.test")
