@@ -27,6 +27,7 @@ static bool read_address(struct span name, struct attempt_address *out)
 	return out->family == 4 || inet_pton(AF_INET6, text, out->bytes) == 1;
 }
 
+/* Of names in the configuration: DNS may hold any bytes, and a stranger would lead us to a socket of this machine. */
 static bool is_path(struct span name)
 {
 	return span_starts_nocase(name, SPAN("unix:"));
@@ -115,7 +116,7 @@ void attempt_init(struct attempt *a, const struct attempt_rules *rules, bool is_
 		h->name = hosts[i].name;
 		h->preference = hosts[i].preference;
 		h->port = hosts[i].port;
-		h->is_written = h->is_asked = is_path(h->name) || read_address(h->name, &address);
+		h->is_written = h->is_asked = (is_configured && is_path(h->name)) || read_address(h->name, &address);
 		if (h->is_written)
 			host_add(h, &address);
 	}
@@ -222,7 +223,7 @@ static const struct attempt_address *next_address(struct attempt_host *h)
 static bool may_try(struct attempt *a, const struct attempt_address *address)
 {
 	if (address->family == 0)
-		return true;
+		return a->is_configured;
 	if (address->family == 4 ? !a->rules->has_v4 : !a->rules->has_v6)
 		return false;
 	if (a->is_configured || a->rules->allow_private || !attempt_is_private(address))

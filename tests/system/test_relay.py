@@ -191,6 +191,15 @@ def test_private_networks_are_refused_by_default(server, world):
     assert sink.connections == 0
 
 
+def test_a_strangers_dns_names_no_socket_of_this_machine(server, world):
+    path = f"{server.folder}/run/submit"
+    begin(server, world, f"b.test. MX 10 unix:{path}.\n")
+    server.send(to="u@b.test", sender="alice@example.test")
+    line = wait_line(server, "to=<u@b.test>")
+    assert "status=bounced" in line and "dsn=5.4.4" in line
+    assert not lines(server, "listener=submit")
+
+
 def test_we_speak_from_the_address_and_by_the_name_that_are_configured(server, world):
     sink = world.sink(1)
     begin(server, world, outbound='address = "127.0.25.200" helo = out.example.test')

@@ -173,6 +173,15 @@ static void t_private_networks_are_for_the_admin(void **state)
 	check(&inside, false, &refused, HOSTS({ "a", 10, "127.0.0.1" }), "127.0.0.1 deferred 4.4.1 refused");
 }
 
+/* DNS may hold any bytes, and a stranger writes it. */
+static void t_a_path_is_one_by_the_configuration_alone(void **state)
+{
+	(void)state;
+	check(&usual, true, &refused, HOSTS({ "unix:/run/lmtp", 0, "" }), "path deferred 4.4.1 refused");
+	check(&usual, false, &refused, HOSTS({ "unix:/run/submit", 10, "" }), "failed 5.4.4 unix:/run/submit has no address that can be used");
+	check(&inside, false, &refused, HOSTS({ "UNIX:/run/submit", 10, "" }, { "b", 20, "11.0.0.1" }), "11.0.0.1 deferred 4.4.1 refused");
+}
+
 static void t_what_is_private(void **state)
 {
 	static const struct { const char *text; bool is_private; } rows[] = {
@@ -216,7 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_all_are_tried_by_their_preference), cmocka_unit_test(t_nobody_makes_us_try_for_hours),
 		cmocka_unit_test(t_a_deferral_counts_more_than_a_failure), cmocka_unit_test(t_mail_does_not_come_back_to_us),
-		cmocka_unit_test(t_private_networks_are_for_the_admin), cmocka_unit_test(t_what_is_private),
+		cmocka_unit_test(t_private_networks_are_for_the_admin), cmocka_unit_test(t_a_path_is_one_by_the_configuration_alone), cmocka_unit_test(t_what_is_private),
 		cmocka_unit_test(t_written_addresses_are_not_looked_up), cmocka_unit_test(t_names_without_addresses)
 	};
 
