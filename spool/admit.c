@@ -75,6 +75,7 @@ uint64_t request_payload_len(const struct journal_request *r)
 	case RECORD_MESSAGE:
 		return message_meta_len(&r->message) + request_content_len(r);
 	case RECORD_STATE:
+	case RECORD_ANNEX:
 		return r->message.state.len;
 	default:
 		return 0;

@@ -70,11 +70,11 @@ static void add_gathered(struct journal *j, struct record *rec, const struct jou
 		rec->about = meta;
 		rec->sum = digest_crc32c(0, at + SEGMENT_UNIT, meta);
 	} else {
-		rec->sum = r->type == RECORD_STATE ? digest_crc32c(0, r->message.state.at, r->message.state.len) : content_sum(r);
+		rec->sum = record_is_text(r->type) ? digest_crc32c(0, r->message.state.at, r->message.state.len) : content_sum(r);
 	}
 	record_put(at, j->current->mark, rec);
 	batch_add(j, at, SEGMENT_UNIT + meta);
-	if (r->type == RECORD_STATE)
+	if (record_is_text(r->type))
 		batch_add(j, r->message.state.at, r->message.state.len);
 	else
 		add_content(j, r);
@@ -124,13 +124,13 @@ static void add_record(struct journal *j, struct journal_request *r)
 	if (r->type == RECORD_NONE)
 		return;
 	rec.own = r->place = (struct place){ j->current->number, j->batch_end / SEGMENT_UNIT };
-	if (r->type == RECORD_STATE)
+	if (record_is_text(r->type))
 		rec.origin = r->origin.segment ? r->origin : rec.own;
 	if (r->type == RECORD_DONE)
 		fill_done(j, r, &rec);
 	if (r->type == RECORD_MESSAGE)
 		fill_message(j, r, &rec);
-	if (r->type == RECORD_DONE || (r->type == RECORD_STATE && rec.len <= COPY_MAX))
+	if (r->type == RECORD_DONE || (record_is_text(r->type) && rec.len <= COPY_MAX))
 		add_small(j, &rec, r->message.state);
 	else
 		add_gathered(j, &rec, r);
@@ -168,6 +168,22 @@ static void batch_take(struct journal *j)
 	}
 }
 
+/* Its owner has the new place from then on, or wants none any more. */
+static void ack_annex(struct journal *j, struct journal_request *r)
+{
+	struct msg_id id = r->message.id;
+	struct place place = r->place, before = j->owner->annex(j->arg, &id), now;
+
+	annex_came(j, place, (uint32_t)r->message.state.len);
+	j->stats.annexes++;
+	r->done(r, PR_OK);
+	now = j->owner->annex(j->arg, &id);
+	if (!place_eq(now, before))
+		annex_left(j, before);
+	if (!place_eq(now, place))
+		annex_left(j, place);
+}
+
 static void ack(struct journal *j, struct journal_request *r)
 {
 	struct segment *s = segment_find(j, r->place.segment);
@@ -189,6 +205,9 @@ static void ack(struct journal *j, struct journal_request *r)
 	case RECORD_STATE:
 		j->stats.states++;
 		break;
+	case RECORD_ANNEX:
+		ack_annex(j, r);
+		return;
 	case RECORD_DONE:
 		if (r->about.at)
 			message_settled(j, moved_to(j, r->about));

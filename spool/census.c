@@ -67,18 +67,39 @@ void chunk_left(struct journal *j, uint32_t number, uint32_t n, uint64_t bytes)
 	j->look_for_victims = true;
 }
 
+/* One of those that are counted there. */
+static void one_left(struct journal *j, struct segment *s, uint32_t *count)
+{
+	uint32_t n = s->messages + s->chunks + s->annexes;
+
+	s->live_bytes -= n > 1 ? s->live_bytes / n : s->live_bytes;
+	(*count)--;
+	s->stuck = false;
+	j->look_for_victims = true;
+}
+
 void message_left(struct journal *j, struct place place)
 {
 	struct segment *s = segment_find(j, place.segment);
-	uint64_t share;
 
-	if (!s || !s->messages)
-		return;
-	share = s->live_bytes / (s->messages + s->chunks);
-	s->messages--;
-	s->stuck = false;
-	s->live_bytes = s->messages + s->chunks ? s->live_bytes - share : 0;
-	j->look_for_victims = true;
+	if (s && s->messages)
+		one_left(j, s, &s->messages);
+}
+
+void annex_came(struct journal *j, struct place place, uint32_t len)
+{
+	struct segment *s = segment_find(j, place.segment);
+
+	s->annexes++;
+	s->live_bytes += record_size(len);
+}
+
+void annex_left(struct journal *j, struct place place)
+{
+	struct segment *s = segment_find(j, place.segment);
+
+	if (s && s->annexes)
+		one_left(j, s, &s->annexes);
 }
 
 void message_settled(struct journal *j, struct place place)

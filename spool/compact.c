@@ -58,7 +58,7 @@ static struct segment *choose(const struct journal *j, bool even_living)
 	for (unsigned i = 0; i < j->n_used; i++) {
 		struct segment *s = j->used[i];
 		uint64_t most = j->make_failed ? s->size / 4 * 3 : s->size / 4;
-		bool dead = s->messages == 0 && s->chunks == 0;
+		bool dead = s->messages == 0 && s->chunks == 0 && s->annexes == 0;
 
 		if (!may_be_victim(s) || (!dead && (!even_living || s->live_bytes > most)))
 			continue;
@@ -99,6 +99,8 @@ static void on_copied(struct journal_request *r, enum pr_err err)
 
 	c->under_way--;
 	c->failed |= err != PR_OK;
+	if (!err && r->type == RECORD_ANNEX)
+		copy->journal->owner->on_annex_moved(copy->journal->arg, &r->message.id, r->about, r->place);
 	own_free(copy);
 }
 
@@ -171,6 +173,11 @@ static void look_at(struct journal *j, const struct survey_entry *entry)
 	if (r->type == RECORD_STATE) {
 		if (place_after(r->origin, now))
 			copy_again(j, e, now);
+		return;
+	}
+	if (r->type == RECORD_ANNEX) {
+		if (place_eq(j->owner->annex(j->arg, &r->id), r->own) && !PLANTED(FAULT_ANNEX_DROPPED))
+			copy_again(j, e, r->own);
 		return;
 	}
 	if (is_moving(j, &r->id))

@@ -210,7 +210,7 @@ static void on_piece(void *owner, struct disk_reader *r, enum pr_err err, struct
 
 static void take_up(struct command *k, struct mail *m)
 {
-	static const struct disk_reader_handlers handlers = { on_envelope, on_piece };
+	static const struct disk_reader_handlers handlers = { on_envelope, on_piece, NULL };
 	struct originals none = { .known = false };
 	struct disk_reader *r;
 

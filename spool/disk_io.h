@@ -42,6 +42,8 @@ struct disk_reader_handlers {
 	/* The next piece, in answer to disk_reader_next, valid until the next call of it or disk_reader_close.
 	 * PR_OK with an empty span: that was all. May be NULL when only the envelope is wanted. */
 	void (*on_piece)(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes);
+	/* Where it is set an annex is read, and this alone is called, once: err as above, its bytes last as long as the call. */
+	void (*on_annex)(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes);
 };
 /* Handlers may be called before these return (what is in the page cache is read at once). The reader may be closed in a
  * handler; disk_read then returns NULL. */

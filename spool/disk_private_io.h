@@ -56,7 +56,7 @@ struct disk {
 	void *on_idle_arg;
 };
 
-enum reading { READ_HEAD, READ_META, READ_CONTENT, READ_PIECE };
+enum reading { READ_HEAD, READ_META, READ_CONTENT, READ_PIECE, READ_ANNEX };
 
 struct disk_reader {
 	struct task task;

@@ -220,7 +220,7 @@ enum pr_err state_add(struct buf *out, const struct state_row *row)
 		add_target(out, row);
 	else if (row->type == STATE_ROW_OUTCOME)
 		add_outcome(out, row);
-	else if (row->type == STATE_ROW_HOLD || row->type == STATE_ROW_SIGNED)
+	else if (row->type == STATE_ROW_HOLD)
 		add_text(out, row->words);
 	return buf_state(out);
 }
@@ -238,9 +238,9 @@ enum pr_err state_next(struct span *rows, struct state_row *out)
 		take_target(&r, out);
 	else if (out->type == STATE_ROW_OUTCOME)
 		take_outcome(&r, out);
-	else if (out->type == STATE_ROW_HOLD || out->type == STATE_ROW_SIGNED)
+	else if (out->type == STATE_ROW_HOLD)
 		out->words = take_text(&r);
-	r.bad |= out->type < STATE_ROW_TARGET || out->type > STATE_ROW_SIGNED;
+	r.bad |= out->type < STATE_ROW_TARGET || out->type > STATE_ROW_TOLD;
 	if (r.bad)
 		return PR_BAD;
 	*rows = r.rest;

@@ -53,8 +53,7 @@ enum state_type {	/* each is an assignment: told again in the same order they le
 	STATE_ROW_RELEASE,
 	STATE_ROW_RETRY,	/* due at once, by hand */
 	STATE_ROW_NOTICED,	/* the sender knows that it takes longer */
-	STATE_ROW_TOLD,		/* the sender knows all outcomes so far; n: the round that comes next */
-	STATE_ROW_SIGNED	/* words: the fields that go in front of it by SMTP */
+	STATE_ROW_TOLD		/* the sender knows all outcomes so far; n: the round that comes next */
 };
 
 struct state_row {

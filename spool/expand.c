@@ -358,7 +358,7 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 
 static void expansion_read(struct expander *x, struct mail *m, bool gives_up)
 {
-	static const struct disk_reader_handlers handlers = { on_envelope, NULL };
+	static const struct disk_reader_handlers handlers = { on_envelope, NULL, NULL };
 
 	struct expansion *e = expansion_new(x, &m->id);
 	struct disk_reader *r;

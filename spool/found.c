@@ -44,7 +44,7 @@ static bool is_set_aside(const struct journal *j, const struct msg_id *id)
 
 static void tell_found(struct journal *j, const struct known *k)
 {
-	struct journal_found f = { .id = k->id, .place = k->place, .size = k->size, .aside = is_set_aside(j, &k->id), .brief = SPAN_NONE };
+	struct journal_found f = { .id = k->id, .place = k->place, .annex = k->annex, .size = k->size, .aside = is_set_aside(j, &k->id), .brief = SPAN_NONE };
 	unsigned n = f.aside ? 0 : recovery_states(k, NULL, 0);
 	struct span few[8], *states = n > 8 ? mem_new(n * sizeof(*states)) : few;
 
@@ -71,6 +71,8 @@ static void take_known(struct journal *j, const struct known *k)
 		of->chunks++;
 		of->live_bytes += record_size(pieces[i].len);
 	}
+	if (k->annex.segment)
+		annex_came(j, k->annex, k->annex_len);
 	if (k->n_pieces || k->oldest != k->place.segment)
 		special_add(j, k->place, k->oldest, pieces, k->n_pieces);
 	tell_found(j, k);

@@ -135,10 +135,12 @@ static void put_part(struct job *job, struct span bytes)
 	channel_put_borrowed(job->worker->channel, WIRE_job_part, &msg, bytes, on_part_gone, job);
 }
 
-/* Its signature goes with it by SMTP alone: others take it as it came. */
-static struct span fields_of(const struct job *job)
+/* Its message is signed, and it has not got the fields. */
+static bool lacks_fields(const struct job *job, const struct mail *m)
 {
-	return job->kind == SITE_SMTP ? signatures_find(job->owner->spool->books.signatures, &job->id) : SPAN_NONE;
+	if (job->kind != SITE_SMTP || job->fields.len > 0)
+		return false;
+	return m->signature.segment || signatures_find(job->owner->spool->signatures, &job->id).len > 0;
 }
 
 static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes, uint64_t size)
@@ -146,7 +148,6 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 	struct job *job = owner;
 	struct mail *m = job_mail(job);
 	struct envelope env;
-	struct span fields;
 
 	job->asked = false;
 	job->reader = r;
@@ -172,17 +173,21 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 		schedule_enter(s, m);
 		return;
 	}
+	if (lacks_fields(job, m)) {	/* another job asked for them meanwhile */
+		disk_reader_close(&job->reader);
+		job_hand_over(job, m);
+		return;
+	}
 	if (job_must_be_signed(job, &env)) {
 		disk_reader_close(&job->reader);
 		return;
 	}
-	fields = fields_of(job);
-	job->size = size + fields.len;
+	job->size = size + job->fields.len;
 	put_begin(job, m, &env);
 	put_hosts(job);
 	put_rcpts(job, m, &env);
-	if (fields.len > 0)
-		put_part(job, fields);
+	if (job->fields.len > 0)
+		put_part(job, buf_span(&job->fields));
 	disk_reader_next(r);
 }
 
@@ -222,13 +227,43 @@ static void on_piece(void *owner, struct disk_reader *r, enum pr_err err, struct
 	job_send(job);
 }
 
+/* A signature that can't be read any more is made anew. */
+static void on_fields(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes)
+{
+	struct job *job = owner;
+	struct mail *m = job_mail(job);
+
+	job->asked = false;
+	job->reader = r;
+	BUG_ON(!m);		/* its recipients fly */
+	if (err == PR_OK)
+		err = bytes.len > 0 ? buf_add(&job->fields, bytes) : PR_BAD;
+	disk_reader_close(&job->reader);
+	if (err == PR_IO) {
+		job_put_off(job, m, SPAN("It can't be read from the disk now"));
+		return;
+	}
+	if (err != PR_OK) {
+		buf_clear(&job->fields);
+		m->signature = (struct place){ 0, 0 };
+	}
+	job_hand_over(job, m);
+}
+
+/* First its signature where it has one, then the message. */
 void job_hand_over(struct job *job, struct mail *m)
 {
-	static const struct disk_reader_handlers handlers = { on_envelope, on_piece };
+	static const struct disk_reader_handlers message = { on_envelope, on_piece, NULL }, signature = { NULL, NULL, on_fields };
+	struct spool *sp = job->owner->spool;
 	struct disk_reader *r;
 
+	if (lacks_fields(job, m))
+		(void)buf_add(&job->fields, signatures_find(sp->signatures, &job->id));
 	job->asked = true;
-	r = disk_read(job->owner->spool->disk, &job->id, m->place, &handlers, job);
-	if (job->asked)		/* not answered yet: the job is as it was */
+	if (lacks_fields(job, m))
+		r = disk_read(sp->disk, &job->id, m->signature, &signature, job);
+	else
+		r = disk_read(sp->disk, &job->id, m->place, &message, job);
+	if (r && job->asked)	/* not answered yet: the job is as it was */
 		job->reader = r;
 }

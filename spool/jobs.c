@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "spool/jobs_private.h"
+#include "spool/signatures.h"
 
 #define LOCAL_CREDIT  SITE_LOCAL_WINDOW
 #define RELAY_CREDIT  1024	/* jobs at one relay worker; the schedule stops before */
@@ -35,6 +36,7 @@ static void list_free_jobs(struct list *head)
 	while ((l = list_take_first(head))) {
 		buf_fini(&LIST_OWNER(l, struct job, list)->rows);
 		buf_fini(&LIST_OWNER(l, struct job, list)->addresses);
+		buf_fini(&LIST_OWNER(l, struct job, list)->fields);
 		mem_free(LIST_OWNER(l, struct job, list));
 	}
 }
@@ -69,6 +71,7 @@ struct job *job_new(struct worker *w, const struct msg_id *id)
 	if (!l) {
 		buf_init(&job->rows, ROWS_MAX);
 		buf_init(&job->addresses, START_MAX_RCPTS * 1024);
+		buf_init(&job->fields, SIGNATURE_MAX);
 	}
 	job->owner = j;
 	job->worker = w;
@@ -124,7 +127,7 @@ static void job_detach(struct job *job)
 void job_free(struct job *job)
 {
 	struct jobs *j = job->owner;
-	struct buf rows = job->rows, addresses = job->addresses;
+	struct buf rows = job->rows, addresses = job->addresses, fields = job->fields;
 
 	job_detach(job);
 	if (job->n_lent > 0)
@@ -139,7 +142,8 @@ void job_free(struct job *job)
 	if (rows.room > 4096)
 		buf_shrink(&rows);
 	buf_clear(&addresses);
-	*job = (struct job){ .owner = j, .rows = rows, .addresses = addresses };
+	buf_clear(&fields);
+	*job = (struct job){ .owner = j, .rows = rows, .addresses = addresses, .fields = fields };
 	list_add_first(&j->free, &job->list);
 	j->n--;
 }

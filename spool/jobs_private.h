@@ -42,6 +42,7 @@ struct job {
 	uint32_t *rcpts, one;	/* one: in place of rcpts for one */
 	struct buf rows;	/* outcomes to be journalled */
 	struct buf addresses;	/* of its recipients, for events, a NUL behind each */
+	struct buf fields;	/* its message's signature, by SMTP alone: others take it as it came */
 	struct disk_reader *reader;
 	struct span piece;	/* what of it is not sent yet */
 	uint64_t size;
@@ -50,7 +51,7 @@ struct job {
 	unsigned n_lent;	/* parts of the piece that the channel still sends from */
 	enum site_word word;
 	uint32_t said;		/* of a TROUBLE; in the books */
-	bool adopted, reading, sent_begin, cancelled, over, asked;	/* asked: the disk, for the envelope */
+	bool adopted, reading, sent_begin, cancelled, over, asked;	/* asked: the disk, for the signature or the envelope */
 	bool is_signed;		/* or leaves as it is */
 };
 

@@ -155,8 +155,16 @@ void journal_state(struct journal *j, struct journal_request *r, const struct ms
 	journal_put(j, r, RECORD_STATE, sync, true);
 }
 
+void journal_annex(struct journal *j, struct journal_request *r, const struct msg_id *id, struct span bytes, bool sync)
+{
+	r->message = (struct journal_message){ .id = *id, .state = bytes };
+	r->about = r->origin = (struct place){ 0 };
+	journal_put(j, r, RECORD_ANNEX, sync, true);
+}
+
 void journal_finish(struct journal *j, struct journal_request *r, const struct msg_id *id, struct place message, bool sync)
 {
+	annex_left(j, j->owner->annex(j->arg, id));
 	r->message = (struct journal_message){ .id = *id };
 	r->about = message;
 	r->origin = (struct place){ 0 };

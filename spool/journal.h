@@ -94,6 +94,9 @@ void journal_message(struct journal *j, struct journal_request *r, const struct 
  * must lead to where it led before. Without `sync` it is covered by the next sync, within JOURNAL_LAZY_MS; done waits for it
  * in any case. `message`: where the owner knows the message to be. */
 void journal_state(struct journal *j, struct journal_request *r, const struct msg_id *id, struct place message, struct span state, bool sync);
+/* An annex: bytes beside a message, written once and read when they are needed (disk_read). The journal keeps them as long as the message,
+ * its owner only their place. Of two the later counts. `sync` as for a state. */
+void journal_annex(struct journal *j, struct journal_request *r, const struct msg_id *id, struct span bytes, bool sync);
 /* The message is settled, or was withdrawn. From this call on `find` denies it. */
 void journal_finish(struct journal *j, struct journal_request *r, const struct msg_id *id, struct place message, bool sync);
 /* All requests made between begin and end (no chunks) are found after a crash, or none of them. */
@@ -112,6 +115,7 @@ int64_t journal_due(const struct journal *j);
 struct journal_found {
 	struct msg_id id;
 	struct place place;
+	struct place annex;		/* {0, 0}: it has none */
 	uint64_t size;
 	struct span brief;
 	const struct span *states;	/* in order; the first may be a whole one, that `state` gave when the message was moved */
@@ -129,7 +133,7 @@ struct journal_damage {
 };
 
 struct journal_stats {
-	uint64_t messages, chunks, states, dones;	/* acknowledged since the start */
+	uint64_t messages, chunks, states, annexes, dones;	/* acknowledged since the start */
 	uint64_t batches, syncs, failures;
 	uint64_t bytes_written;				/* all of it, heads and tables too */
 	uint64_t compacted;				/* messages moved */
@@ -153,6 +157,9 @@ struct journal_owner {
 	void (*state)(void *owner, const struct msg_id *id, struct span *brief, struct span *state);
 	/* The message lies there from now on. The owner may have finished it meanwhile: then it does nothing. */
 	void (*on_moved)(void *owner, const struct msg_id *id, struct place from, struct place to);
+	/* Where is its annex? {0, 0}: it has none, or is not queued (any more). journal_finish asks for the last time. */
+	struct place (*annex)(void *owner, const struct msg_id *id);
+	void (*on_annex_moved)(void *owner, const struct msg_id *id, struct place from, struct place to);
 	/* The disk: no room for new mail, or again room; failing (error: errno), or working again (0). */
 	void (*on_full)(void *owner, bool full);
 	void (*on_failing)(void *owner, int error);

@@ -17,8 +17,8 @@ struct segment {
 	uint64_t mark;
 	enum segment_state state;
 	uint32_t used, synced;		/* bytes written, bytes that a good sync covers */
-	uint32_t messages, chunks;	/* that live in it */
-	uint64_t live_bytes;		/* an estimate: a message that leaves takes the average with it */
+	uint32_t messages, chunks, annexes;	/* that live in it */
+	uint64_t live_bytes;		/* an estimate: a message or annex that leaves takes the average with it */
 	unsigned pins;
 	bool doubled;			/* a later copy of one of its messages exists */
 	bool stuck;			/* can't be emptied in this run */
@@ -45,7 +45,7 @@ struct moved {
 	struct place from, to;
 };
 
-/* A request that the journal makes itself: a STATE or DONE that is written again as it was, the DONE of one that was refused. */
+/* A request that the journal makes itself: a STATE, ANNEX or DONE that is written again as it was, the DONE of one that was refused. */
 struct own_request {
 	struct journal_request request;
 	struct list list;
@@ -161,6 +161,8 @@ void special_remove(struct journal *j, struct special *s);
 void chunk_left(struct journal *j, uint32_t segment, uint32_t n, uint64_t bytes);
 void message_left(struct journal *j, struct place place);	/* one message less in its segment */
 void message_settled(struct journal *j, struct place place);	/* its chunks too */
+void annex_came(struct journal *j, struct place place, uint32_t len);
+void annex_left(struct journal *j, struct place place);
 struct place moved_to(const struct journal *j, struct place place);
 void moved_add(struct journal *j, struct place from, struct place to);
 void moved_remove(struct journal *j, struct place from);

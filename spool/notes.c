@@ -25,7 +25,7 @@ void note_drop(struct note *n)
 
 	list_remove(&n->list);
 	buf_clear(&n->bytes);
-	if (n->bytes.room > 4096)
+	if (n->bytes.room > 4096 || n->is_annex)
 		buf_shrink(&n->bytes);
 	if (sp->n_free_notes >= NOTES_KEPT) {
 		buf_fini(&n->bytes);
@@ -70,6 +70,13 @@ void note_state(struct note *n, const struct mail *m, bool sync)
 	journal_state(n->spool->journal, &n->request, &n->id, m->place, buf_span(&n->bytes), sync);
 }
 
+void note_annex(struct note *n)
+{
+	n->is_annex = true;
+	n->request.done = note_written;
+	journal_annex(n->spool->journal, &n->request, &n->id, buf_span(&n->bytes), false);
+}
+
 void note_finish(struct note *n, const struct mail *m)
 {
 	n->ends = true;
@@ -95,6 +102,8 @@ static void note_repeat(struct note *n)
 		journal_finish(n->spool->journal, &n->request, &n->id, n->place, false);
 	} else if (!m) {
 		note_done(n);	/* its end is being written, which says more */
+	} else if (n->is_annex) {
+		note_annex(n);
 	} else {
 		if (!n->expands)
 			spool_whole_state(n->spool, m, &n->bytes);

@@ -31,6 +31,7 @@ static void on_found(void *owner, const struct journal_found *f)
 		return;
 	m = queue_add(sp->books.queue, &f->id);
 	m->place = f->place;
+	m->signature = f->annex;
 	m->size = f->size;
 	process_note(sp->process, &f->id);
 	if (f->aside) {
@@ -118,6 +119,23 @@ static void on_moved(void *owner, const struct msg_id *id, struct place from, st
 		m->place = to;
 }
 
+static struct place on_annex(void *owner, const struct msg_id *id)
+{
+	struct spool *sp = owner;
+	struct mail *m = queue_find(sp->books.queue, id);
+
+	return m && !(m->marks & MARK_FINISHING) ? m->signature : (struct place){ 0, 0 };
+}
+
+static void on_annex_moved(void *owner, const struct msg_id *id, struct place from, struct place to)
+{
+	struct spool *sp = owner;
+	struct mail *m = queue_find(sp->books.queue, id);
+
+	if (m && place_eq(m->signature, from))
+		m->signature = to;
+}
+
 static void on_full(void *owner, bool full)
 {
 	struct spool *sp = owner;
@@ -132,4 +150,5 @@ static void on_failing(void *owner, int error)
 	trouble_failing(&sp->trouble, error ? strerror(error) : NULL);
 }
 
-const struct journal_owner spool_as_owner = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_full, on_failing };
+const struct journal_owner spool_as_owner = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_annex, on_annex_moved, on_full,
+	on_failing };

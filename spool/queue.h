@@ -69,6 +69,7 @@ struct mail {
 	int64_t born_mono;	/* may lie before the clock's beginning */
 	uint64_t size;
 	struct place place;
+	struct place signature;	/* {0, 0}: it has none on the disk */
 	uint32_t n_rcpts;
 	uint32_t n_flying : 30;
 	uint32_t is_held : 1;	/* counted as held; spool/schedule.c */

@@ -1,4 +1,4 @@
-/* Reading a message: mark, place, id and checksums are looked at before a byte leaves. */
+/* Reading a message or its annex: mark, place, id and checksums are looked at before a byte leaves. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -9,6 +9,7 @@
 
 #define AHEAD_MESSAGE  16384	/* most messages are whole in it */
 #define AHEAD_ENVELOPE 1024
+#define AHEAD_ANNEX    4096
 
 static void reader_go_on(struct disk_reader *r);
 
@@ -97,7 +98,7 @@ static void reader_fetch_more(struct disk_reader *r, enum reading what, char **o
 
 static void reader_fetch_head(struct disk_reader *r)
 {
-	size_t room = r->handlers->on_piece ? AHEAD_MESSAGE : AHEAD_ENVELOPE;
+	size_t room = r->handlers->on_annex ? AHEAD_ANNEX : r->handlers->on_piece ? AHEAD_MESSAGE : AHEAD_ENVELOPE;
 	uint64_t at = (uint64_t)r->place.at * SEGMENT_UNIT;
 	ssize_t n;
 
@@ -114,6 +115,19 @@ static void reader_fetch_head(struct disk_reader *r)
 static void tell_envelope(struct disk_reader *r, enum pr_err err)
 {
 	r->handlers->on_envelope(r->owner, r, err, err ? SPAN_NONE : r->view.envelope, err ? 0 : r->view.size);
+}
+
+static void tell_annex(struct disk_reader *r, enum pr_err err)
+{
+	r->handlers->on_annex(r->owner, r, err, err ? SPAN_NONE : span_of(r->got, r->head.len));
+}
+
+static void tell_begin(struct disk_reader *r, enum pr_err err)
+{
+	if (r->handlers->on_annex)
+		tell_annex(r, err);
+	else
+		tell_envelope(r, err);
 }
 
 static void tell_damage(struct disk_reader *r, struct place place, uint64_t len)
@@ -134,17 +148,28 @@ static enum pr_err head_is_right(struct disk_reader *r, struct place place, enum
 
 static void take_head(struct disk_reader *r)
 {
-	enum pr_err err = head_is_right(r, r->place, RECORD_MESSAGE);
+	bool is_annex = r->handlers->on_annex != NULL;
+	enum pr_err err = head_is_right(r, r->place, is_annex ? RECORD_ANNEX : RECORD_MESSAGE);
 
 	if (!err && r->head.len > SEGMENT_SIZE)
 		err = PR_BAD;
 	if (err == PR_BAD)
 		tell_damage(r, r->place, SEGMENT_UNIT);
-	if (err) {
-		tell_envelope(r, err);
-		return;
-	}
-	reader_fetch_more(r, READ_META, &r->meta, SEGMENT_UNIT, r->head.about);
+	if (err)
+		tell_begin(r, err);
+	else if (is_annex)
+		reader_fetch_more(r, READ_ANNEX, &r->bytes, SEGMENT_UNIT, r->head.len);
+	else
+		reader_fetch_more(r, READ_META, &r->meta, SEGMENT_UNIT, r->head.about);
+}
+
+static void take_annex(struct disk_reader *r)
+{
+	enum pr_err err = r->error ? PR_IO : record_sum_is(&r->head, r->got) ? PR_OK : PR_BAD;
+
+	if (err == PR_BAD)
+		tell_damage(r, r->place, record_size(r->head.len));
+	tell_annex(r, err);
 }
 
 static void take_meta(struct disk_reader *r)
@@ -200,6 +225,9 @@ static void reader_go_on(struct disk_reader *r)
 	case READ_PIECE:
 		take_piece(r);
 		break;
+	case READ_ANNEX:
+		take_annex(r);
+		break;
 	}
 }
 
@@ -214,7 +242,7 @@ struct disk_reader *disk_read(struct disk *d, const struct msg_id *id, struct pl
 	r->place = place;
 	r->busy = 1;
 	if (!journal_pin(d->journal, place.segment, &r->file, &r->mark)) {
-		tell_envelope(r, PR_NONE);
+		tell_begin(r, PR_NONE);
 		return reader_leave(r) ? r : NULL;
 	}
 	r->pinned[0] = place.segment;

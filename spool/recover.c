@@ -181,6 +181,18 @@ static void take_state(struct recovery *r, const struct table_entry *t)
 	*at = l;
 }
 
+/* The later of two; of copies of one, whichever. */
+static void take_annex(struct recovery *r, const struct table_entry *t)
+{
+	struct known *k = know(r, &t->record.id);
+
+	if (place_after(k->annex_origin, t->record.origin))
+		return;
+	k->annex = t->record.own;
+	k->annex_origin = t->record.origin;
+	k->annex_len = t->record.len;
+}
+
 static void take_done(struct recovery *r, const struct table_entry *t)
 {
 	struct known *k = know(r, &t->record.id);
@@ -214,6 +226,8 @@ static void take_survey(struct recovery *r, const struct disk_source *src, struc
 			t->record.type = RECORD_NONE;
 		else if (t->record.type == RECORD_STATE)
 			take_state(r, t);
+		else if (t->record.type == RECORD_ANNEX)
+			take_annex(r, t);
 		else if (t->record.type == RECORD_DONE)
 			take_done(r, t);
 	}
@@ -228,7 +242,9 @@ static bool damage_matters(struct recovery *r, const struct journal_damage *d)
 		return true;
 	k = know(r, &d->id);
 	/* What is left of one whose DONE could be dropped. */
-	if (!k->place.segment && (d->type == RECORD_CHUNK || d->type == RECORD_STATE))
+	if (!k->place.segment && (d->type == RECORD_CHUNK || record_is_text(d->type)))
+		return false;
+	if (k->annex.segment && d->type == RECORD_ANNEX)
 		return false;
 	return !k->done && !(k->place.segment && place_after(k->place, d->place));
 }

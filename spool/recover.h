@@ -16,7 +16,8 @@ struct known {
 	struct msg_id id;
 	struct place place;
 	uint64_t size;
-	uint32_t len, oldest;
+	struct place annex, annex_origin;
+	uint32_t len, oldest, annex_len;
 	struct span brief, base;	/* base: the state that its MESSAGE holds */
 	struct late *states;
 	struct span pieces;		/* struct journal_piece, n_pieces of them */

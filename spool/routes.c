@@ -458,7 +458,7 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 
 static void fail(struct spool *sp, const struct start *start)
 {
-	static const struct disk_reader_handlers handlers = { on_envelope, NULL };
+	static const struct disk_reader_handlers handlers = { on_envelope, NULL, NULL };
 	struct saying why = schedule_way_said(sp->books.schedule, start->way);
 	struct refusal *f = mem_new(sizeof(*f) + start->n * sizeof(uint32_t));
 	struct disk_reader *r;

@@ -49,7 +49,9 @@ bool segment_is_free(struct span probe);
 
 /* ---- records ----------------------------------------------------------------- */
 
-enum record_type { RECORD_NONE, RECORD_BATCH, RECORD_CHUNK, RECORD_MESSAGE, RECORD_STATE, RECORD_DONE, RECORD_TABLE, N_RECORD_TYPES };
+enum record_type { RECORD_NONE, RECORD_BATCH, RECORD_CHUNK, RECORD_MESSAGE, RECORD_STATE, RECORD_DONE, RECORD_TABLE, RECORD_ANNEX, N_RECORD_TYPES };
+/* Its payload is one text, short enough for a table or to be read at once. */
+static inline bool record_is_text(uint8_t type) { return type == RECORD_STATE || type == RECORD_ANNEX; }
 
 struct record {
 	uint8_t type;
@@ -58,7 +60,7 @@ struct record {
 	uint32_t about;			/* MESSAGE: bytes of the payload before its content. DONE: the segment of its MESSAGE.
 					 * BATCH: bytes that were synced. TABLE: number of entries */
 	struct place own;
-	struct place origin;		/* STATE: where it was first written. MESSAGE, DONE: in .segment, the oldest segment that
+	struct place origin;		/* STATE, ANNEX: where it was first written. MESSAGE, DONE: in .segment, the oldest segment that
 					 * may hold a copy of the message. BATCH: in .at, its length in units */
 	struct msg_id id;
 	uint32_t sum;			/* CRC32C of the payload (MESSAGE: of its first `about` bytes) */
@@ -126,7 +128,7 @@ enum pr_err table_open(struct span bytes, const struct record *r, struct span *e
 
 #ifdef JOURNAL_FAULTS
 /* Faults that tests plant, to see that they are caught. */
-enum journal_fault { FAULT_NONE, FAULT_NO_SYNC, FAULT_EARLY_ANSWER, FAULT_EARLY_REUSE, FAULT_DONE_DROPPED, FAULT_NO_SUM, N_FAULTS };
+enum journal_fault { FAULT_NONE, FAULT_NO_SYNC, FAULT_EARLY_ANSWER, FAULT_EARLY_REUSE, FAULT_DONE_DROPPED, FAULT_NO_SUM, FAULT_ANNEX_DROPPED, N_FAULTS };
 extern enum journal_fault journal_fault;
 #define PLANTED(fault) (journal_fault == (fault))
 #else

@@ -213,8 +213,8 @@ static void tell_write(struct telling *t, struct mail *m)
 	journal_group_begin(j);
 	journal_message(j, &t->message, &jm);
 	if (t->last) {
-		m->marks |= MARK_FINISHING;
 		journal_finish(j, &t->end, &t->id, m->place, false);
+		m->marks |= MARK_FINISHING;
 	} else {
 		journal_state(j, &t->end, &t->id, m->place, buf_span(&t->rows), false);
 	}
@@ -279,7 +279,7 @@ static void on_piece(void *owner, struct disk_reader *r, enum pr_err err, struct
 
 static void tell_read(struct telling *t)
 {
-	static const struct disk_reader_handlers handlers = { on_envelope, on_piece };
+	static const struct disk_reader_handlers handlers = { on_envelope, on_piece, NULL };
 	struct mail *m = queue_find(t->spool->books.queue, &t->id);
 	struct disk_reader *r;
 	struct spool *sp = t->spool;

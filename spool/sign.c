@@ -1,7 +1,7 @@
 /* Before a message leaves by SMTP for the first time it is signed: its header
  * is read and goes to the program that has the keys, and the fields that come
- * back are journalled. Jobs wait for that; who signs may die meanwhile, then
- * another one is asked. */
+ * back are journalled beside the message. Jobs wait for that; who signs may
+ * die meanwhile, then another one is asked. */
 #include <string.h>
 
 #include "base/digest.h"
@@ -240,7 +240,7 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 
 static void ask_for(struct signing *s, struct channel *channel)
 {
-	static const struct disk_reader_handlers handlers = { on_envelope, on_piece };
+	static const struct disk_reader_handlers handlers = { on_envelope, on_piece, NULL };
 	struct spool *sp = s->room->spool;
 	struct mail *m = queue_find(sp->books.queue, &s->id);
 	struct disk_reader *reader;
@@ -279,9 +279,7 @@ bool job_must_be_signed(struct job *job, const struct envelope *env)
 	struct map_node *node = map_find(&r->by_id, id_span(&job->id));
 	struct signing *s;
 
-	if (job->is_signed || job->kind != SITE_SMTP || env->from_domain.len == 0)
-		return false;
-	if (signatures_find(job->owner->spool->books.signatures, &job->id).len > 0)
+	if (job->is_signed || job->kind != SITE_SMTP || env->from_domain.len == 0 || job->fields.len > 0)
 		return false;
 	s = node ? MAP_OWNER(node, struct signing, node) : signing_new(r, &job->id, env);
 	list_add_last(&s->jobs, &job->signing);
@@ -296,18 +294,27 @@ void signings_pump(struct signings *r)
 
 /* ---- who signs says ------------------------------------------------------------------------ */
 
+static void on_kept(struct note *n)
+{
+	struct mail *m = queue_find(n->spool->books.queue, &n->id);
+
+	signatures_drop(n->spool->signatures, &n->id);
+	if (m)
+		m->signature = n->request.place;
+}
+
 static void keep(struct signing *s, struct span fields)
 {
 	struct spool *sp = s->room->spool;
-	struct mail *m = queue_find(sp->books.queue, &s->id);
 	struct note *n;
 
-	if (!m)
+	if (!queue_find(sp->books.queue, &s->id))
 		return;
+	signatures_keep(sp->signatures, &s->id, fields);
 	n = note_new(sp, &s->id);
-	(void)state_add(&n->bytes, &(struct state_row){ .type = STATE_ROW_SIGNED, .words = fields });
-	BUG_ON(state_apply(&sp->books, m, buf_span(&n->bytes), false, spool_now(sp)) != PR_OK);
-	note_state(n, m, false);
+	n->done = on_kept;
+	(void)buf_add(&n->bytes, fields);
+	note_annex(n);
 }
 
 void signings_on_verb(struct signings *r, enum wire_verb verb, const union wire_msg *msg)
@@ -323,7 +330,7 @@ void signings_on_verb(struct signings *r, enum wire_verb verb, const union wire_
 	}
 	if (verb != WIRE_sign_done)
 		return;
-	if (msg->sign_done.result == SIGNED && msg->sign_done.fields.len <= SIGNATURE_MAX)
+	if (msg->sign_done.result == SIGNED && msg->sign_done.fields.len > 0 && msg->sign_done.fields.len <= SIGNATURE_MAX)
 		keep(s, msg->sign_done.fields);
 	release(s);
 }

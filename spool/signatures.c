@@ -31,22 +31,6 @@ struct signatures *signatures_new(void)
 	return s;
 }
 
-void signatures_free(struct signatures **sp)
-{
-	struct signatures *s = *sp;
-	struct map_node *node;
-
-	*sp = NULL;
-	if (!s)
-		return;
-	while ((node = map_next(&s->by_id, NULL))) {
-		map_remove(&s->by_id, node);
-		mem_free(MAP_OWNER(node, struct signature, node));
-	}
-	map_fini(&s->by_id);
-	mem_free(s);
-}
-
 void signatures_keep(struct signatures *s, const struct msg_id *id, struct span fields)
 {
 	struct signature *one = mem_new(sizeof(*one) + fields.len);
@@ -73,9 +57,4 @@ void signatures_drop(struct signatures *s, const struct msg_id *id)
 		return;
 	map_remove(&s->by_id, &one->node);
 	mem_free(one);
-}
-
-size_t signatures_count(const struct signatures *s)
-{
-	return s->by_id.n;
 }

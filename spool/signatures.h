@@ -1,5 +1,5 @@
-/* The DKIM-Signature fields that messages got, kept until these are settled.
- * Only of those that were tried by SMTP and are still here. */
+/* The DKIM-Signature fields that messages got, until they are on the disk:
+ * from then on the queue knows their place. */
 #ifndef SPOOL_SIGNATURES_H
 #define SPOOL_SIGNATURES_H
 
@@ -13,11 +13,9 @@
 struct signatures;
 
 struct signatures *signatures_new(void);
-void signatures_free(struct signatures **s);
 /* In place of what the message had. */
 void signatures_keep(struct signatures *s, const struct msg_id *id, struct span fields);
 struct span signatures_find(const struct signatures *s, const struct msg_id *id);	/* borrowed; empty: it has none */
 void signatures_drop(struct signatures *s, const struct msg_id *id);
-size_t signatures_count(const struct signatures *s);
 
 #endif

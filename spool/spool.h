@@ -33,6 +33,7 @@ struct whereabouts;
 struct expander;
 struct routes;
 struct jobs;
+struct signatures;
 struct signings;
 struct control;
 struct storm;
@@ -50,6 +51,7 @@ struct spool {
 	struct routes *routes;
 	struct jobs *jobs;
 	struct signings *signings;
+	struct signatures *signatures;
 	struct control *control;
 	struct storm *storm;
 	struct list free_notes;
@@ -92,12 +94,14 @@ struct note {
 	void *arg;
 	uint32_t number;		/* the maker's */
 	bool ends, erases, expands;	/* a DONE; what it was is overwritten then; the bytes are an expansion not yet in the books */
+	bool is_annex;
 };
 void notes_init(struct spool *sp);
 struct note *note_new(struct spool *sp, const struct msg_id *id);
 void note_drop(struct note *n);		/* one that was never handed on */
 /* Journals note->bytes as a STATE of m. */
 void note_state(struct note *n, const struct mail *m, bool sync);
+void note_annex(struct note *n);	/* … as its annex */
 /* Journals the end of m, which leaves the books after that. */
 void note_finish(struct note *n, const struct mail *m);
 /* Rows that lead to where m stands from anywhere. */

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "spool/signatures.h"
 #include "spool/spool.h"
 #include "spool/storm.h"
 #include "wire/event.h"
@@ -381,7 +382,6 @@ int spool_run(struct process *p)
 	sp->loop = process_loop(p);
 	sp->books.queue = queue_new();
 	sp->books.words = words_new();
-	sp->books.signatures = signatures_new();
 	notes_init(sp);
 	trouble_init(&sp->trouble, sp);
 	buf_init(&sp->whole, STATE_MAX_BYTES);
@@ -393,6 +393,7 @@ int spool_run(struct process *p)
 	list_init(&sp->tellings);
 	sp->jobs = jobs_new(sp);
 	sp->signings = signings_new(sp);
+	sp->signatures = signatures_new();
 	sp->control = control_new(sp);
 	list_init(&sh->turn_end.list);
 	sh->turn_end.fn = on_turn_end;

@@ -121,7 +121,6 @@ void books_remove(struct books *b, struct mail *m)
 {
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
 		rcpt_forget(b, mail_rcpt(m, i));
-	signatures_drop(b->signatures, &m->id);
 	queue_remove(b->queue, m);
 }
 
@@ -215,8 +214,6 @@ static enum pr_err apply_row(struct books *b, struct mail *m, const struct state
 		return apply_target(b, m, row, recalled, now);
 	if (row->type == STATE_ROW_TOLD)
 		apply_told(m, row->n);
-	else if (row->type == STATE_ROW_SIGNED)
-		signatures_keep(b->signatures, &m->id, row->words);
 	else if (row->n == STATE_ALL && row->type != STATE_ROW_OUTCOME)
 		apply_to_all(b, m, row, now);
 	else if (row->n >= m->n_rcpts)
@@ -273,20 +270,11 @@ static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct insta
 		    .words = words_find(b->words, r->words).words });
 }
 
-static void add_signature(struct books *b, const struct mail *m, struct buf *out)
-{
-	struct span fields = signatures_find(b->signatures, &m->id);
-
-	if (fields.len > 0)
-		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_SIGNED, .words = fields });
-}
-
 /* First what the sender knows, then TOLD, then the rest. */
 static void whole(struct books *b, struct mail *m, struct instant now, bool with_words, struct buf *out)
 {
 	if (m->marks & MARK_HELD)
 		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_HOLD, .n = STATE_ALL });
-	add_signature(b, m, out);
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
 		add_target_of(b, m, i, out);
 	for (uint32_t i = 0; i < m->n_rcpts; i++)

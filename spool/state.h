@@ -13,7 +13,6 @@
 #include "spool/envelope.h"
 #include "spool/queue.h"
 #include "spool/schedule.h"
-#include "spool/signatures.h"
 #include "spool/words.h"
 #include "wire/verbs.h"
 
@@ -22,7 +21,6 @@ struct books {
 	struct queue *queue;
 	struct words *words;
 	struct schedule *schedule;
-	struct signatures *signatures;
 };
 
 #define BRIEF_SIZE 20

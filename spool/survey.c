@@ -169,7 +169,7 @@ static void take_entry(struct scan *s, const struct record *r, bool tail)
 	struct table_entry e = { .record = *r, .has_state = true, .brief = SPAN_NONE, .state = SPAN_NONE };
 	struct message_view v;
 
-	if (r->type == RECORD_STATE)
+	if (record_is_text(r->type))
 		e.state = span_of(payload, r->len);
 	if (r->type == RECORD_MESSAGE) {
 		if (message_check(r, payload, &v))
@@ -249,7 +249,7 @@ static int read_state(const struct disk_source *src, const struct survey_target 
 		return error;
 	if (record_get(bytes, t->mark, r->own, &head) != PR_OK || head.len != r->len || head.type != r->type)
 		return EIO;
-	if (r->type == RECORD_STATE) {
+	if (record_is_text(r->type)) {
 		e->state = span_of(bytes + SEGMENT_UNIT, r->len);
 		return record_sum_is(&head, bytes + SEGMENT_UNIT) ? 0 : EIO;
 	}
@@ -268,7 +268,7 @@ static bool take_table(const struct disk_source *src, const struct survey_target
 			return false;
 		if (!e.has_state && read_state(src, t, out, &e)) {
 			add_damage(out, t, (uint64_t)e.record.own.at * SEGMENT_UNIT, record_size(e.record.len), &e.record);
-			if (e.record.type == RECORD_STATE)
+			if (record_is_text(e.record.type))
 				continue;
 			e.state = SPAN_NONE;
 		}

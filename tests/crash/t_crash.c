@@ -1,5 +1,5 @@
 /* The journal against a disk that forgets. A seed makes a history: messages
- * small and chunked, states, dones, groups, moves, failures of the disk. The
+ * small and chunked, states, annexes, dones, groups, moves, failures of the disk. The
  * power is cut (or the process killed) after each of its writes in turn; what
  * recovery finds is held against what was acknowledged; then it goes on, and
  * is cut again. `t_crash --seed N [--cut N] [--fault N]` replays,
@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "spool/journal_private.h"
 #include "spool/segment.h"
 #include "tests/crash/sim_disk.h"
 
@@ -40,6 +41,8 @@ struct model {
 	char *texts[CHUNKS + 1];
 	struct span spans[CHUNKS + 1];
 	uint32_t asked[SLOTS], acked[SLOTS], value[SLOTS];
+	struct place annex;
+	uint32_t annex_asked, annex_acked;	/* how often it was written: it begins with that number */
 	unsigned n_waiting;		/* chunks under way */
 	unsigned n_bounces;
 	struct model *parent;		/* of a bounce: in one group with a slot of parent */
@@ -54,8 +57,8 @@ struct ask {
 	struct model *m;
 	unsigned slot;
 	uint32_t value;
-	char text[5];
-	enum { ASK_CHUNK, ASK_MESSAGE, ASK_STATE, ASK_FINISH } what;
+	char text[5], *annex;
+	enum { ASK_CHUNK, ASK_MESSAGE, ASK_STATE, ASK_ANNEX, ASK_FINISH } what;
 	unsigned chunk;
 	struct ask *next, *before;
 };
@@ -73,7 +76,7 @@ struct world {
 	struct msg_id flipped_id;
 	bool flip_named;
 	unsigned recoveries;
-	uint64_t compacted;
+	uint64_t compacted, annexes_moved;
 };
 
 static struct world *w;
@@ -122,6 +125,7 @@ static void ask_free(struct ask *a)
 {
 	a->next->before = a->before;
 	a->before->next = a->next;
+	mem_free(a->annex);
 	mem_free(a);
 }
 
@@ -265,6 +269,30 @@ static void ask_state(struct model *m, unsigned slot)
 	journal_state(w->journal, &a->r, &m->id, m->place, span_of(a->text, 5), dice(2));
 }
 
+static void on_annex(struct journal_request *r, enum pr_err err)
+{
+	struct ask *a = (struct ask *)r;
+	struct model *m = a->m;
+
+	if (err)
+		fail_history("an annex was refused");
+	m->annex = r->place;
+	m->annex_acked = a->value;
+	ask_free(a);
+}
+
+static void ask_annex(struct model *m)
+{
+	uint32_t len = dice(3) ? dice(1800) : dice(100);
+	struct ask *a = ask_new(m, on_annex);
+
+	a->what = ASK_ANNEX;
+	a->value = ++m->annex_asked;
+	a->annex = text_of(m, 200 + a->value, len + 4);
+	memcpy(a->annex, &a->value, 4);
+	journal_annex(w->journal, &a->r, &m->id, span_of(a->annex, len + 4), dice(2));
+}
+
 static void on_finish(struct journal_request *r, enum pr_err err)
 {
 	struct ask *a = (struct ask *)r;
@@ -273,6 +301,7 @@ static void on_finish(struct journal_request *r, enum pr_err err)
 		fail_history("a DONE was refused");
 	a->m->stand = GONE;
 	a->m->maybe_gone = false;
+	a->m->annex = (struct place){ 0 };
 	ask_free(a);
 }
 
@@ -281,10 +310,10 @@ static void ask_finish(struct model *m)
 	struct ask *a = ask_new(m, on_finish);
 
 	a->what = ASK_FINISH;
+	journal_finish(w->journal, &a->r, &m->id, m->place, dice(2));
 	m->stand = FINISHING;
 	m->told = false;
 	m->maybe_gone = true;
-	journal_finish(w->journal, &a->r, &m->id, m->place, dice(2));
 }
 
 static void ask_bounce(struct model *parent)
@@ -341,6 +370,25 @@ static void owner_moved(void *arg, const struct msg_id *id, struct place from, s
 	w->compacted++;
 }
 
+static struct place owner_annex(void *arg, const struct msg_id *id)
+{
+	struct model *m = model_of(id);
+
+	(void)arg;
+	return m && m->stand == STORED ? m->annex : (struct place){ 0 };
+}
+
+static void owner_annex_moved(void *arg, const struct msg_id *id, struct place from, struct place to)
+{
+	struct model *m = model_of(id);
+
+	(void)arg;
+	if (place_eq(m->annex, from)) {
+		m->annex = to;
+		w->annexes_moved++;
+	}
+}
+
 static void owner_found(void *arg, const struct journal_found *f)
 {
 	struct model *m = model_of(&f->id);
@@ -354,6 +402,7 @@ static void owner_found(void *arg, const struct journal_found *f)
 		fail_history("message %u was found twice", (unsigned)(m - w->models));
 	m->found = true;
 	m->place = f->place;
+	m->annex = f->annex;
 	memset(m->value, 0, sizeof(m->value));
 	if (!span_eq(f->brief, span_of(m->brief, sizeof(m->brief))))
 		fail_history("brief of %u differs", (unsigned)(m - w->models));
@@ -382,7 +431,8 @@ static void owner_damaged(void *arg, const struct journal_damage *d)
 		    d->len, d->has_id && model_of(&d->id) ? (int)(model_of(&d->id) - w->models) : -1);
 }
 
-static const struct journal_owner OWNER = { owner_found, owner_recovered, owner_damaged, owner_find, owner_state, owner_moved, NULL, NULL };
+static const struct journal_owner OWNER = { owner_found, owner_recovered, owner_damaged, owner_find, owner_state, owner_moved, owner_annex,
+	owner_annex_moved, NULL, NULL };
 
 /* ---- reading a message as delivery does ------------------------------------------------ */
 
@@ -442,6 +492,30 @@ static enum pr_err read_model(const struct model *m)
 	return err;
 }
 
+/* Which of those that were written is there; 0: none. */
+static uint32_t read_annex(const struct model *m)
+{
+	uint32_t value = 0;
+	struct record r;
+	char *bytes;
+	enum pr_err err = PR_OK;
+
+	if (!m->annex.segment)
+		return 0;
+	err = read_record(m->annex, &bytes, &r);
+	if (!err && (r.type != RECORD_ANNEX || !id_eq(&r.id, &m->id) || r.len < 4 || !record_sum_is(&r, bytes)))
+		err = PR_BAD;
+	if (!err)
+		memcpy(&value, bytes, 4);
+	for (uint32_t i = 4; !err && i < r.len; i++)
+		if (bytes[i] != letter(m, 200 + value, i))
+			err = PR_BAD;
+	mem_free(bytes);
+	if (err)
+		fail_history("annex of %u can't be read at %u:%u: %d", (unsigned)(m - w->models), m->annex.segment, m->annex.at, err);
+	return value;
+}
+
 /* ---- the oracle ------------------------------------------------------------------------- */
 
 static bool is_the_flipped(const struct model *m)
@@ -461,6 +535,29 @@ static void check_states(struct model *m)
 	}
 }
 
+static void check_annex(struct model *m)
+{
+	uint32_t value = read_annex(m);
+
+	if (value < m->annex_acked || value > m->annex_asked)
+		fail_history("message %u: annex %u is there, %u was acknowledged, %u asked", (unsigned)(m - w->models), value, m->annex_acked,
+		    m->annex_asked);
+	m->annex_asked = m->annex_acked = value;
+}
+
+/* What the journal counts is what there is: else segments would never be freed, or freed and written again for ever. */
+static void check_count(void)
+{
+	unsigned counted = 0, there = 0;
+
+	for (unsigned i = 0; i < w->journal->n_used; i++)
+		counted += w->journal->used[i]->annexes;
+	for (unsigned i = 0; i < w->n; i++)
+		there += w->models[i].annex.segment != 0;
+	if (counted != there)
+		fail_history("%u annexes are counted, %u are there", counted, there);
+}
+
 static void check_found(struct model *m)
 {
 	unsigned n = (unsigned)(m - w->models);
@@ -478,8 +575,10 @@ static void check_found(struct model *m)
 	if (err && !is_the_flipped(m))
 		fail_history("message %u can't be read: %d", n, err);
 	/* Of the flipped an older copy may have been found, whose outcomes were not yet known: twice is better than never. */
-	if (!is_the_flipped(m))
+	if (!is_the_flipped(m)) {
 		check_states(m);
+		check_annex(m);
+	}
 }
 
 static void check_group(const struct model *m)
@@ -554,8 +653,10 @@ static void recover(void)
 	struct disk_source src;
 	struct recovery *r;
 
-	for (unsigned i = 0; i < w->n; i++)
+	for (unsigned i = 0; i < w->n; i++) {
 		w->models[i].found = w->models[i].told = false;
+		w->models[i].annex = (struct place){ 0 };
+	}
 	open_journal();
 	r = journal_recovery(w->journal);
 	sim_source(&w->disk, &src);
@@ -608,7 +709,9 @@ static void one_request(void)
 	m = any_stored();
 	if (!m)
 		return;
-	if (what < 6)
+	if (what < 6 && dice(2))
+		ask_annex(m);
+	else if (what < 6)
 		ask_state(m, dice(SLOTS - BOUNCES));
 	else if (what < 9)
 		ask_finish(m);
@@ -645,6 +748,8 @@ static void one_step(void)
 	default: {
 		struct model *m = any_stored();
 
+		if (m && !is_the_flipped(m) && read_annex(m) < m->annex_acked)
+			fail_history("annex of %u is an older one", (unsigned)(m - w->models));
 		if (m && dice(6) == 0 && read_model(m) != PR_OK && !is_the_flipped(m))
 			fail_history("message %u can't be read", (unsigned)(m - w->models));
 	}
@@ -668,8 +773,10 @@ static void run_out(void)
 
 		w->now += 20;
 		journal_turn(w->journal, w->now);
-		if (idle && w->asks.next == &w->asks)
+		if (idle && w->asks.next == &w->asks) {
+			check_count();
 			return;
+		}
 	}
 	if (!w->failure[0])
 		fail_history("requests were never answered");
@@ -841,6 +948,12 @@ static void t_a_checksum_not_checked_is_caught(void **state)
 	planted(FAULT_NO_SUM);
 }
 
+static void t_an_annex_left_behind_is_caught(void **state)
+{
+	(void)state;
+	planted(FAULT_ANNEX_DROPPED);
+}
+
 static int hunt(double seconds)
 {
 	double until = clock_seconds() + seconds;
@@ -881,6 +994,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(t_a_segment_reused_before_its_free_mark_is_synced_is_caught),
 		cmocka_unit_test(t_a_done_dropped_before_the_segment_of_its_message_is_freed_is_caught),
 		cmocka_unit_test(t_a_checksum_not_checked_is_caught),
+		cmocka_unit_test(t_an_annex_left_behind_is_caught),
 	};
 	uint64_t seed = 0;
 	unsigned cut = 1, fault = 0;

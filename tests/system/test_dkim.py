@@ -1,13 +1,15 @@
 """Signatures of what leaves, before two judges who know nothing of us: dkimpy and libopendkim."""
-import contextlib, os, re, signal, smtplib, subprocess, time
+import contextlib, os, re, signal, smtplib, subprocess, threading, time
 
 import dkim, dns.message, dns.rrset
 import pytest
 
-from conftest import BUILD, free_port, until
+from conftest import BUILD, SANITIZED, free_port, until
 from names import Liar
+from test_queue import Pipe, anonymous
 from test_relay import begin, lines, taken, wait_line, world  # noqa: F401 (a fixture)
 
+MANY = 1000 if SANITIZED else 10000
 JUDGE = f"{BUILD}/tests/judges/opendkim"
 pytestmark = pytest.mark.skipif(not os.path.exists(JUDGE), reason="libopendkim is not there")
 ZONE = "".join(f"{name}.test. MX 10 mx.{name}.test.\nmx.{name}.test. A 127.0.25.{n}\n" for n, name in enumerate("bcd", 1))
@@ -333,3 +335,64 @@ def test_a_file_that_is_no_key_is_told(server, world):
     assert any(key in line for line in lines(server, "dkim.exposed"))
     deliver(server, ODD["plain"])
     judge(taken(sink)[0]["data"], records, ["ed25519-sha256"])
+
+
+# ---- what was tried in vain ------------------------------------------------------------------------
+
+
+def fill(server, count):
+    def some(part):
+        for first in range(0, len(part), 50):
+            pipe = Pipe(server)
+            for n in part[first:first + 50]:
+                pipe.send("alice@example.test", f"u{n}@b.test", header="From: alice@example.test\r\nSubject: x")
+            pipe.close()
+    threads = [threading.Thread(target=some, args=(range(first, count, 4),)) for first in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+def waiting(server):
+    """How many are queued and have nothing under way."""
+    line = next(line for line in server.run("status").stdout.splitlines() if line.startswith("spool/"))
+    told = {name: int(n) for name, n in re.findall(r"(\w+)=(\d+)", line)}
+    return told["queued"] if not told["due"] + told["flying"] + told["expanding"] else 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else may see the memory of programs that are not dumpable")
+def test_a_signature_is_on_the_disk_and_not_in_memory(server, world):
+    sink = world.sink(1, offers=(), rcpt="451 4.2.0 later")
+    keygen_first(server, world, retry="1h")
+    empty = anonymous(server.children("spool")[0])
+    fill(server, MANY)
+
+    def each():
+        return (anonymous(server.children("spool")[0]) - empty) / MANY
+    until(lambda: waiting(server) == MANY and len({c for c in list(sink.commands) if c.startswith("RCPT")}) == MANY, 120)
+    print(f"{MANY} signed messages: {each():.0f} bytes each, with all that their arrival left")
+    assert SANITIZED or each() < 1000
+    server.stop()
+    server.start()
+    until(lambda: waiting(server) == MANY, 60)
+    until(lambda: SANITIZED or each() < 250)	# what recovery needed is given back within a second or two
+    print(f"after a restart: {each():.0f} bytes each")
+    assert not sink.mails
+
+
+def test_a_signature_is_made_once(server, world):
+    """Two recipients, who take it at different times: before and after a restart."""
+    sink = world.sink(1)
+    later = world.sink(2, rcpt="451 4.2.0 later")
+    records = keygen_first(server, world, retry="500ms, 1s")
+    with server.smtp() as s:
+        s.ehlo("client.example.net")
+        s.sendmail("alice@example.test", ["u@b.test", "u@c.test"], ODD["plain"])
+    told = judge(taken(sink)[0]["data"], records)
+    wait_line(server, "status=deferred")
+    server.stop()
+    del later.says["rcpt"]
+    time.sleep(1)	# another second, another signature
+    server.start()
+    assert judge(taken(later)[0]["data"], records) == told

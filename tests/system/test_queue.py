@@ -37,10 +37,10 @@ class Pipe:
         self.socket.sendall(text.encode())
         return [self.reply() for _ in range(replies)]
 
-    def send(self, sender, to, body="hello"):
+    def send(self, sender, to, body="hello", header="Subject: x"):
         replies = self.say(f"MAIL FROM:<{sender}>\r\nRCPT TO:<{to}>\r\nDATA\r\n", 3)
         assert [r[:3] for r in replies] == ["250", "250", "354"], replies
-        stored, = self.say(f"Subject: x\r\n\r\n{body}\r\n.\r\n", 1)
+        stored, = self.say(f"{header}\r\n\r\n{body}\r\n.\r\n", 1)
         assert stored.startswith("250 "), stored
         return stored.split()[3]
 

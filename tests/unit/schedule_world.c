@@ -32,10 +32,7 @@ int setup(void **state)
 
 void mail_free(struct world *w, struct mail *m)
 {
-	struct signatures *none = signatures_new();
-
-	books_remove(&(struct books){ w->queue, w->words, w->schedule, none }, m);
-	signatures_free(&none);
+	books_remove(&(struct books){ w->queue, w->words, w->schedule }, m);
 }
 
 int teardown(void **state)

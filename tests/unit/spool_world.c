@@ -36,7 +36,7 @@ struct channel {
 	bool is_used;
 };
 
-/* A MESSAGE or a CHUNK on the disk. */
+/* A MESSAGE, a CHUNK or an ANNEX on the disk. */
 struct kept {
 	struct list list;
 	struct msg_id id;
@@ -44,10 +44,10 @@ struct kept {
 	struct buf brief, envelope, content;
 	struct buf states[64];
 	unsigned n_states;
-	bool is_chunk, is_done;
+	bool is_chunk, is_annex, is_done;
 };
 
-enum asked { ASK_MESSAGE, ASK_CHUNK, ASK_STATE, ASK_END };
+enum asked { ASK_MESSAGE, ASK_CHUNK, ASK_ANNEX, ASK_STATE, ASK_END };
 
 struct asked_of_disk {
 	struct list list;
@@ -330,6 +330,16 @@ static struct kept *kept_find(const struct msg_id *id)
 	return NULL;
 }
 
+static struct kept *kept_annex(const struct msg_id *id)
+{
+	struct kept *last = NULL;
+
+	LIST_EACH(l, &w.kept)
+		if (LIST_OWNER(l, struct kept, list)->is_annex && id_eq(&LIST_OWNER(l, struct kept, list)->id, id))
+			last = LIST_OWNER(l, struct kept, list);
+	return last;
+}
+
 void journal_message(struct journal *j, struct journal_request *r, const struct journal_message *m)
 {
 	struct asked_of_disk *a = ask(r, ASK_MESSAGE, &m->id);
@@ -351,6 +361,16 @@ void journal_chunk(struct journal *j, struct journal_request *r, const struct ms
 	(void)ours;
 	a->kept = kept_new(id, &bytes);
 	a->kept->is_chunk = true;
+}
+
+void journal_annex(struct journal *j, struct journal_request *r, const struct msg_id *id, struct span bytes, bool sync)
+{
+	struct asked_of_disk *a = ask(r, ASK_ANNEX, id);
+
+	(void)j;
+	(void)sync;
+	a->kept = kept_new(id, &(struct journal_bytes){ &bytes, 1 });
+	a->kept->is_chunk = a->kept->is_annex = true;
 }
 
 void journal_chunk_drop(struct journal *j, const struct journal_piece *pieces, unsigned n)
@@ -388,6 +408,7 @@ static void keep(struct asked_of_disk *a)
 		a->kept->place = a->request->place;
 		list_add_last(&w.kept, &a->kept->list);
 		world.n_messages += a->what == ASK_MESSAGE;
+		world.n_annexes += a->what == ASK_ANNEX;
 		return;
 	}
 	k = kept_find(&a->id);
@@ -453,8 +474,11 @@ struct disk_reader *disk_read(struct disk *d, const struct msg_id *id, struct pl
 
 	(void)d;
 	*r = (struct disk_reader){ .kept = kept_at(place), .handlers = h, .owner = owner, .calls = 1 };
-	assert_true(r->kept && id_eq(&r->kept->id, id));
-	h->on_envelope(owner, r, world.read_error, buf_span(&r->kept->envelope), r->kept->content.len);
+	assert_true(r->kept && id_eq(&r->kept->id, id) && r->kept->is_annex == (h->on_annex != NULL));
+	if (h->on_annex)
+		h->on_annex(owner, r, world.annex_error ? world.annex_error : world.read_error, buf_span(&r->kept->content));
+	else
+		h->on_envelope(owner, r, world.read_error, buf_span(&r->kept->envelope), r->kept->content.len);
 	return reader_leave(r);
 }
 
@@ -568,6 +592,17 @@ struct span world_state_of(const struct msg_id *id)
 	return state;
 }
 
+void world_move_annex(const struct msg_id *id)
+{
+	struct kept *k = kept_annex(id);
+	struct place from = k->place;
+
+	assert_true(place_eq(w.words->annex(w.arg, id), from));
+	k->place = (struct place){ 1, ++w.place };
+	w.words->on_annex_moved(w.arg, id, from, k->place);
+	assert_true(place_eq(w.words->annex(w.arg, id), k->place));
+}
+
 static void peers_end(void)
 {
 	for (unsigned i = 0; i < PEERS_MAX; i++)
@@ -592,6 +627,8 @@ void world_recover(void)
 		struct journal_found f = { .id = k->id, .place = k->place, .size = k->content.len, .brief = buf_span(&k->brief), .states = states,
 		    .n_states = k->n_states };
 
+		if (kept_annex(&k->id))
+			f.annex = kept_annex(&k->id)->place;
 		for (unsigned i = 0; i < k->n_states; i++)
 			states[i] = buf_span(&k->states[i]);
 		if (!k->is_chunk && !k->is_done)

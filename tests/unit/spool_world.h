@@ -17,8 +17,9 @@ struct world {
 	struct instant now;
 	struct settings *settings;
 	enum pr_err write_error, read_error;	/* what the disk says to all that is asked of it */
+	enum pr_err annex_error;	/* … to who reads an annex */
 	bool is_still;		/* it says nothing */
-	unsigned n_messages, n_states, n_ends, n_erased, n_events[N_EVENTS];
+	unsigned n_messages, n_states, n_annexes, n_ends, n_erased, n_events[N_EVENTS];
 };
 extern struct world world;
 
@@ -37,6 +38,7 @@ void world_no_deliver(void);	/* none any more */
 
 /* The state that the program would give a message that is moved now; valid until the next call. */
 struct span world_state_of(const struct msg_id *id);
+void world_move_annex(const struct msg_id *id);	/* compaction did it */
 struct channel *world_wire(enum wire_role peer, uint16_t instance, uint32_t generation);
 void world_gone(struct channel *ch);
 /* The peer says it; then all comes to rest. */

@@ -45,9 +45,9 @@ static struct world {
 	char folder[256];
 	struct loop *loop;
 	struct disk *disk;
-	struct place *places;		/* of each message */
+	struct place *places, *annexes;	/* of each message */
 	unsigned char *found;		/* how often */
-	unsigned n_found, n_damaged, n_named, n_waiting, n_acked, n_refused;
+	unsigned n_found, n_damaged, n_named, n_waiting, n_acked, n_refused, n_annexes_moved;
 	bool recovered, full, stop_at_recovery, loops;
 	char aside[DISK_ASIDE_NAME];
 	uint32_t len;			/* of a message's content */
@@ -102,6 +102,7 @@ static void on_found(void *owner, const struct journal_found *m)
 	w.found[n]++;
 	w.n_found++;
 	w.places[n] = m->place;
+	w.annexes[n] = m->annex;
 }
 
 static void on_recovered(void *owner, const struct journal_stats *s)
@@ -141,13 +142,29 @@ static void on_moved(void *owner, const struct msg_id *id, struct place from, st
 		w.places[number_of(id)] = to;
 }
 
+static struct place on_annex(void *owner, const struct msg_id *id)
+{
+	(void)owner;
+	return w.places[number_of(id)].segment ? w.annexes[number_of(id)] : (struct place){ 0 };
+}
+
+static void on_annex_moved(void *owner, const struct msg_id *id, struct place from, struct place to)
+{
+	(void)owner;
+	if (place_eq(w.annexes[number_of(id)], from)) {
+		w.annexes[number_of(id)] = to;
+		w.n_annexes_moved++;
+	}
+}
+
 static void on_full(void *owner, bool full)
 {
 	(void)owner;
 	w.full = full;
 }
 
-static const struct journal_owner OWNER = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_full, NULL };
+static const struct journal_owner OWNER = { on_found, on_recovered, on_damaged, on_find, on_state, on_moved, on_annex, on_annex_moved, on_full,
+	NULL };
 
 /* ---- opening and closing ------------------------------------------------------------------ */
 
@@ -193,6 +210,7 @@ static void open_disk(uint32_t segment_size)
 {
 	memset(w.found, 0, MESSAGES);
 	memset(w.places, 0, MESSAGES * sizeof(*w.places));
+	memset(w.annexes, 0, MESSAGES * sizeof(*w.annexes));
 	w.n_found = w.n_damaged = 0;
 	w.recovered = w.full = false;
 	assert_null(try_open(segment_size));
@@ -210,6 +228,7 @@ static int make_world(void **state)
 	(void)state;
 	w = (struct world){ .len = 2000, .told = -1 };
 	w.places = mem_new(MESSAGES * sizeof(*w.places));
+	w.annexes = mem_new(MESSAGES * sizeof(*w.annexes));
 	w.found = mem_new(MESSAGES);
 	snprintf(w.folder, sizeof(w.folder), "%s/t_disk.XXXXXX", tmp ? tmp : "/var/tmp");
 	return mkdtemp(w.folder) ? 0 : -1;
@@ -221,6 +240,7 @@ static int end_world(void **state)
 
 	(void)state;
 	mem_free(w.places);
+	mem_free(w.annexes);
 	mem_free(w.found);
 	snprintf(command, sizeof(command), "rm -rf '%s'", w.folder);
 	return system(command);
@@ -336,7 +356,7 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 	disk_reader_next(r);
 }
 
-static const struct disk_reader_handlers READER = { on_envelope, on_piece };
+static const struct disk_reader_handlers READER = { on_envelope, on_piece, NULL };
 
 /* The bytes are compared as they come. */
 static enum pr_err read_message(uint32_t n)
@@ -389,6 +409,91 @@ static void t_a_spool_has_one_process(void **state)
 	open_disk(SMALL);
 	assert_null(disk_open(w.loop, &o, &OWNER, NULL, &why));
 	assert_string_equal(why, "another process has it");
+	close_disk();
+}
+
+/* ---- annexes ----------------------------------------------------------------------------------------- */
+
+#define ANNEX_LEN(n) (200 + (n) % 7 * 900)
+
+static void on_annex_put(struct journal_request *r, enum pr_err err)
+{
+	struct put *p = (struct put *)r;
+
+	assert_int_equal(err, PR_OK);
+	w.n_waiting--;
+	w.annexes[p->n] = r->place;
+	mem_free((void *)(uintptr_t)p->content.at);
+	mem_free(p);
+}
+
+static void put_annex(uint32_t n)
+{
+	struct put *p = mem_new(sizeof(*p));
+	struct msg_id id = id_of(n);
+
+	p->n = n;
+	p->content = span_of(text_of(n, ANNEX_LEN(n)), ANNEX_LEN(n));
+	p->request.done = on_annex_put;
+	w.n_waiting++;
+	journal_annex(disk_journal(w.disk), &p->request, &id, p->content, false);
+}
+
+static void on_annex_read(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes)
+{
+	uint32_t n = *(const uint32_t *)owner;
+	char *text = text_of(n, ANNEX_LEN(n));
+
+	w.err = err;
+	if (!err)
+		assert_true(span_eq(bytes, span_of(text, ANNEX_LEN(n))));
+	mem_free(text);
+	reading_ends(r);
+}
+
+static enum pr_err read_annex(uint32_t n)
+{
+	static const struct disk_reader_handlers handlers = { NULL, NULL, on_annex_read };
+	struct msg_id id = id_of(n);
+
+	if (disk_read(w.disk, &id, w.annexes[n], &handlers, &n)) {
+		w.loops = true;
+		loop_run(w.loop);
+		w.loops = false;
+	}
+	return w.err;
+}
+
+/* Their segments are emptied and used again, over restarts too. */
+static void t_an_annex_lives_as_long_as_its_message(void **state)
+{
+	(void)state;
+	open_disk(SMALL);
+	for (uint32_t from = 0; from < 6000; from += 500) {
+		put_messages(from, from + 500);
+		for (uint32_t n = from; n < from + 500; n++)
+			put_annex(n);
+		run_to_idle();
+		for (uint32_t n = from; n < from + 500; n++)
+			if (n % 50)
+				finish(n);
+		run_to_idle();
+	}
+	for (unsigned again = 0; again < 3; again++) {
+		for (uint32_t n = 0; n < 6000; n += 50)
+			assert_int_equal(read_annex(n), PR_OK);
+		close_disk();
+		open_disk(SMALL);
+		assert_int_equal(w.n_found, 120);
+		assert_int_equal(w.n_damaged, 0);
+	}
+	assert_true(w.n_annexes_moved > 0);
+	w.annexes[50].at++;
+	assert_int_equal(read_annex(50), PR_BAD);
+	w.annexes[50] = w.annexes[100];
+	assert_int_equal(read_annex(50), PR_BAD);
+	w.annexes[50].segment = 1u << 30;
+	assert_int_equal(read_annex(50), PR_NONE);
 	close_disk();
 }
 
@@ -1046,6 +1151,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(t_what_was_stored_is_found_after_a_restart, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_an_annex_lives_as_long_as_its_message, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_spool_has_one_process, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_newer_format_is_refused_with_its_number, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_corrupt_record_is_set_aside_and_costs_no_other, make_world, end_world),

@@ -101,7 +101,7 @@ static struct books books_new(void)
 {
 	struct schedule_rules rules = { .waits = { MINUTES(2) }, .n_waits = 1, .expire_ms = HOURS(72), .bounce_expire_ms = HOURS(24),
 	    .notice_ms = HOURS(4), .per_site = 20, .max_connections = 500, .seed = 1 };
-	struct books b = { queue_new(), words_new(), NULL, signatures_new() };
+	struct books b = { queue_new(), words_new(), NULL };
 
 	b.schedule = schedule_new(&rules, b.words, NOW);
 	return b;
@@ -112,8 +112,6 @@ static void books_free(struct books *b)
 	queue_free(&b->queue);
 	schedule_free(&b->schedule);
 	words_free(&b->words);
-	assert_int_equal(signatures_count(b->signatures), 0);
-	signatures_free(&b->signatures);
 }
 
 static void add_rows(struct buf *rows)
@@ -124,7 +122,6 @@ static void add_rows(struct buf *rows)
 	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_OUTCOME, .n = 0, .fate = FATE_FAILED, .code = 550, .tries = 3,
 	    .enhanced = SPAN("5.1.1"), .words = SPAN("nobody"), .host = SPAN("mx.example.org") });
 	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = 1, .words = SPAN("by hand") });
-	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_SIGNED, .words = SPAN("DKIM-Signature: x\r\n") });
 }
 
 static void check_books(struct books *b, struct mail *m)
@@ -141,7 +138,6 @@ static void check_books(struct books *b, struct mail *m)
 	assert_true(span_eq(names.mailbox, SPAN("x@example.org")));
 	assert_true(span_eq(names.address, SPAN("x+y@example.org")));
 	assert_int_equal(names.origin, 1);
-	assert_true(span_eq(signatures_find(b->signatures, &m->id), SPAN("DKIM-Signature: x\r\n")));
 }
 
 /* Whoever asked to be told of a success is told by us, but where the next server was asked to do it. */

@@ -842,15 +842,98 @@ static void t_it_is_signed_once_before_its_first_attempt(void **state)
 	world_pass(MINUTES(5));
 	(void)job_that_begins(relay, FIELDS HEADER);
 	assert_false(is_asked_at_all(signer));
+}
 
-	/* The next run has it too. */
-	world_restart(true);
-	wire_all();
+static void signed_and_deferred(void)
+{
+	uint32_t job;
+
 	wire_foreign();
-	world_pass(MINUTES(10));
+	send_to_be_signed(1, "x@foreign.test");
 	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
-	(void)job_that_begins(relay, FIELDS HEADER);
+	sign(is_asked(1), SIGNED);
+	job = job_that_begins(relay, FIELDS HEADER);
+	outcome(relay, 1, 0, job, FATE_DEFERRED);
+	done(relay, 1, job);
+}
+
+static void comes_again_signed(void)
+{
+	uint32_t job;
+
+	for (unsigned i = 0; i < 300 && !world_sees(relay, WIRE_job_begin, &(union wire_msg){ .told = { 0 } }); i++)
+		world_pass(SECONDS(10));
+	job = job_that_begins(relay, FIELDS HEADER);
+	outcome(relay, 1, 0, job, FATE_DEFERRED);
+	done(relay, 1, job);
 	assert_false(is_asked_at_all(signer));
+}
+
+static void t_a_signature_stays_the_same(void **state)
+{
+	struct msg_id id = id_of(1);
+
+	(void)state;
+	signed_and_deferred();
+	world_pass(SECONDS(1));
+	assert_int_equal(world.n_annexes, 1);
+	comes_again_signed();
+	world_move_annex(&id);
+	comes_again_signed();
+	for (unsigned i = 0; i < 2; i++) {
+		world_restart(true);
+		wire_all();
+		wire_foreign();
+		while (!asks_dns())
+			world_pass(MINUTES(1));
+		tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+		comes_again_signed();
+		world_move_annex(&id);
+	}
+	assert_int_equal(world.n_annexes, 1);
+}
+
+/* It is in memory until it is on the disk, for all jobs. */
+static void t_a_signature_counts_before_it_is_written(void **state)
+{
+	(void)state;
+	wire_foreign();
+	send_to_be_signed(1, "x@foreign.test");
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 86400);
+	world.write_error = PR_IO;
+	sign(is_asked(1), SIGNED);
+	outcome(relay, 1, 0, job_that_begins(relay, FIELDS HEADER), FATE_DEFERRED);
+	world_pass(SECONDS(2));
+	world.write_error = PR_OK;
+	world_pass(SECONDS(2));
+	assert_int_equal(world.n_annexes, 1);
+	assert_false(is_asked_at_all(signer));
+}
+
+static void t_a_signature_that_a_disk_keeps_back_puts_the_attempt_off(void **state)
+{
+	(void)state;
+	signed_and_deferred();
+	world.annex_error = PR_IO;
+	world_pass(MINUTES(5));
+	assert_false(has_job(relay));
+	assert_int_equal(world.n_events[EV_DELIVERY_DEFERRED], 2);
+	world.annex_error = PR_OK;
+	comes_again_signed();
+}
+
+static void t_a_signature_that_is_damaged_is_made_anew(void **state)
+{
+	(void)state;
+	signed_and_deferred();
+	world.annex_error = PR_BAD;
+	pass_until_it_is_asked();
+	assert_false(has_job(relay));
+	world.annex_error = PR_OK;
+	sign(is_asked(1), SIGNED);
+	(void)job_that_begins(relay, FIELDS HEADER);
+	world_pass(SECONDS(1));
+	assert_int_equal(world.n_annexes, 2);
 }
 
 static void t_what_has_no_key_leaves_as_it_is(void **state)
@@ -1605,6 +1688,8 @@ int main(void)
 		TEST(t_who_holds_back_an_answer_is_not_waited_for), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_the_newest_generation_signs), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_two_sites_of_a_message_wait_for_one_signature), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_a_signature_stays_the_same), TEST(t_a_signature_counts_before_it_is_written),
+		TEST(t_a_signature_that_a_disk_keeps_back_puts_the_attempt_off), TEST(t_a_signature_that_is_damaged_is_made_anew),
 		TEST(t_what_kills_who_signs_is_held), TEST(t_a_hash_of_another_length_is_refused), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_bounce_is_signed), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_late_answer_is_of_its_own_domain), TEST(t_a_smarthost_needs_no_dns), TEST(t_mail_in_the_queue_follows_the_routes),
