@@ -710,6 +710,19 @@ static void check_aliases(struct directory *d, struct table *t, struct buf *prob
 	}
 }
 
+/* A file that can't be read names no lists: those of the old one stay with it. */
+static void keep_includes(struct directory *d, const struct table *aliases, struct list *fresh)
+{
+	LIST_EACH_SAFE(node, &d->tables) {
+		struct table *t = LIST_OWNER(node, struct table, list);
+
+		if (t->kind != TABLE_INCLUDE || strcmp(t->name, aliases->name) != 0)
+			continue;
+		list_remove(&t->list);
+		list_add_last(fresh, &t->list);
+	}
+}
+
 void directory_take_tables(struct directory *d, struct list *tables, struct buf *problems)
 {
 	struct list fresh;
@@ -724,6 +737,8 @@ void directory_take_tables(struct directory *d, struct list *tables, struct buf 
 			table_free(&t);
 			list_remove(&old->list);
 			t = old;
+			if (t->kind == TABLE_ALIASES)
+				keep_includes(d, t, &fresh);
 		}
 		list_add_last(&fresh, &t->list);
 	}

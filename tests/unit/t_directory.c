@@ -357,6 +357,18 @@ static void t_a_broken_table_leaves_the_old_one(void **state)
 	assert_int_equal(directory_ask(f->d, SPAN("carl@example.org")), ADDRESS_UNKNOWN);
 }
 
+static void t_lists_of_aliases_that_can_not_be_read_stay_with_them(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(directory_ask(f->d, SPAN("list@example.org")), ADDRESS_OK);
+	add_table(f, TABLE_USERS, "", "/state/users", span_of_text(USERS));
+	add_table(f, TABLE_ALIASES, "example.org", "/etc/aliases", SPAN("\0"));
+	directory_take_tables(f->d, &f->tables, &f->problems);
+	assert_int_equal(directory_ask(f->d, SPAN("team@example.org")), ADDRESS_OK);
+	assert_int_equal(directory_ask(f->d, SPAN("list@example.org")), ADDRESS_OK);
+}
+
 /* Of who is missing there nobody can say that he does not exist. */
 static void t_aliases_that_could_never_be_read_put_off_who_is_not_found(void **state)
 {
@@ -427,7 +439,7 @@ int main(void)
 		TEST(t_whose_an_address_is), TEST(t_users_and_tokens_are_found),
 		TEST(t_postmaster_and_abuse_are_always_there), TEST(t_users_that_are_asked), TEST(t_postmaster_of_the_server_itself),
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
-		TEST(t_aliases_that_could_never_be_read_put_off_who_is_not_found),
+		TEST(t_aliases_that_could_never_be_read_put_off_who_is_not_found), TEST(t_lists_of_aliases_that_can_not_be_read_stay_with_them),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
 	};
 
