@@ -1,5 +1,7 @@
 #include "ctl/letter.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "mail/author.h"
 
@@ -205,6 +207,82 @@ enum pr_err letter_recipients(const struct letter *l, enum pr_err (*found)(void 
 	}
 	buf_fini(&value);
 	return err;
+}
+
+/* ---- an author without a domain --------------------------------------------------- */
+
+static bool is_bare(struct span word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (!text_is_alpha(word.at[i]) && !text_is_digit(word.at[i]) && !strchr("._-+", word.at[i]))
+			return false;
+	return word.len > 0;
+}
+
+/* Where the word ends in the field: in brackets, or as the first one there; 0: neither. */
+static size_t end_of_author(struct span field, struct span word)
+{
+	size_t at = span_find(field, ':') + 1;
+
+	for (size_t i = at; i + word.len + 2 <= field.len; i++)
+		if (field.at[i] == '<' && memcmp(field.at + i + 1, word.at, word.len) == 0 && field.at[i + 1 + word.len] == '>')
+			return i + 1 + word.len;
+	while (at < field.len && strchr(" \t\r\n", field.at[at]))
+		at++;
+	return at + word.len <= field.len && memcmp(field.at + at, word.at, word.len) == 0 ? at + word.len : 0;
+}
+
+static size_t bare_author(struct span field)
+{
+	struct buf value, word, other;
+	struct span rest;
+	size_t end = 0;
+
+	buf_init(&value, field.len + 1);
+	buf_init(&word, field.len + 1);
+	buf_init(&other, field.len + 1);
+	unfold(field, &value);
+	rest = buf_span(&value);
+	if (author_next_words(&rest, &word) == PR_OK && is_bare(buf_span(&word)) && author_next_words(&rest, &other) == PR_NONE)
+		end = end_of_author(field, buf_span(&word));
+	buf_fini(&other);
+	buf_fini(&word);
+	buf_fini(&value);
+	return end;
+}
+
+static void insert(struct letter *l, size_t at, struct span origin)
+{
+	struct span text = buf_span(&l->text);
+	struct buf whole;
+
+	buf_init(&whole, l->text.ceiling);
+	(void)buf_add(&whole, span_first(text, at));
+	(void)buf_add_char(&whole, '@');
+	(void)buf_add(&whole, origin);
+	(void)buf_add(&whole, span_from(text, at));
+	if (whole.overflowed) {
+		buf_fini(&whole);
+		return;
+	}
+	buf_fini(&l->text);
+	l->text = whole;
+	l->head_len += origin.len + 1;
+}
+
+void letter_qualify(struct letter *l, struct span origin)
+{
+	struct span head = head_of(l), name;
+
+	while (head.len) {
+		struct span field = take_field(&head, &name);
+		size_t end = span_eq_nocase(name, SPAN("From")) ? bare_author(field) : 0;
+
+		if (end == 0)
+			continue;
+		insert(l, (size_t)(field.at - l->text.at) + end, origin);
+		return;
+	}
 }
 
 /* ---- out ----------------------------------------------------------------------------- */

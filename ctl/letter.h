@@ -34,4 +34,7 @@ enum pr_err letter_recipients(const struct letter *l, enum pr_err (*found)(void 
 /* Appends the whole message, these fields in front. */
 enum pr_err letter_add_to(const struct letter *l, struct span fields, struct buf *out) MUST_USE;
 
+/* After its close: `From: root (Cron Daemon)` becomes root@ORIGIN. Elsewhere a name without a domain is refused, and no domain signs it. */
+void letter_qualify(struct letter *l, struct span origin);
+
 #endif

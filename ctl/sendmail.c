@@ -226,6 +226,8 @@ static int send_mail(const struct face *face, const struct places *at)
 	mailing_init(&m, face, at->origin);
 	status = read_letter(&l);
 	if (status == EX_OK)
+		letter_qualify(&l, span_of_text(at->origin));
+	if (status == EX_OK)
 		status = find_sender(&m);
 	if (status == EX_OK)
 		status = find_recipients(&m, &l);

@@ -80,6 +80,16 @@ def test_cron_mails_to_a_bare_name(running):
     assert mail.get_payload(decode=True).decode() == ".\nnaïve\n" and mail["Date"] and mail["Message-ID"]
 
 
+@pytest.mark.parametrize("wrote, reads", [
+    ("root (Cron Daemon)", "root@example.test (Cron Daemon)"), ("Cron Daemon <root>", "Cron Daemon <root@example.test>"),
+    ("\n root", "\n root@example.test"), ("root@elsewhere.test", "root@elsewhere.test"), ("John Doe", "John Doe"), ("a, b", "a, b"), ("<>", "<>")])
+def test_a_bare_author_gets_the_domain_that_the_sender_has(running, wrote, reads):
+    sendmail(running, "alice", text=f"Subject: x\nFrom: {wrote}\nTo: alice\n\nroot\n")
+    [mail] = running.wait_mails()
+    assert mail["From"].replace("\r", "") == reads.lstrip() if "\n" not in reads else reads.strip() in mail["From"]
+    assert mail.get_payload().strip() == "root" and mail["To"] == "alice"
+
+
 def test_mail_to_root_is_the_admins(running):
     sendmail(running, "root", text="Subject: Cron <root@mx> nightly\n\nfailed\n")
     assert running.wait_mails()[0]["Subject"].startswith("Cron")
