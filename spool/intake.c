@@ -51,7 +51,7 @@ struct stream_in {
 	unsigned n_chunks, n_writing;
 	struct span prefix;
 	uint64_t size;			/* of the parts */
-	size_t held, counted;		/* bytes of parts in memory; of all its memory as intake.memory knows it */
+	size_t held, writing, counted;	/* bytes of parts in memory; of chunks under way; of all as intake.memory knows it */
 	uint32_t ask;
 	char brief[BRIEF_SIZE];
 	enum wire_stored verdict;
@@ -179,7 +179,7 @@ void intake_free(struct intake **in)
 
 static void stream_count(struct stream_in *s)
 {
-	size_t now = s->names.room + s->rows.room + s->held + s->n_parts * PART_COST;
+	size_t now = s->names.room + s->rows.room + s->held + s->n_parts * PART_COST + s->writing;
 
 	s->intake->memory += now - s->counted;
 	s->counted = now;
@@ -296,6 +296,11 @@ static void parts_room(struct stream_in *s)
 
 static void stream_commit(struct stream_in *s);
 
+static size_t piece_cost(const struct piece *p)
+{
+	return p->len + (size_t)p->n * PART_COST;
+}
+
 static void on_chunk_done(struct journal_request *r, enum pr_err err)
 {
 	struct piece *p = (struct piece *)(void *)((char *)r - offsetof(struct piece, request));
@@ -305,6 +310,8 @@ static void on_chunk_done(struct journal_request *r, enum pr_err err)
 	for (unsigned i = 0; i < p->n; i++)
 		packet_release(&p->packets[i]);
 	s->n_writing--;
+	s->writing -= piece_cost(p);
+	stream_count(s);
 	if (err == PR_OK) {
 		s->chunks[p->index] = (struct journal_piece){ r->place, p->len };
 	} else if (s->verdict == STORED) {
@@ -337,6 +344,7 @@ static void stream_write_chunk(struct stream_in *s)
 	s->n_parts = 0;
 	s->held = 0;
 	s->n_writing++;
+	s->writing += piece_cost(p);
 	p->request.done = on_chunk_done;
 	journal_chunk(s->intake->spool->journal, &p->request, &s->id, (struct journal_bytes){ p->spans, p->n }, false);
 }

@@ -337,6 +337,8 @@ static void add_text_field(struct line *line, const struct event_value *v)
 	line->gap = ", ";
 	if (v->key == EF_MS)
 		add_seconds(line->out, v->num);
+	else if (v->key == EF_NEXT)
+		add_time(line->out, v->num);
 	else if (v->is_num)
 		add_number(line->out, v->num);
 	else

@@ -734,3 +734,19 @@ void world_auth(struct channel *auth)
 		world_say(auth, WIRE_expand_done, &done);
 	}
 }
+
+unsigned long long world_status(const char *name)
+{
+	struct buf words;
+	unsigned long long n;
+	char *at;
+
+	buf_init(&words, 1 << 16);
+	w.handlers->on_status(w.owner, &words);
+	buf_add_char(&words, '\0');
+	at = strstr(words.at, name);
+	assert_non_null(at);
+	n = strtoull(at + strlen(name) + 1, NULL, 10);
+	buf_fini(&words);
+	return n;
+}

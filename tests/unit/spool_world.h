@@ -49,6 +49,9 @@ bool world_sees(struct channel *ch, enum wire_verb verb, union wire_msg *msg);	/
 void world_turn(void);		/* until all is at rest */
 void world_pass(int64_t ms);	/* time passes, deadlines come */
 
+/* A number that it tells of itself, as `name` in status. */
+unsigned long long world_status(const char *name);
+
 /* Answers all questions to auth by the names: here…, list:N, temporary, loop, unknown; all else is foreign. */
 void world_auth(struct channel *auth);
 

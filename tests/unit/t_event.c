@@ -48,14 +48,15 @@ static void t_a_delivery_reads_like_postfix(void **state)
 	event_num(&ev, EF_CODE, 450);
 	event_text(&ev, EF_DSN, SPAN("4.2.0"));
 	event_num(&ev, EF_ATTEMPT, 2);
+	event_num(&ev, EF_NEXT, WALL + 120000);
 	event_num(&ev, EF_MS, 1714);
 	event_text(&ev, EF_HOST, SPAN("mx1.firma.example"));
 	event_text(&ev, EF_ORIG_TO, SPAN("list@example.org"));
 	event_text(&ev, EF_TO, SPAN("carol@firma.example"));
 	shows(&ev, "2026-11-21T14:02:41.004Z local 01JD4Z7Q9XK3ABCDEFGHJKMNPQ: to=<carol@firma.example>, orig_to=<list@example.org>, "
-	    "relay=mx1.firma.example, delay=1.714, dsn=4.2.0, status=deferred (450 4.2.0 try (later)), attempt=2",
+	    "relay=mx1.firma.example, delay=1.714, dsn=4.2.0, status=deferred (450 4.2.0 try (later)), attempt=2, next=2026-11-21T14:04:41.004Z",
 	    "{\"v\":1,\"t\":\"2026-11-21T14:02:41.004Z\",\"ev\":\"delivery.deferred\",\"prog\":\"local\",\"id\":\"01JD4Z7Q9XK3ABCDEFGHJKMNPQ\","
-	    "\"reply\":\"try (later)\",\"code\":450,\"enh\":\"4.2.0\",\"attempt\":2,\"ms\":1714,\"host\":\"mx1.firma.example\","
+	    "\"reply\":\"try (later)\",\"code\":450,\"enh\":\"4.2.0\",\"attempt\":2,\"next\":1795269881004,\"ms\":1714,\"host\":\"mx1.firma.example\","
 	    "\"orig_to\":\"list@example.org\",\"to\":\"carol@firma.example\"}");
 }
 

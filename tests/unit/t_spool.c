@@ -1020,6 +1020,26 @@ static void t_the_newest_generation_signs(void **state)
 	(void)job_that_begins(relay, FIELDS HEADER);
 }
 
+static void t_what_waits_for_a_slow_disk_counts_as_memory(void **state)
+{
+	static const char part[32768];
+	unsigned long long before;
+
+	(void)state;
+	begin(1, "here-sender@local.test");
+	rcpt(1, "here@local.test", 0);
+	before = world_status("memory");
+	world.is_still = true;
+	for (unsigned i = 0; i < 8; i++)
+		world_say(smtpd, WIRE_mail_part, &(struct wire_mail_part){ .ask = 1, .bytes = span_of(part, sizeof(part)) });
+	assert_true(world_status("memory") - before >= 8 * sizeof(part));
+	world.is_still = false;
+	world_turn();
+	assert_true(world_status("memory") - before < 8 * sizeof(part));
+	world_say(smtpd, WIRE_mail_abort, &(struct wire_mail_abort){ .ask = 1 });
+	assert_true(world_status("memory") <= before);
+}
+
 static void t_two_sites_of_a_message_wait_for_one_signature(void **state)
 {
 	static const char body[] = "Subject: x\r\n\r\nhello\r\n";
@@ -1687,7 +1707,7 @@ int main(void)
 		TEST(t_it_never_leaves_unsigned_because_nobody_signs), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_who_holds_back_an_answer_is_not_waited_for), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_the_newest_generation_signs), TEST(t_mail_in_the_queue_follows_the_routes),
-		TEST(t_two_sites_of_a_message_wait_for_one_signature), TEST(t_mail_in_the_queue_follows_the_routes),
+		TEST(t_what_waits_for_a_slow_disk_counts_as_memory), TEST(t_two_sites_of_a_message_wait_for_one_signature), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_a_signature_stays_the_same), TEST(t_a_signature_counts_before_it_is_written),
 		TEST(t_a_signature_that_a_disk_keeps_back_puts_the_attempt_off), TEST(t_a_signature_that_is_damaged_is_made_anew),
 		TEST(t_what_kills_who_signs_is_held), TEST(t_a_hash_of_another_length_is_refused), TEST(t_mail_in_the_queue_follows_the_routes),
