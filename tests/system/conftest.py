@@ -196,9 +196,15 @@ listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen}
         assert len(got) == count
         return [email.message_from_bytes(m) for m in got]
 
-    def wait_empty(self, seconds=PATIENCE):
+    def release_suspects(self):
+        """Where a test kills at random two kills may meet one message, which is held then: it might have been the killer."""
+        for row in map(json.loads, self.run("queue", "list", "state:held", "--json", check=False).stdout.splitlines()):
+            if "died over it twice" in row["reason"]:
+                self.run("queue", "release", row["id"], check=False)
+
+    def wait_empty(self, seconds=PATIENCE, killed=False):
         try:
-            until(lambda: not self.run("queue", "list", "--json").stdout, seconds)
+            until(lambda: (killed and self.release_suspects()) or not self.run("queue", "list", "--json").stdout, seconds)
         except AssertionError:
             raise AssertionError("the queue does not run empty:\n" + self.run("queue", "list", "--json", check=False).stdout[:4000]) from None
 

@@ -63,7 +63,7 @@ def account(server, senders):
     acknowledged = set().union(*(s.acknowledged for s in senders))
     uncertain = set().union(*(s.uncertain for s in senders))
     refused = set().union(*(s.refused for s in senders))
-    server.wait_empty()
+    server.wait_empty(killed=True)
     found = tokens_of(server)
     lost = acknowledged - set(found)
     twice = {t for t in found if found.count(t) > 1} if len(found) != len(set(found)) else set()

@@ -475,7 +475,7 @@ def test_files_are_taken_once_whoever_dies_over_them(running, program, role):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
     until(lambda: not dropped(running), 2 * PATIENCE)
-    running.wait_empty()
+    running.wait_empty(killed=True)
     got = [email.message_from_bytes(mail)["Subject"] for mail in running.mails()]
     print(f"killed {program}: {len(got) - len(words)} came twice")
     assert set(got) == set(words) and not aside(running)
