@@ -1,0 +1,17 @@
+# verify: what is built here, and the tests of it.
+noinst_LIBRARIES += libverify.a
+libverify_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+libverify_a_CFLAGS = $(AM_CFLAGS)
+libverify_a_SOURCES = verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
+VERIFY_LIBS = libverify.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
+
+check_PROGRAMS += tests/unit/t_facts tests/unit/t_fields
+tests_unit_t_facts_SOURCES = tests/unit/t_facts.c
+tests_unit_t_facts_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+tests_unit_t_fields_SOURCES = tests/unit/t_fields.c
+tests_unit_t_fields_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_fields
+tests_fuzz_f_fields_SOURCES = tests/fuzz/f_fields.c
+tests_fuzz_f_fields_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_fields_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
