@@ -155,6 +155,25 @@ void attempt_failed(struct attempt *a, const struct job_outcome *why)
 	a->verdict.enhanced = copy(why->enhanced, a->enhanced, sizeof(a->enhanced));
 }
 
+static bool is_same(const struct attempt_address *a, const struct attempt_address *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 6 ? 16 : a->family) == 0;
+}
+
+static bool was_heard(const struct attempt *a, const struct attempt_address *address)
+{
+	for (unsigned i = 0; i < a->n_heard; i++)
+		if (is_same(&a->heard[i], address))
+			return true;
+	return false;
+}
+
+void attempt_heard(struct attempt *a, const struct attempt_address *address)
+{
+	if (a->n_heard < ATTEMPT_HEARD && !was_heard(a, address))
+		a->heard[a->n_heard++] = *address;
+}
+
 /* ---- who is next ------------------------------------------------------------------ */
 
 static void next_group(struct attempt *a)
@@ -220,8 +239,21 @@ static const struct attempt_address *next_address(struct attempt_host *h)
 	return h->n_v6 > h->n_v4 ? &h->v6[n - pairs] : &h->v4[n - pairs];
 }
 
+static bool host_was_heard(const struct attempt *a, const struct attempt_host *h)
+{
+	for (unsigned i = 0; i < h->n_v4; i++)
+		if (was_heard(a, &h->v4[i]))
+			return true;
+	for (unsigned i = 0; i < h->n_v6; i++)
+		if (was_heard(a, &h->v6[i]))
+			return true;
+	return false;
+}
+
 static bool may_try(struct attempt *a, const struct attempt_address *address)
 {
+	if (was_heard(a, address))
+		return false;
 	if (address->family == 0)
 		return a->is_configured;
 	if (address->family == 4 ? !a->rules->has_v4 : !a->rules->has_v6)
@@ -238,6 +270,8 @@ static bool try_group(struct attempt *a, struct attempt_try *out)
 		struct attempt_host *h = &a->hosts[a->at];
 
 		a->met_temporary |= h->is_temporary;
+		if (a->at + 1 < a->n_hosts && host_was_heard(a, h))
+			continue;
 		for (const struct attempt_address *address = next_address(h); address; address = next_address(h)) {
 			if (!may_try(a, address))
 				continue;
@@ -254,7 +288,7 @@ enum attempt_step attempt_next(struct attempt *a, struct attempt_try *out)
 	for (;;) {
 		if (a->at == a->group_end)
 			next_group(a);
-		if (a->group == a->n_hosts || a->n_tries == ATTEMPT_TRIES)
+		if (a->group == a->n_hosts || a->n_tries == ATTEMPT_TRIES || a->n_heard == ATTEMPT_HEARD)
 			return ATTEMPT_OVER;
 		if (ask(a, out))
 			return ATTEMPT_ASK;

@@ -18,6 +18,7 @@
 #define ATTEMPT_HOSTS     10	/* looked up in one attempt: nobody needs more, and a stranger's zone must not make us ask for hundreds */
 #define ATTEMPT_ADDRESSES 16	/* of a host, of each family */
 #define ATTEMPT_TRIES     8	/* connections of one attempt, with up to 30 s each */
+#define ATTEMPT_HEARD     2	/* servers that put recipients off in one attempt: more are not asked */
 
 struct attempt_address {
 	unsigned char family;	/* 4 or 6; 0: a path, which is the host's name */
@@ -57,7 +58,8 @@ struct attempt {
 	unsigned n_hosts;
 	unsigned group, group_end;	/* the hosts that are tried now */
 	unsigned at;			/* of them */
-	unsigned n_tries;
+	unsigned n_tries, n_heard;
+	struct attempt_address heard[ATTEMPT_HEARD];
 	bool met_ourselves, met_private, met_temporary, has_verdict;
 	struct job_outcome verdict;	/* of the last that failed; a deferral counts more than a failure */
 	char words[REPLY_WORDS_MAX + 1], host[320], enhanced[12];
@@ -77,6 +79,9 @@ enum attempt_step attempt_next(struct attempt *a, struct attempt_try *out);
 void attempt_told(struct attempt *a, unsigned host, const struct attempt_address *addresses, unsigned n, bool is_temporary);
 /* The server that was tried last failed before it took anything; the words are copied. */
 void attempt_failed(struct attempt *a, const struct job_outcome *why);
+/* The server there put recipients off for now: another host is asked about them, or another address where there is no host. It need not
+ * be one that was tried: it may have been known from an earlier job. */
+void attempt_heard(struct attempt *a, const struct attempt_address *address);
 /* After ATTEMPT_OVER. */
 struct job_outcome attempt_outcome(struct attempt *a);
 

@@ -343,7 +343,7 @@ enum progress tell(struct client *c, struct client_effect *effect, unsigned rcpt
 
 unsigned rcpt_open(const struct job *job, unsigned n)
 {
-	while (n < job->n_rcpts && job->rcpts[n].is_settled)
+	while (n < job->n_rcpts && (job->rcpts[n].is_settled || job->rcpts[n].is_put_off))
 		n++;
 	return n;
 }

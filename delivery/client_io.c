@@ -54,18 +54,32 @@ static void *conn_lose_job(struct conn *c)
 	return errand;
 }
 
+static void conn_return(struct conn *c, const struct job_outcome *why)
+{
+	c->all->on->on_returned(c->all->owner, c, conn_lose_job(c), why);
+}
+
+/* RFC 5321 5.1: what a server refuses for now another one of its domain may take. An LMTP server stands alone. */
+static bool is_for_others(const struct conn *c, const struct job_outcome *said)
+{
+	bool is_of_mail = said->scope == SCOPE_RECIPIENT || said->scope == SCOPE_MESSAGE;
+
+	return said->fate == FATE_DEFERRED && said->code != 0 && is_of_mail && !c->target.options.is_lmtp && !(c->job->flags & MAIL_PROBE) &&
+	    job_can_rewind(c->job);
+}
+
 static void conn_outcome(struct conn *c, const struct client_effect *effect)
 {
 	struct job *job = c->job;
 
-	job_settle(c->all->jobs, job, effect->rcpt, &effect->outcome);
+	if (is_for_others(c, &effect->outcome))
+		job_put_off(job, effect->rcpt, &effect->outcome);
+	else
+		job_settle(c->all->jobs, job, effect->rcpt, &effect->outcome);
 	if (job->step == JOB_TOLD)
 		c->all->on->on_told(c->all->owner, c, conn_lose_job(c));
-}
-
-static void conn_return(struct conn *c, const struct job_outcome *why)
-{
-	c->all->on->on_returned(c->all->owner, c, conn_lose_job(c), why);
+	else if (!c->client.job)
+		conn_return(c, NULL);
 }
 
 static void conn_arm(struct conn *c, int64_t at_ms)
@@ -256,6 +270,7 @@ static void on_tick(struct deadline *d)
 
 void conn_give(struct conn *c, struct job *job, void *errand)
 {
+	job_rewind(job);
 	c->job = job;
 	c->errand = errand;
 	c->is_idle = false;

@@ -16,7 +16,8 @@ struct conn;
 /* Told from inside a connection's work: no other one may be fed before on_turn. */
 struct conn_handlers {
 	void (*on_told)(void *owner, struct conn *c, void *errand);	/* all outcomes of its job were told, the job is no more */
-	void (*on_returned)(void *owner, struct conn *c, void *errand, const struct job_outcome *why);	/* the job is its giver's again */
+	/* The job is its giver's again: for some reason of the server, or (NULL) because the server took its word of all, and put some off. */
+	void (*on_returned)(void *owner, struct conn *c, void *errand, const struct job_outcome *why);
 	void (*on_idle)(void *owner, struct conn *c);	/* it can be given a job */
 	void (*on_gone)(void *owner, struct conn *c);	/* it is freed after this */
 	void (*on_turn)(void *owner);

@@ -14,12 +14,19 @@ void jobs_init(struct jobs *j, const struct jobs_handlers *on, void *owner)
 	list_init(&j->spare);
 }
 
+static void part_free(struct jobs *j, struct job_part *part)
+{
+	list_remove(&part->list);
+	j->on->release(j->owner, part->hold);
+	mem_free(part);
+}
+
 static void drop_parts(struct jobs *j, struct job *job)
 {
-	for (struct job_part *part = job_part_take(job); part; part = job_part_take(job)) {
-		j->on->release(j->owner, part->hold);
-		mem_free(part);
-	}
+	LIST_EACH_SAFE(node, &job->used)
+		part_free(j, LIST_OWNER(node, struct job_part, list));
+	LIST_EACH_SAFE(node, &job->parts)
+		part_free(j, LIST_OWNER(node, struct job_part, list));
 }
 
 static struct job *job_new(struct jobs *j)
@@ -32,6 +39,7 @@ static struct job *job_new(struct jobs *j)
 		arena_init(&arena, ARENA_BLOCK);
 	*job = (struct job){ .arena = arena };
 	list_init(&job->parts);
+	list_init(&job->used);
 	list_add_last(&j->all, &job->list);
 	j->n++;
 	return job;
@@ -355,6 +363,7 @@ struct job_part *job_part_take(struct job *job)
 {
 	struct list *node = list_take_first(&job->parts);
 
+	job->has_lost |= node && job->size > JOB_AGAIN_MAX;
 	return node ? LIST_OWNER(node, struct job_part, list) : NULL;
 }
 
@@ -362,11 +371,46 @@ void job_part_used(struct jobs *j, struct job *job, struct job_part *part)
 {
 	struct wire_job_window window = { .job = job->number, .bytes = (uint32_t)part->bytes.len };
 
-	list_remove(&part->list);
-	j->on->release(j->owner, part->hold);
-	mem_free(part);
+	if (job->size <= JOB_AGAIN_MAX && job->step == JOB_RUNNING) {
+		list_remove(&part->list);
+		list_add_last(&job->used, &part->list);
+		return;
+	}
+	part_free(j, part);
 	if (!job->has_ended && job->step == JOB_RUNNING)
 		j->on->say(j->owner, WIRE_job_window, &window);
+}
+
+bool job_can_rewind(const struct job *job)
+{
+	return !job->has_lost;
+}
+
+static void keep_outcome(struct job *job, struct job_rcpt *rcpt, const struct job_outcome *outcome)
+{
+	rcpt->outcome = *outcome;
+	rcpt->outcome.enhanced = arena_span(&job->arena, outcome->enhanced);
+	rcpt->outcome.words = arena_span(&job->arena, outcome->words);
+	rcpt->outcome.host = arena_span(&job->arena, outcome->host);
+}
+
+void job_put_off(struct job *job, unsigned i, const struct job_outcome *outcome)
+{
+	job->rcpts[i].is_put_off = true;
+	keep_outcome(job, &job->rcpts[i], outcome);
+}
+
+void job_rewind(struct job *job)
+{
+	BUG_ON(job->has_lost);
+	for (unsigned i = 0; i < job->n_rcpts; i++)
+		job->rcpts[i].is_put_off = false;
+	while (!list_is_empty(&job->used)) {
+		struct list *last = job->used.prev;
+
+		list_remove(last);
+		list_add_first(&job->parts, last);
+	}
 }
 
 void job_settle(struct jobs *j, struct job *job, unsigned i, const struct job_outcome *outcome)
@@ -376,10 +420,7 @@ void job_settle(struct jobs *j, struct job *job, unsigned i, const struct job_ou
 	if (rcpt->is_settled)
 		return;
 	rcpt->is_settled = true;
-	rcpt->outcome = *outcome;
-	rcpt->outcome.enhanced = arena_span(&job->arena, outcome->enhanced);
-	rcpt->outcome.words = arena_span(&job->arena, outcome->words);
-	rcpt->outcome.host = arena_span(&job->arena, outcome->host);
+	keep_outcome(job, rcpt, outcome);
 	if (!is_untold(job, rcpt))
 		say_outcome(j, job, rcpt);
 	if (--job->n_open > 0)
@@ -393,6 +434,9 @@ void job_settle(struct jobs *j, struct job *job, unsigned i, const struct job_ou
 
 void job_settle_all(struct jobs *j, struct job *job, const struct job_outcome *outcome)
 {
-	for (unsigned i = 0; i < job->n_rcpts; i++)
-		job_settle(j, job, i, outcome);
+	for (unsigned i = 0; i < job->n_rcpts; i++) {
+		const struct job_outcome *said = &job->rcpts[i].outcome;
+
+		job_settle(j, job, i, said->code ? said : outcome);
+	}
 }

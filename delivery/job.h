@@ -21,6 +21,7 @@
 #define JOB_RCPTS_MAX 1000	/* the bound of deliver.batch */
 #define JOB_HOST_NAME_MAX 255	/* of a domain's name (RFC 5321 4.5.3.1.2), and more than a path's */
 #define JOB_HOSTS_MAX 16	/* more are not tried anyway, and are forgotten */
+#define JOB_AGAIN_MAX 65536	/* a message up to this size can be sent to another server after one had it: below the window, so that nothing waits */
 
 struct job_outcome {
 	enum wire_fate fate;
@@ -34,7 +35,8 @@ struct job_rcpt {
 	uint8_t notify;
 	struct span mailbox, address, orcpt;
 	bool is_settled;
-	struct job_outcome outcome;
+	bool is_put_off;	/* by the server at hand; another one may take it */
+	struct job_outcome outcome;	/* of one that is not settled: what the server said that put it off last; all zero before */
 };
 
 struct job_host {
@@ -69,6 +71,8 @@ struct job {
 	struct job_host hosts[JOB_HOSTS_MAX];	/* to be tried, in this order; none: `deliver` knows */
 	unsigned n_hosts;
 	struct list parts;	/* struct job_part, not yet used */
+	struct list used;	/* kept for another server */
+	bool has_lost;		/* some were used and are gone */
 	bool has_ended;		/* no more parts will come */
 	enum job_step step;
 	void *work;		/* of whoever runs it */
@@ -114,10 +118,16 @@ void job_part_used(struct jobs *j, struct job *job, struct job_part *part);
 /* Takes the first part out of the job for a while; it goes back by job_part_used. */
 struct job_part *job_part_take(struct job *job);
 
+/* A server does not take rcpts[i] now; while the message can be sent again another one may. job_rewind: all that are not settled are open,
+ * and the message begins anew. */
+bool job_can_rewind(const struct job *job);
+void job_put_off(struct job *job, unsigned i, const struct job_outcome *outcome);
+void job_rewind(struct job *job);
+
 /* The outcome of rcpts[i], copied and told; nothing when it was settled before. With the last one the job is told and its
  * parts are dropped; the job must not be used any more after that. */
 void job_settle(struct jobs *j, struct job *job, unsigned i, const struct job_outcome *outcome);
-/* The same for all that are open. */
+/* The same for all that are open; but who was put off gets what that server said of him. */
 void job_settle_all(struct jobs *j, struct job *job, const struct job_outcome *outcome);
 
 #endif

@@ -27,6 +27,8 @@ struct trip {
 	struct job_host *hosts;
 	unsigned n_hosts;
 	bool was_returned;	/* by a connection: the next one is new */
+	bool was_put_off;	/* by the server at hand, and it is not yet told that another one is asked */
+	bool is_cancelled;
 	bool has_begun;		/* its attempt */
 	struct attempt attempt;
 	struct attempt_try try;	/* chosen, and waits for a place */
@@ -178,6 +180,9 @@ static void trip_ride(struct trip *t, struct conn *c)
 	conn_give(c, t->job, t);
 }
 
+static const struct job_outcome trip_ended = { .fate = FATE_DEFERRED, .scope = SCOPE_MESSAGE, .enhanced = { "4.3.0", 5 },
+	.words = { "The attempt was ended before the message was sent", 49 }, .host = { "", 0 } };
+
 /* Makes room where all places are taken but not all are used. */
 static bool has_place(struct pools *p)
 {
@@ -221,6 +226,17 @@ static bool trip_login(struct trip *t)
 	return false;
 }
 
+/* One server said not now; what it said would be lost when the next one takes it. */
+static void tell_put_off(struct trip *t)
+{
+	struct pools *p = t->pool->pools;
+
+	for (unsigned i = 0; t->was_put_off && p->options.io && i < t->job->n_rcpts; i++)
+		if (t->job->rcpts[i].is_put_off)
+			spool_io_put_off(p->options.io, t->job, &t->job->rcpts[i]);
+	t->was_put_off = false;
+}
+
 static void trip_try(struct trip *t)
 {
 	struct pools *p = t->pool->pools;
@@ -231,6 +247,7 @@ static void trip_try(struct trip *t)
 		return;
 	}
 	t->has_try = false;
+	tell_put_off(t);
 	c = target_connect(&p->conns, &(struct target){ .options = &p->options.target, .way = t->way, .try = &t->try,
 	    .site = t->hosts[0].name, .user = t->user, .password = t->password });
 	c->home = t->pool;
@@ -241,9 +258,13 @@ static void trip_try(struct trip *t)
 
 static void trip_go_on(struct trip *t)
 {
-	struct list *idle = t->was_returned ? NULL : list_take_first(&t->pool->idle);
+	struct list *idle = t->was_returned || t->is_cancelled ? NULL : list_take_first(&t->pool->idle);
 	struct job_outcome end;
 
+	if (t->is_cancelled) {
+		trip_end(t, &trip_ended);
+		return;
+	}
 	if (idle) {
 		trip_ride(t, LIST_OWNER(idle, struct conn, list));
 		return;
@@ -307,15 +328,30 @@ static void on_told(void *owner, struct conn *c, void *errand)
 	trip_free(errand);
 }
 
+static void trip_put_off(struct trip *t, const struct conn *c)
+{
+	struct attempt_address address = target_address(&c->target);
+
+	if (!t->has_begun)
+		trip_begin(t);
+	attempt_heard(&t->attempt, &address);
+	t->was_put_off = true;
+}
+
 static void on_returned(void *owner, struct conn *c, void *errand, const struct job_outcome *why)
 {
 	struct trip *t = errand;
 
 	(void)owner;
-	(void)c;
 	t->conn = NULL;
 	t->was_returned = true;
-	if (t->has_begun)
+	if (!why && !job_can_rewind(t->job)) {
+		trip_end(t, &trip_ended);
+		return;
+	}
+	if (!why)
+		trip_put_off(t, c);
+	else if (t->has_begun)
 		attempt_failed(&t->attempt, why);
 	trip_is_restless(t);
 }
@@ -412,14 +448,13 @@ void pools_body(struct job *job)
 
 void pools_cancel(struct job *job)
 {
-	static const struct job_outcome ended = { .fate = FATE_DEFERRED, .scope = SCOPE_MESSAGE, .enhanced = { "4.3.0", 5 },
-		.words = { "The attempt was ended before the message was sent", 49 }, .host = { "", 0 } };
 	struct trip *t = job->work;
 
+	t->is_cancelled = true;
 	if (t->conn)
 		conn_cancel(t->conn);
 	else
-		trip_end(t, &ended);
+		trip_end(t, &trip_ended);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */

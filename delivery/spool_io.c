@@ -212,6 +212,22 @@ void spool_io_started(struct spool_io *io, const struct job *job, struct span ho
 	process_event(io->process, &ev);
 }
 
+void spool_io_put_off(struct spool_io *io, const struct job *job, const struct job_rcpt *rcpt)
+{
+	const struct job_outcome *o = &rcpt->outcome;
+	struct event ev;
+
+	event_begin(&ev, EV_DELIVERY_PUT_OFF, loop_now(process_loop(io->process)).wall_ms, &job->id);
+	event_text(&ev, EF_TO, rcpt->address);
+	event_num(&ev, EF_RCPT, rcpt->n);
+	event_num(&ev, EF_ATTEMPT, job->attempt);
+	event_text(&ev, EF_HOST, o->host);
+	event_num(&ev, EF_CODE, o->code);
+	event_text(&ev, EF_DSN, o->enhanced);
+	event_text(&ev, EF_REPLY, o->words);
+	process_event(io->process, &ev);
+}
+
 int spool_io_run(struct process *process, const struct worker_handlers *on, void *owner, struct spool_io **out)
 {
 	static const struct jobs_handlers to_jobs = {

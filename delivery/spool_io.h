@@ -25,5 +25,7 @@ struct jobs *spool_io_jobs(struct spool_io *io);
 
 /* The event of an attempt that begins; host: to whom, or the folder's section. */
 void spool_io_started(struct spool_io *io, const struct job *job, struct span host);
+/* The event of a recipient whom one server put off, when another one is asked. */
+void spool_io_put_off(struct spool_io *io, const struct job *job, const struct job_rcpt *rcpt);
 
 #endif

@@ -98,3 +98,19 @@ struct conn *target_connect(struct conns *all, const struct target *t)
 	make_host_text(host, try, name, address);
 	return conn_new(all, &target);
 }
+
+struct attempt_address target_address(const struct conn_target *target)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&target->to;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&target->to;
+	struct attempt_address out = { .family = 0 };
+
+	if (v4->sin_family == AF_INET) {
+		out.family = 4;
+		memcpy(out.bytes, &v4->sin_addr, 4);
+	} else if (v6->sin6_family == AF_INET6) {
+		out.family = 6;
+		memcpy(out.bytes, &v6->sin6_addr, 16);
+	}
+	return out;
+}

@@ -25,5 +25,7 @@ struct target {
 };
 
 struct conn *target_connect(struct conns *all, const struct target *target);
+/* The other way: where it leads. */
+struct attempt_address target_address(const struct conn_target *target);
 
 #endif

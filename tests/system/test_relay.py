@@ -152,6 +152,68 @@ def test_a_server_in_trouble_leaves_it_to_the_next(server, world, says):
     assert "attempt=1" in wait_line(server, "status=sent")
 
 
+TWO = "b.test. MX 10 a.b.test.\nb.test. MX 20 c.b.test.\na.b.test. A 127.0.25.1\nc.b.test. A 127.0.25.2\n"
+
+
+def at(address):
+    """A server's answer for that recipient alone."""
+    return lambda argument: "450 4.7.1 later" if address in argument else None
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "body"])
+def test_a_refusal_for_now_leaves_it_to_the_next(server, world, stage):
+    """As Postfix does it; the words of the first server are told."""
+    world.sink(1, **{stage: "450 4.7.1 later"})
+    sink = world.sink(2)
+    begin(server, world, TWO, retry="1h")
+    message_id = server.send(to=["u@b.test", "v@b.test"])
+    mail, = taken(sink)
+    assert mail["rcpts"] == ["u@b.test", "v@b.test"] and mail["data"].endswith(b"Hello.\r\n")
+    assert "attempt=1" in wait_line(server, "status=sent")
+    assert "450" in wait_line(server, "delivery.put_off to=<u@b.test>")
+    assert "put_off" in server.run("trace", message_id).stdout
+    server.wait_empty()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_only_who_was_put_off_goes_to_the_next(server, world, again):
+    """Again: over a connection that was there already."""
+    first, second = world.sink(1, rcpt=at("v@b.test")), world.sink(2)
+    begin(server, world, TWO, retry="1h")
+    if again:
+        server.send(to="u@b.test")
+        taken(first)
+    server.send(to=["u@b.test", "v@b.test", "w@b.test"], body="x" * 500)
+    assert taken(first, 1 + again)[-1]["rcpts"] == ["u@b.test", "w@b.test"]
+    assert taken(second)[0]["rcpts"] == ["v@b.test"]
+    assert first.mails[-1]["data"] == second.mails[0]["data"]
+    assert first.connections == 1
+    server.wait_empty()
+
+
+def test_greylisting_everywhere_is_tried_again_later(server, world):
+    """At two servers in each attempt, not at all of them."""
+    def grey():
+        seen = []
+        return lambda argument: seen.append(argument) or ("450 4.7.1 grey" if len(seen) == 1 else None)
+    sinks = [world.sink(n, rcpt=grey()) for n in (1, 2, 3)]
+    begin(server, world, TWO + "b.test. MX 30 d.b.test.\nd.b.test. A 127.0.25.3\n")
+    server.send(to="u@b.test")
+    line = wait_line(server, "status=deferred")
+    assert "relay=c.b.test[127.0.25.2]" in line and "450 4.7.1 grey" in line
+    assert "attempt=2" in wait_line(server, "status=sent")
+    assert len(sinks[0].mails + sinks[1].mails) == 1 and sinks[2].connections == 0
+
+
+def test_a_large_message_that_one_server_has_goes_no_second_time(server, world):
+    first, second = world.sink(1, rcpt=at("v@b.test")), world.sink(2)
+    begin(server, world, TWO, retry="1h")
+    server.send(to=["u@b.test", "v@b.test"], body="\r\n".join(["x" * 70] * 3000))
+    taken(first)
+    assert "to=<v@b.test>" in wait_line(server, "status=deferred")
+    assert second.connections == 0
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6") or "::1" not in os.popen("ip -6 addr show lo").read(), reason="there is no IPv6 here")
 def test_ipv6_comes_first(server, world):
     v6 = Sink("::1", world.port)

@@ -149,6 +149,46 @@ static void t_a_deferral_counts_more_than_a_failure(void **state)
 	arena_fini(&arena);
 }
 
+/* Who is tried when the servers that are reached say not now, the first of them over a connection that was there before. */
+static void check_heard(const struct host *hosts, const char *known, const char *wanted)
+{
+	struct attempt_address address = { .family = 4 };
+	struct job_host rows[20];
+	struct attempt_try try;
+	struct attempt a;
+	struct arena arena;
+	char log[512] = "";
+	unsigned n = 0;
+
+	arena_init(&arena, 1024);
+	for (; hosts[n].name; n++)
+		rows[n] = (struct job_host){ span_of_text(hosts[n].name), hosts[n].preference, 25 };
+	attempt_init(&a, &usual, false, rows, n, &arena);
+	if (known) {
+		assert_int_equal(inet_pton(AF_INET, known, address.bytes), 1);
+		attempt_heard(&a, &address);
+	}
+	for (enum attempt_step step = attempt_next(&a, &try); step != ATTEMPT_OVER; step = attempt_next(&a, &try)) {
+		if (step == ATTEMPT_ASK) {
+			answer(&a, try.n, hosts[try.n].addresses);
+			continue;
+		}
+		add_try(log, sizeof(log), &try);
+		attempt_heard(&a, &try.address);
+	}
+	arena_fini(&arena);
+	assert_string_equal(log, wanted);
+}
+
+static void t_who_is_put_off_is_taken_to_another_host(void **state)
+{
+	(void)state;
+	check_heard(HOSTS({ "a", 10, "11.0.0.1 2600::1" }, { "b", 20, "11.0.0.2" }, { "c", 30, "11.0.0.3" }), NULL, "2600::1 11.0.0.2 ");
+	check_heard(HOSTS({ "a", 10, "11.0.0.1 11.0.0.2 11.0.0.3" }), NULL, "11.0.0.1 11.0.0.2 ");
+	check_heard(HOSTS({ "a", 10, "11.0.0.1 2600::1" }, { "b", 20, "11.0.0.2" }), "11.0.0.1", "11.0.0.2 ");
+	check_heard(HOSTS({ "a", 10, "11.0.0.1" }), "11.0.0.1", "");
+}
+
 static void t_mail_does_not_come_back_to_us(void **state)
 {
 	static const char loop[] = "failed 5.4.6 Mail for this domain leads back to this server, which does not take it";
@@ -224,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_all_are_tried_by_their_preference), cmocka_unit_test(t_nobody_makes_us_try_for_hours),
+		cmocka_unit_test(t_who_is_put_off_is_taken_to_another_host),
 		cmocka_unit_test(t_a_deferral_counts_more_than_a_failure), cmocka_unit_test(t_mail_does_not_come_back_to_us),
 		cmocka_unit_test(t_private_networks_are_for_the_admin), cmocka_unit_test(t_a_path_is_one_by_the_configuration_alone), cmocka_unit_test(t_what_is_private),
 		cmocka_unit_test(t_written_addresses_are_not_looked_up), cmocka_unit_test(t_names_without_addresses)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "delivery/job.h"
@@ -127,6 +128,53 @@ static void t_what_was_done_is_told_to_the_next_spool(void **state)
 	jobs_fini(&w.jobs);
 }
 
+static void use_parts(struct world *w, struct job *job, const char *wanted)
+{
+	struct job_part *part;
+	char text[20] = "";
+
+	while ((part = job_part_take(job))) {
+		strncat(text, part->bytes.at, part->bytes.len);
+		job_part_used(&w->jobs, job, part);
+	}
+	assert_string_equal(text, wanted);
+}
+
+static void t_who_was_put_off_has_the_whole_message_for_another_server(void **state)
+{
+	const struct job_outcome later = { .fate = FATE_DEFERRED, .code = 450, .words = SPAN("later") };
+	struct world w;
+	struct job *job = begin(world_new(&w), 6);
+
+	(void)state;
+	hear(&w, WIRE_job_part, (union wire_msg){ .job_part = { .job = 7, .bytes = SPAN("6789") } });
+	use_parts(&w, job, "0123456789");
+	job_settle(&w.jobs, job, 0, &DELIVERED);
+	assert_true(job_can_rewind(job));
+	job_put_off(job, 1, &later);
+	assert_int_equal(w.n_outcomes, 1);
+	job_rewind(job);
+	assert_false(job->rcpts[1].is_put_off);
+	use_parts(&w, job, "0123456789");
+	job_settle_all(&w.jobs, job, &DEFERRED);
+	assert_int_equal(w.n_outcomes, 2);
+	assert_int_equal(job->rcpts[1].outcome.code, 450);
+	jobs_fini(&w.jobs);
+}
+
+static void t_what_is_large_goes_once(void **state)
+{
+	struct world w;
+	struct job *job = begin(world_new(&w), 4);
+
+	(void)state;
+	job->size = JOB_AGAIN_MAX + 1;
+	assert_true(job_can_rewind(job));
+	use_parts(&w, job, "0123");
+	assert_false(job_can_rewind(job));
+	jobs_fini(&w.jobs);
+}
+
 static void t_outcomes_wait_for_their_acknowledgement(void **state)
 {
 	struct world w;
@@ -186,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_a_message_that_is_not_whole_is_forgotten_with_its_spool),
 		cmocka_unit_test(t_what_was_done_is_told_to_the_next_spool),
+		cmocka_unit_test(t_who_was_put_off_has_the_whole_message_for_another_server), cmocka_unit_test(t_what_is_large_goes_once),
 		cmocka_unit_test(t_outcomes_wait_for_their_acknowledgement),
 		cmocka_unit_test(t_hosts_keep_their_order_and_have_a_ceiling),
 		cmocka_unit_test(t_words_without_sense_are_refused),
