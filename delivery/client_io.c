@@ -236,6 +236,8 @@ static void tls_event(struct conn *c, const struct stream_tls *facts, const char
 		event_text(&ev, EF_TLS, span_of_text(facts->version));
 		event_text(&ev, EF_CIPHER, span_of_text(facts->cipher));
 		event_text(&ev, EF_KIND, facts->verified ? SPAN("verified") : SPAN("encrypted"));
+		if (facts->resumed)
+			event_num(&ev, EF_RESUMED, 1);
 	} else {
 		event_text(&ev, EF_REASON, span_of_text(why));
 	}

@@ -1,4 +1,5 @@
-/* TLS as its client: with whoever answers, or only with who proves a name. */
+/* TLS as its client: with whoever answers, or only with who proves a name.
+ * What a server gave for it resumes its session the next time (an hour long). */
 #ifndef LOOP_TLS_CLIENT_H
 #define LOOP_TLS_CLIENT_H
 

@@ -104,6 +104,8 @@ void tls_conn_free(struct tls_conn **where)
 	*where = NULL;
 	if (!conn)
 		return;
+	if (!conn->server)
+		tls_client_session_end(conn->ssl);
 	SSL_free(conn->ssl);
 	tls_server_free(&conn->server);
 	mem_free(conn);

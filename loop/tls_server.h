@@ -15,5 +15,7 @@ bool tls_server_has_tickets(const struct tls_server *t);
 
 /* A session that is about to begin; host: for SNI, and where it is verified the name that the certificate must have. */
 SSL *tls_client_session(struct tls_client *t, const char *host, bool is_verified);
+/* It is over: one whose handshake came to no end is not resumed again. */
+void tls_client_session_end(SSL *ssl);
 
 #endif

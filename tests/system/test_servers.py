@@ -67,6 +67,24 @@ def test_postrider_to_postfix(server, postfix, nsd):
 
 
 @needs_postfix
+@pytest.mark.parametrize("tls", ["opportunistic", "verified"])
+def test_the_next_connection_resumes_the_tls_session(server, postfix, nsd, tls):
+    """Postfix says so itself: a handshake without the costs of keys and certificates."""
+    postfix.start(more=f"smtpd_tls_loglevel = 2\nsmtpd_tls_session_cache_database = btree:{postfix.folder}/data/sessions\n")
+    server.environment["SSL_CERT_FILE"] = postfix.certificate()
+    to_the_world(server, nsd, postfix.port, FIX, f'route "fix.test" {{ tls = {tls} }}\nlog {{ level = debug }}')
+    server.extra = server.extra.replace("allow_private", "per_connection = 1 allow_private")
+    server.reload()
+    for n in range(3):
+        server.send(to="u@fix.test")
+        postfix.wait_mails("u", n + 1)
+        server.wait_empty()
+    assert postfix.log().count("Reusing old session") == 2
+    assert server.log().count("resumed=1") == 2
+    assert ("kind=verified, resumed=1" in server.log()) == (tls == "verified")
+
+
+@needs_postfix
 def test_postfix_to_postrider(server, postfix):
     server.start()
     postfix.start(relayhost=f"[127.0.0.1]:{server.port}")

@@ -437,11 +437,11 @@ static void t_tls_echoes(void **state)
 
 /* ---- we are the client ------------------------------------------------------------------ */
 
+static const char ticket_keys[160] = { [79] = 1, [80] = 2 };
+
 /* Both ends in one loop; the one that this machine trusts is `one`. */
-static void shake_as_client(struct side *server, struct side *client, const char *host, bool is_verified)
+static void shake_with(struct tls_server *t, struct tls_client *ours, struct side *server, struct side *client, const char *host, bool is_verified)
 {
-	struct tls_server *t = server_new();
-	struct tls_client *ours = tls_client_new();
 	int fds[2];
 
 	tcp_pair(fds);
@@ -458,6 +458,73 @@ static void shake_as_client(struct side *server, struct side *client, const char
 		side_run(server, 100);
 		assert_true(span_eq(buf_span(&client->got), SPAN("hello")));
 	}
+}
+
+static void shake_as_client(struct side *server, struct side *client, const char *host, bool is_verified)
+{
+	struct tls_server *t = server_new();
+	struct tls_client *ours = tls_client_new();
+
+	shake_with(t, ours, server, client, host, is_verified);
+	tls_server_free(&t);
+	tls_client_free(&ours);
+}
+
+static void part(struct side *server, struct side *client)
+{
+	stream_abort(&client->s);
+	buf_fini(&client->got);
+	side_close(server);
+}
+
+static void t_a_client_resumes_its_session_with_each_server(void **state)
+{
+	static const struct { const char *host; bool is_verified, resumed; } rows[] = {
+		{ "one.example", false, false }, { "one.example", false, true }, { "other.example", false, false }, { "other.example", false, true },
+		{ "one.example", true, false }, { "one.example", true, true }, { "192.0.2.1", false, false }, { "192.0.2.1", false, true }
+	};
+	struct tls_server *t = server_new();
+	struct tls_client *ours;
+	char path[] = "/tmp/t_stream.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, one.chain, one.chain_len), one.chain_len);
+	assert_int_equal(write(fd, one_rsa.chain, one_rsa.chain_len), one_rsa.chain_len);
+	close(fd);
+	setenv("SSL_CERT_FILE", path, 1);
+	ours = tls_client_new();
+	tls_server_ticket_keys(t, span_of(ticket_keys, 80));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct side server, client;
+
+		shake_with(t, ours, &server, &client, rows[i].host, rows[i].is_verified);
+		assert_int_equal(client.n_tls, 1);
+		assert_int_equal(client.facts.resumed, rows[i].resumed);
+		assert_int_equal(client.facts.verified, rows[i].is_verified);
+		part(&server, &client);
+	}
+	tls_server_free(&t);
+	tls_client_free(&ours);
+	unsetenv("SSL_CERT_FILE");
+	unlink(path);
+}
+
+static void t_a_session_that_a_server_does_not_know_costs_a_whole_handshake(void **state)
+{
+	struct tls_server *t = server_new();
+	struct tls_client *ours = tls_client_new();
+	struct side server, client;
+
+	(void)state;
+	tls_server_ticket_keys(t, span_of(ticket_keys, 80));
+	shake_with(t, ours, &server, &client, "one.example", false);
+	part(&server, &client);
+	tls_server_ticket_keys(t, span_of(ticket_keys + 80, 80));
+	shake_with(t, ours, &server, &client, "one.example", false);
+	assert_int_equal(client.n_tls, 1);
+	assert_false(client.facts.resumed);
+	part(&server, &client);
 	tls_server_free(&t);
 	tls_client_free(&ours);
 }
@@ -1001,7 +1068,8 @@ int main(void)
 		cmocka_unit_test(t_connects_or_says_why),
 		cmocka_unit_test(t_pairs_are_checked),
 		cmocka_unit_test(t_tls_echoes),
-		cmocka_unit_test(t_tls_as_client),
+		cmocka_unit_test(t_tls_as_client), cmocka_unit_test(t_a_client_resumes_its_session_with_each_server),
+		cmocka_unit_test(t_a_session_that_a_server_does_not_know_costs_a_whole_handshake),
 		cmocka_unit_test(t_old_tls_is_refused),
 		cmocka_unit_test(t_the_name_chooses_the_certificate),
 		cmocka_unit_test(t_rsa_and_ecdsa_stand_side_by_side),
