@@ -129,3 +129,34 @@ enum pr_err idn_canonical(struct span domain, char out[IDN_DOMAIN_MAX + 1], size
 	idn2_free(ascii);
 	return take_ascii(out, *len);
 }
+
+static bool is_name(struct span domain)
+{
+	size_t label = 0;
+
+	for (size_t i = 0; i < domain.len; i++) {
+		char c = domain.at[i];
+
+		if (c == '.' && label == 0)
+			return false;
+		label = c == '.' ? 0 : label + 1;
+		if (label > LABEL_MAX || (c != '.' && !text_is_alpha(c) && !text_is_digit(c) && c != '-' && c != '_'))
+			return false;
+	}
+	return label > 0;
+}
+
+enum pr_err idn_name(struct span domain, char out[IDN_DOMAIN_MAX + 1], size_t *len)
+{
+	if (domain.len > 0 && domain.at[domain.len - 1] == '.')
+		domain.len--;
+	if (!is_name(domain))
+		return idn_canonical(domain, out, len);
+	if (domain.len > IDN_DOMAIN_MAX)
+		return PR_BAD;
+	memcpy(out, domain.at, domain.len);
+	out[domain.len] = '\0';
+	text_lower_in_place(out, domain.len);
+	*len = domain.len;
+	return PR_OK;
+}

@@ -17,5 +17,8 @@
  * relatives are refused, not folded. Never reads the locale.
  * out gets *len bytes and a NUL. PR_BAD on anything else. */
 enum pr_err idn_canonical(struct span domain, char out[IDN_DOMAIN_MAX + 1], size_t *len) MUST_USE;
+/* The same for a name that is only looked up and compared, so that nobody hides behind what is not quite a domain: a dot at its
+ * end is left out, and in ASCII underscores and hyphens may stand anywhere, and an A-label stands for itself. */
+enum pr_err idn_name(struct span domain, char out[IDN_DOMAIN_MAX + 1], size_t *len) MUST_USE;
 
 #endif

@@ -5,7 +5,7 @@ noinst_LIBRARIES += libmail.a
 libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
 	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/author.c mail/author.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
-	mail/reply.c mail/reply.h mail/tokens_row.c mail/tokens_row.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
+	mail/dmarc_record.c mail/dmarc_record.h mail/reply.c mail/reply.h mail/tokens_row.c mail/tokens_row.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
 
 check_PROGRAMS += tests/unit/t_lines
 tests_unit_t_lines_SOURCES = tests/unit/t_lines.c tests/unit/slow_lines.c tests/unit/slow_lines.h
@@ -121,3 +121,7 @@ tests_fuzz_f_dkim_SOURCES = tests/fuzz/f_dkim.c tests/unit/slow_dkim.c tests/uni
 tests_fuzz_f_dkim_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
 tests_fuzz_f_dkim_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/seeds/dkim/message tests/fuzz/seeds/dkim/record
+
+check_PROGRAMS += tests/unit/t_dmarc_record
+tests_unit_t_dmarc_record_SOURCES = tests/unit/t_dmarc_record.c
+tests_unit_t_dmarc_record_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

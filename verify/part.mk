@@ -3,6 +3,7 @@ noinst_LIBRARIES += libverify.a
 libverify_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libverify_a_CFLAGS = $(AM_CFLAGS)
 libverify_a_SOURCES = verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
+libverify_a_SOURCES += verify/authres.c verify/authres.h verify/dmarc.c verify/dmarc.h verify/dmarc_from.c verify/dmarc_from.h verify/dmarc_tree.c verify/dmarc_tree.h verify/exceptions.c verify/exceptions.h verify/verdict.c verify/verdict.h
 VERIFY_LIBS = libverify.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
 
 check_PROGRAMS += tests/unit/t_facts tests/unit/t_fields
@@ -15,3 +16,7 @@ FUZZERS += tests/fuzz/f_fields
 tests_fuzz_f_fields_SOURCES = tests/fuzz/f_fields.c
 tests_fuzz_f_fields_LDADD = $(VERIFY_LIBS)
 tests_fuzz_f_fields_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+check_PROGRAMS += tests/unit/t_dmarc
+tests_unit_t_dmarc_SOURCES = tests/unit/t_dmarc.c tests/unit/dmarc_zone.c tests/unit/dmarc_zone.h
+tests_unit_t_dmarc_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
