@@ -4,7 +4,7 @@ libverify_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libverify_a_CFLAGS = $(AM_CFLAGS)
 libverify_a_SOURCES = verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
 libverify_a_SOURCES += verify/authres.c verify/authres.h verify/dmarc.c verify/dmarc.h verify/dmarc_from.c verify/dmarc_from.h verify/dmarc_tree.c verify/dmarc_tree.h verify/exceptions.c verify/exceptions.h verify/verdict.c verify/verdict.h
-VERIFY_LIBS = libverify.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
+VERIFY_LIBS = libverify.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(SPF_LIBS)
 
 check_PROGRAMS += tests/unit/t_facts tests/unit/t_fields
 tests_unit_t_facts_SOURCES = tests/unit/t_facts.c
@@ -20,3 +20,17 @@ tests_fuzz_f_fields_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 check_PROGRAMS += tests/unit/t_dmarc
 tests_unit_t_dmarc_SOURCES = tests/unit/t_dmarc.c tests/unit/dmarc_zone.c tests/unit/dmarc_zone.h
 tests_unit_t_dmarc_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+
+# SPF and iprev.
+libverify_a_SOURCES += verify/client.c verify/client.h verify/iprev.c verify/iprev.h verify/spf.c verify/spf.h verify/spf_macro.c verify/spf_macro.h \
+	verify/spf_record.c verify/spf_record.h verify/spf_story.c verify/spf_story.h verify/spf_walk.c verify/spf_walk.h
+FACTS_ZONE = tests/unit/facts_zone.c tests/unit/facts_zone.h
+noinst_PROGRAMS += tests/judges/spf_suite
+tests_judges_spf_suite_SOURCES = tests/judges/spf_suite.c $(FACTS_ZONE)
+tests_judges_spf_suite_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_judges_spf_suite_LDADD = $(VERIFY_LIBS)
+EXTRA_DIST += tests/system/test_spf_suite.py
+check_PROGRAMS += tests/unit/t_spf
+tests_unit_t_spf_SOURCES = tests/unit/t_spf.c $(FACTS_ZONE)
+tests_unit_t_spf_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_spf_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)

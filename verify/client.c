@@ -1,0 +1,41 @@
+#include "verify/client.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+struct client client_of(const unsigned char *bytes, size_t len)
+{
+	static const unsigned char MAPPED[12] = { [10] = 0xff, [11] = 0xff };	/* RFC 4291 2.5.5.2 */
+	struct client c = { .is_v6 = len == 16 };
+
+	if (c.is_v6 && memcmp(bytes, MAPPED, sizeof(MAPPED)) == 0)
+		return client_of(bytes + sizeof(MAPPED), 4);
+	memcpy(c.at, bytes, client_size(&c));
+	return c;
+}
+
+bool client_is_within(const struct client *c, const unsigned char *network, unsigned bits)
+{
+	unsigned whole = bits / 8, rest = bits % 8;
+
+	if (memcmp(c->at, network, whole) != 0)
+		return false;
+	return rest == 0 || ((c->at[whole] ^ network[whole]) >> (8 - rest)) == 0;
+}
+
+void client_text(const struct client *c, char out[CLIENT_TEXT_MAX])
+{
+	(void)inet_ntop(c->is_v6 ? AF_INET6 : AF_INET, c->at, out, CLIENT_TEXT_MAX);
+}
+
+void client_reverse_name(const struct client *c, char out[CLIENT_NAME_MAX])
+{
+	char *to = out;
+
+	for (size_t i = client_size(c); i-- > 0;)
+		if (c->is_v6)
+			to += snprintf(to, 5, "%x.%x.", c->at[i] & 15U, c->at[i] >> 4);
+		else
+			to += snprintf(to, 5, "%u.", c->at[i]);
+	(void)snprintf(to, sizeof("in-addr.arpa"), "%s", c->is_v6 ? "ip6.arpa" : "in-addr.arpa");
+}
