@@ -9,7 +9,14 @@
 
 void dkim_body_init(struct dkim_body *b)
 {
-	*b = (struct dkim_body){ .digest = digest_new() };
+	*b = (struct dkim_body){ .digest = digest_new(), .left = UINT64_MAX };
+}
+
+void dkim_body_init_as(struct dkim_body *b, bool is_simple, uint64_t most)
+{
+	dkim_body_init(b);
+	b->is_simple = is_simple;
+	b->left = most;
 }
 
 void dkim_body_fini(struct dkim_body *b)
@@ -42,13 +49,35 @@ static size_t canonical_run(const char *at, size_t len)
 	return i;
 }
 
+/* The same of the simple form, in which only line ends count. */
+static size_t simple_run(const char *at, size_t len)
+{
+	const char *cr = at, *end = at + len;
+
+	while ((cr = memchr(cr, '\r', (size_t)(end - cr)))) {
+		if (end - cr < 3 || cr[1] != '\n' || cr[2] == '\r')
+			return (size_t)(cr - at);
+		cr += 3;
+	}
+	return len;
+}
+
+static void hash_piece(struct dkim_body *b, struct span s)
+{
+	struct span first = span_first(s, b->left);
+
+	digest_feed(b->digest, first);
+	b->left -= first.len;
+	b->len += s.len;
+}
+
 /* What was kept back belongs before the text that comes. */
 static void hash_kept(struct dkim_body *b)
 {
 	for (; b->n_ends; b->n_ends--)
-		digest_feed(b->digest, SPAN("\r\n"));
+		hash_piece(b, SPAN("\r\n"));
 	if (b->blank)
-		digest_feed(b->digest, SPAN(" "));
+		hash_piece(b, SPAN(" "));
 	b->blank = false;
 	b->begun = true;
 }
@@ -56,7 +85,7 @@ static void hash_kept(struct dkim_body *b)
 static void hash_text(struct dkim_body *b, struct span text)
 {
 	hash_kept(b);
-	digest_feed(b->digest, text);
+	hash_piece(b, text);
 }
 
 /* The byte behind a CR. One that ends no line is text like other. */
@@ -83,11 +112,11 @@ static size_t body_step(struct dkim_body *b, struct span in)
 		b->cr = true;
 		return 1;
 	}
-	if (*in.at == ' ' || *in.at == '\t') {
+	if (!b->is_simple && (*in.at == ' ' || *in.at == '\t')) {
 		b->blank = true;
 		return 1;
 	}
-	n = canonical_run(in.at, in.len);
+	n = b->is_simple ? simple_run(in.at, in.len) : canonical_run(in.at, in.len);
 	hash_text(b, span_first(in, n));
 	return n;
 }
@@ -98,13 +127,13 @@ void dkim_body_feed(struct dkim_body *b, struct span in)
 		in = span_from(in, body_step(b, in));
 }
 
-/* A body that is not empty ends with one line end, whether it was there or not. */
+/* A body that is not empty ends with one line end, whether it was there or not; in the simple form an empty one too. */
 void dkim_body_finish(struct dkim_body *b, unsigned char hash[SHA256_LEN])
 {
 	if (b->cr)
 		hash_text(b, SPAN("\r"));
-	if (b->begun)
-		digest_feed(b->digest, SPAN("\r\n"));
+	if (b->begun || b->is_simple)
+		hash_piece(b, SPAN("\r\n"));
 	digest_finish(b->digest, hash);
 	dkim_body_fini(b);
 }
@@ -277,6 +306,84 @@ enum pr_err dkim_header_finish(struct dkim_header *h)
 	for (unsigned i = 0; i < h->n_fields; i++)
 		has_from |= h->fields[i].name == NAME_FROM;
 	return has_from ? PR_OK : PR_NONE;
+}
+
+/* ---- any field as it is hashed -------------------------------------------------- */
+
+/* A fold at the front of s: its line end. */
+static bool is_fold(struct span s)
+{
+	return s.len > 2 && s.at[0] == '\r' && s.at[1] == '\n' && (s.at[2] == ' ' || s.at[2] == '\t');
+}
+
+static void relax_name(struct buf *out, struct span name)
+{
+	while (name.len > 0 && (name.at[name.len - 1] == ' ' || name.at[name.len - 1] == '\t'))
+		name.len--;
+	for (size_t i = 0; i < name.len; i++)
+		(void)buf_add_char(out, text_lower(name.at[i]));
+}
+
+/* How much of the front has neither blanks nor folds. */
+static size_t word_len(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.len && s.at[n] != ' ' && s.at[n] != '\t' && !is_fold(span_from(s, n)))
+		n++;
+	return n;
+}
+
+static void relax_value(struct buf *out, struct span value)
+{
+	for (bool is_first = true; value.len > 0;) {
+		size_t n = word_len(value);
+
+		if (n == 0) {
+			value = span_from(value, is_fold(value) ? 2 : 1);
+			continue;
+		}
+		if (!is_first)
+			(void)buf_add_char(out, ' ');
+		(void)buf_add(out, span_first(value, n));
+		value = span_from(value, n);
+		is_first = false;
+	}
+}
+
+void dkim_field_canonical(struct span whole, bool is_relaxed, struct buf *out)
+{
+	struct span name = whole;
+
+	if (!is_relaxed) {
+		(void)buf_add(out, whole);
+		return;
+	}
+	name.len = span_find(whole, ':');
+	relax_name(out, name);
+	(void)buf_add_char(out, ':');
+	relax_value(out, span_from(whole, name.len + 1));
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+void dkim_field_unsigned(struct span whole, struct span signature, bool is_relaxed, struct buf *out)
+{
+	const char *from = signature.at, *to = signature.at + signature.len, *end = whole.at + whole.len;
+	struct buf text;
+
+	while (is_space(from[-1]))
+		from--;
+	while (to < end && is_space(*to))
+		to++;
+	buf_init(&text, whole.len);
+	(void)buf_add(&text, span_of(whole.at, (size_t)(from - whole.at)));
+	(void)buf_add(&text, span_of(to, (size_t)(end - to)));
+	dkim_field_canonical(buf_span(&text), is_relaxed, out);
+	buf_fini(&text);
 }
 
 /* ---- the field ----------------------------------------------------------------- */

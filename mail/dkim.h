@@ -1,6 +1,6 @@
-/* DKIM signatures (RFC 6376, RFC 8463), relaxed in header and body: the
- * canonical forms as bytes pass in pieces of any size, and the field itself.
- * Who has the key signs the digest. No l=. Lines end in CRLF (mail/lines.h). */
+/* DKIM signatures (RFC 6376, RFC 8463): the canonical forms as bytes pass in
+ * pieces of any size, and our own field, which is relaxed in header and body.
+ * Who has the key signs the digest. Lines end in CRLF (mail/lines.h). */
 #ifndef MAIL_DKIM_H
 #define MAIL_DKIM_H
 
@@ -13,7 +13,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
-/* ---- the body (3.4.4): without blanks at the ends of lines, with one in place of several, without empty lines at the end */
+/* ---- the body. Relaxed (3.4.4): without blanks at the ends of lines, with one in place of several, without empty lines at
+ * the end. Simple (3.4.3): without empty lines at the end, and never empty. */
 
 struct dkim_body {
 	struct digest *digest;
@@ -21,9 +22,14 @@ struct dkim_body {
 	bool blank;		/* the same of blanks */
 	bool cr;		/* a CR that may begin a line end */
 	bool begun;		/* something was hashed */
+	bool is_simple;
+	uint64_t len;		/* octets of the canonical form so far, hashed or not */
+	uint64_t left;		/* so many may be hashed yet (l=) */
 };
 
-void dkim_body_init(struct dkim_body *b);
+void dkim_body_init(struct dkim_body *b);	/* relaxed, all of it */
+/* Of the canonical form the first octets, `most` of them. */
+void dkim_body_init_as(struct dkim_body *b, bool is_simple, uint64_t most);
 void dkim_body_feed(struct dkim_body *b, struct span in);
 /* Its hash; b is as after dkim_body_fini. */
 void dkim_body_finish(struct dkim_body *b, unsigned char hash[SHA256_LEN]);
@@ -56,6 +62,12 @@ void dkim_header_feed(struct dkim_header *h, struct span in);
 /* The header has ended. PR_NONE: there is no From, which must be signed (5.4); PR_FULL: a ceiling was met. */
 enum pr_err dkim_header_finish(struct dkim_header *h) MUST_USE;
 void dkim_header_fini(struct dkim_header *h);
+
+/* ---- any field, with its name and folds and without the line end, as it is hashed (3.4.1, 3.4.2): appended without a line end */
+
+void dkim_field_canonical(struct span whole, bool is_relaxed, struct buf *out);
+/* One that holds a signature, without it (3.7). signature: the value of b=, within whole and behind its =. */
+void dkim_field_unsigned(struct span whole, struct span signature, bool is_relaxed, struct buf *out);
 
 /* ---- the field */
 

@@ -5,7 +5,7 @@ noinst_LIBRARIES += libmail.a
 libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
 	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/author.c mail/author.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/received.c mail/received.h \
-	mail/dmarc_record.c mail/dmarc_record.h mail/reply.c mail/reply.h mail/tokens_row.c mail/tokens_row.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
+	mail/dmarc_record.c mail/dmarc_record.h mail/reply.c mail/reply.h mail/tags.c mail/tags.h mail/tokens_row.c mail/tokens_row.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
 
 check_PROGRAMS += tests/unit/t_lines
 tests_unit_t_lines_SOURCES = tests/unit/t_lines.c tests/unit/slow_lines.c tests/unit/slow_lines.h
@@ -112,7 +112,7 @@ tests_fuzz_f_xtext_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/seeds/address/alabel tests/fuzz/seeds/address/mailbox tests/fuzz/seeds/address/postmaster tests/fuzz/seeds/address/route tests/fuzz/seeds/command/bdat tests/fuzz/seeds/command/ehlo tests/fuzz/seeds/command/mail tests/fuzz/seeds/command/rcpt \
 	tests/fuzz/seeds/reply/ehlo tests/fuzz/seeds/reply/two tests/fuzz/seeds/xtext/base64 tests/fuzz/seeds/xtext/utf8 tests/fuzz/seeds/xtext/xtext
 
-libmail_a_SOURCES += mail/dkim.c mail/dkim.h mail/dkim_record.c mail/dkim_record.h
+libmail_a_SOURCES += mail/dkim.c mail/dkim.h mail/dkim_record.c mail/dkim_record.h mail/dkim_claim.c mail/dkim_claim.h
 check_PROGRAMS += tests/unit/t_dkim
 tests_unit_t_dkim_SOURCES = tests/unit/t_dkim.c tests/unit/slow_dkim.c tests/unit/slow_dkim.h
 tests_unit_t_dkim_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

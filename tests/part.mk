@@ -27,9 +27,7 @@ EXTRA_DIST += .clang-format .clang-tidy .editorconfig \
 	tests/fuzz/seeds/session/message
 
 # libopendkim, which judges our signatures.
-if OPENDKIM
 noinst_PROGRAMS += tests/judges/opendkim
-endif
 tests_judges_opendkim_SOURCES = tests/judges/opendkim.c
 tests_judges_opendkim_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
 tests_judges_opendkim_LDADD = $(OPENDKIM_LIBS)
