@@ -24,7 +24,7 @@ tests_fuzz_f_users_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 check_PROGRAMS += tests/unit/t_relay_logins
 tests_unit_t_relay_logins_SOURCES = tests/unit/t_relay_logins.c
-tests_unit_t_relay_logins_LDADD = libauth.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_relay_logins_LDADD = libauth.a libwire.a $(BASE_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/t_table
 tests_unit_t_table_SOURCES = tests/unit/t_table.c

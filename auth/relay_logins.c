@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "wire/login_file.h"
 
 void relay_logins_init(struct relay_logins *l)
 {
@@ -34,33 +35,20 @@ void relay_logins_fini(struct relay_logins *l)
 	drop(&l->coming);
 }
 
-static struct span first_line(struct span text)
-{
-	while (text.len > 0) {
-		struct span line = span_cut(&text, '\n');
-
-		if (line.len > 0 && line.at[line.len - 1] == '\r')
-			line.len--;
-		if (line.len > 0 && line.at[0] != '#')
-			return line;
-	}
-	return SPAN_NONE;
-}
-
 void relay_logins_add(struct relay_logins *l, struct span file, struct span text, struct buf *problems)
 {
-	struct span rest = first_line(text), user = span_cut(&rest, ':');
 	struct relay_login *one;
+	struct login_line line;
 
-	if (user.len == 0 || rest.len == 0 || span_find(text, '\0') < text.len) {
+	if (login_file_read(text, &line) != PR_OK) {
 		text_add_escaped(problems, file);
 		buf_add_text(problems, ": its first line should be user:password\n");
 		return;
 	}
 	one = mem_new(sizeof(*one));
 	one->file = mem_text(file);
-	one->user = mem_text(user);
-	one->password = mem_text(rest);
+	one->user = mem_text(line.user);
+	one->password = mem_text(line.password);
 	list_add_last(&l->coming, &one->list);
 }
 

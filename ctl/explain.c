@@ -14,6 +14,7 @@
 #include "ctl/resolve.h"
 #include "ctl/say.h"
 #include "mail/address.h"
+#include "wire/network.h"
 #include "wire/settings_value.h"
 
 #define REASON_MAX   2048
@@ -359,9 +360,17 @@ static int explain_manner(const struct dry_run *d, struct span route)
 	return each_setting(d, look_at_manner, &(struct manner){ d, route });
 }
 
+struct host {
+	struct host *next;
+	struct span name;
+};
+
 /* A domain's hosts: where one of them is this server, only better ones are tried (RFC 5321 5.1). */
 struct host_walk {
 	struct dry_run *run;
+	bool may_be_private;		/* outbound.allow_private */
+	struct host *hosts, **last;	/* of others */
+	unsigned n_private, n_public;	/* addresses of theirs; public: or not known */
 	char hostname[256], helo[256];
 	unsigned n, best, own;	/* how many, and preferences; own: ours, none: UINT_MAX */
 };
@@ -375,6 +384,17 @@ static void look_at_names(void *arg, const json_t *row)
 		(void)snprintf(w->hostname, sizeof(w->hostname), "%s", json_text(row, "value"));
 	if (strcmp(section, "outbound") == 0 && strcmp(name, "helo") == 0)
 		(void)snprintf(w->helo, sizeof(w->helo), "%s", json_text(row, "value"));
+	if (strcmp(section, "outbound") == 0 && strcmp(name, "allow_private") == 0)
+		w->may_be_private = strcmp(json_text(row, "value"), "yes") == 0;
+}
+
+static void keep_host(struct host_walk *w, struct span name)
+{
+	struct host *h = arena_new(&w->run->arena, sizeof(*h));
+
+	h->name = arena_span(&w->run->arena, name);
+	*w->last = h;
+	w->last = &h->next;
 }
 
 static void on_host(void *arg, const struct wire_site_host *host)
@@ -390,6 +410,40 @@ static void on_host(void *arg, const struct wire_site_host *host)
 		tell(w->run, "host", "ourselves", "%u %.*s is this server: only what is better than it is tried", host->preference, SPAN_ARG(host->name));
 	else
 		tell(w->run, "host", "mx", "%u %.*s", host->preference, SPAN_ARG(host->name));
+	if (!is_ours)
+		keep_host(w, host->name);
+}
+
+/* An address of a host. */
+static void on_host_address(void *arg, const struct wire_resolve_record *row)
+{
+	struct host_walk *w = arg;
+	unsigned family = row->type == RECORD_A && row->data.len == 4 ? 4 : row->type == RECORD_AAAA && row->data.len == 16 ? 6 : 0;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (family == 0)
+		return;
+	if (!network_is_private(family, (const unsigned char *)row->data.at)) {
+		w->n_public++;
+		return;
+	}
+	w->n_private++;
+	inet_ntop(family == 4 ? AF_INET : AF_INET6, row->data.at, text, sizeof(text));
+	tell(w->run, "host", "private", "%s of %.*s lies in a private network: refused, unless outbound.allow_private says yes", text, SPAN_ARG(row->name));
+}
+
+static int look_at_addresses(struct host_walk *w, struct client *c)
+{
+	static const uint16_t types[] = { RECORD_A, RECORD_AAAA };
+	struct wire_resolve_done done;
+	int status = EX_OK;
+
+	for (const struct host *h = w->hosts; h && status == EX_OK; h = h->next)
+		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && status == EX_OK; i++) {
+			status = resolve_records(c, types[i], h->name, on_host_address, w, &done);
+			w->n_public += status == EX_OK && done.result == RESOLVE_TEMPORARY;
+		}
+	return status;
 }
 
 static int explain_dns(struct dry_run *d, struct span domain)
@@ -407,14 +461,23 @@ static int explain_dns(struct dry_run *d, struct span domain)
 	struct host_walk walk = { .run = d, .own = UINT_MAX };
 	struct wire_site_done done;
 	struct client c;
-	int status = each_setting(d, look_at_names, &walk);
+	int status;
 
+	walk.last = &walk.hosts;
+	status = each_setting(d, look_at_names, &walk);
 	if (status == EX_OK)
 		status = resolve_open(&c, d->call);
 	if (status != EX_OK)
 		return status;
 	status = resolve_site(&c, domain, on_host, &walk, &done);
-	if (status == EX_OK && done.result == SITE_FOUND && walk.own <= walk.best) {
+	if (status == EX_OK) {
+		done.why = arena_span(&d->arena, done.why);
+		status = walk.may_be_private ? EX_OK : look_at_addresses(&walk, &c);
+	}
+	if (status == EX_OK && done.result == SITE_FOUND && walk.own > walk.best && walk.n_private > 0 && walk.n_public == 0) {
+		tell(d, "dns", "private", "all of its hosts lie in private networks: given back at once, 5.4.4");
+		worse(d, EX_NOHOST);
+	} else if (status == EX_OK && done.result == SITE_FOUND && walk.own <= walk.best) {
 		tell(d, "dns", "loop", "it leads back to this server, which does not take its mail: given back at once, 5.4.6");
 		worse(d, EX_NOHOST);
 	} else if (status == EX_OK && done.result <= SITE_TEMPORARY) {

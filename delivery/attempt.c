@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mail/address.h"
+#include "wire/network.h"
 
 /* ---- addresses that are written down --------------------------------------------- */
 
@@ -39,36 +40,6 @@ static void host_add(struct attempt_host *h, const struct attempt_address *addre
 		h->v6[h->n_v6++] = *address;
 	else if (address->family != 6 && h->n_v4 < ATTEMPT_ADDRESSES)
 		h->v4[h->n_v4++] = *address;
-}
-
-static const struct set_network private_networks[] = {
-	{ 4, 8, { 0 } }, { 4, 8, { 10 } }, { 4, 10, { 100, 64 } }, { 4, 8, { 127 } }, { 4, 16, { 169, 254 } }, { 4, 12, { 172, 16 } },
-	{ 4, 24, { 192, 0, 0 } }, { 4, 24, { 192, 0, 2 } }, { 4, 16, { 192, 168 } }, { 4, 15, { 198, 18 } }, { 4, 24, { 198, 51, 100 } },
-	{ 4, 24, { 203, 0, 113 } }, { 4, 3, { 224 } },
-	{ 6, 96, { 0 } },	/* ::, ::1, and addresses of IPv4 that are no more */
-	{ 6, 7, { 0xfc } }, { 6, 10, { 0xfe, 0x80 } }, { 6, 10, { 0xfe, 0xc0 } }, { 6, 8, { 0xff } }, { 6, 32, { 0x20, 0x01, 0x0d, 0xb8 } }
-};
-
-/* IPv4 inside IPv6: 6to4 and NAT64 lead to it. */
-static bool is_private_within(const unsigned char *v6)
-{
-	static const unsigned char nat64[12] = { 0, 0x64, 0xff, 0x9b };
-	struct attempt_address inner = { .family = 4 };
-
-	if (memcmp(v6, nat64, sizeof(nat64)) == 0)
-		memcpy(inner.bytes, v6 + 12, 4);
-	else if (v6[0] == 0x20 && v6[1] == 0x02)
-		memcpy(inner.bytes, v6 + 2, 4);
-	else
-		return false;
-	return attempt_is_private(&inner);
-}
-
-bool attempt_is_private(const struct attempt_address *a)
-{
-	const struct set_networks nets = { sizeof(private_networks) / sizeof(*private_networks), private_networks };
-
-	return settings_network_has(&nets, a->family, a->bytes) || (a->family == 6 && is_private_within(a->bytes));
 }
 
 /* ---- birth ------------------------------------------------------------------------ */
@@ -258,7 +229,7 @@ static bool may_try(struct attempt *a, const struct attempt_address *address)
 		return a->is_configured;
 	if (address->family == 4 ? !a->rules->has_v4 : !a->rules->has_v6)
 		return false;
-	if (a->is_configured || a->rules->allow_private || !attempt_is_private(address))
+	if (a->is_configured || a->rules->allow_private || !network_is_private(address->family, address->bytes))
 		return true;
 	a->met_private = true;
 	return false;

@@ -85,7 +85,4 @@ void attempt_heard(struct attempt *a, const struct attempt_address *address);
 /* After ATTEMPT_OVER. */
 struct job_outcome attempt_outcome(struct attempt *a);
 
-/* 127.0.0.1, 10.0.0.0/8, fe80::/10 and all others that can't be reached from the world. */
-bool attempt_is_private(const struct attempt_address *address);
-
 #endif

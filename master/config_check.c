@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "master/config_private.h"
+#include "wire/network.h"
 #include "wire/settings_value.h"
 
 #define LISTENERS_MAX 256	/* each is a descriptor in every smtpd */
@@ -364,6 +365,36 @@ static void check_listeners(struct check *ck)
 
 /* ---- routes and senders -------------------------------------------------- */
 
+static bool is_this_machine(const char *socket)
+{
+	unsigned char bytes[16];
+	struct span host;
+	char text[256];
+	unsigned port;
+
+	if (!settings_socket_split(span_of_text(socket), &host, &port) || host.len >= sizeof(text))
+		return false;
+	memcpy(text, host.at, host.len);
+	text[host.len] = '\0';
+	if (span_eq_nocase(host, SPAN("localhost")))
+		return true;
+	return inet_pton(AF_INET, text, bytes) == 1 ? network_is_loopback(4, bytes) : inet_pton(AF_INET6, text, bytes) == 1 && network_is_loopback(6, bytes);
+}
+
+/* Whoever stands between us and a smarthost that proves nothing could ask for its login. */
+static void check_login_tls(struct check *ck, const struct outline_section *section, struct set_route *r)
+{
+	bool is_at_risk = r->login_file && r->via && !is_this_machine(r->via);
+
+	if (r->tls == ROUTE_TLS_AUTO)
+		r->tls = is_at_risk ? (int)ROUTE_TLS_VERIFIED : ck->cfg->settings->outbound.tls + 1;	/* the same words without `auto` */
+	if (r->login_file && r->tls == ROUTE_TLS_NONE)
+		FAULT(ck, section, "tls", "a login needs TLS: without it its password could be read on the way");
+	else if (is_at_risk && r->tls != ROUTE_TLS_VERIFIED)
+		complain(&ck->cfg->complaints, COMPLAINT_WARNING, config_mark_of(ck->cfg, section, "tls"),
+		    "whoever stands between here and %s could get the login: only tls = verified makes it prove its name", r->via);
+}
+
 static void check_route(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
 	struct set_route *r = (struct set_route *)(void *)s;
@@ -379,14 +410,11 @@ static void check_route(struct check *ck, const struct outline_section *section,
 		(void)snprintf(below, sizeof(below), "%s%s", is_below ? "*." : "", domain);
 		claim(ck, section, s, below);
 	}
-	if (r->tls == ROUTE_TLS_AUTO)
-		r->tls = ck->cfg->settings->outbound.tls + 1;	/* the same words without `auto` */
+	check_login_tls(ck, section, r);
 	if (r->via && strncmp(r->via, "unix:", 5) == 0)
 		FAULT(ck, section, "via", "a smarthost is a host and a port: \"smtp.example.net:587\"");
 	if (r->login_file && !r->via)
 		FAULT(ck, section, "login_file", "a login needs a smarthost: via = \"host:port\"");
-	else if (r->login_file && r->tls == ROUTE_TLS_NONE)
-		FAULT(ck, section, "tls", "a login needs TLS: without it its password could be read on the way");
 }
 
 static const char *network_text(const struct set_network *net, char text[INET6_ADDRSTRLEN + 4])

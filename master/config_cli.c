@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "master/certificates.h"
+#include "master/tables.h"
 #include "master/config.h"
 #include "master/config_lex.h"
 #include "master/config_private.h"
@@ -78,26 +79,27 @@ static void conclude(const struct reading *r)
 		(void)fprintf(stderr, "%s: good\n", r->cfg.complaints.file);
 }
 
-static void warn_of_certificates(struct complaints *c, const struct settings *s)
+static void look_at_certificates(const struct settings *s, struct buf *problems)
 {
-	struct certificates *certificates;
-	struct buf problems;
-	struct span rest, line;
+	struct certificates *certificates = certificates_read(s, false, clock_now().wall_ms, problems);
 
-	buf_init(&problems, CONFIG_COMPLAINTS_MAX);
-	certificates = certificates_read(s, false, clock_now().wall_ms, &problems);
 	certificates_free(&certificates);
-	for (rest = buf_span(&problems); rest.len > 0;) {
-		line = span_cut(&rest, '\n');
-		complain(c, COMPLAINT_WARNING, NULL, "%.*s", SPAN_ARG(line));
-	}
-	buf_fini(&problems);
 }
 
 /* What the server would refuse or do without. No error: they may be there where it runs, or not be ours to read. */
 static void warn_of_files(struct complaints *c, const struct settings *s)
 {
-	warn_of_certificates(c, s);
+	struct buf problems;
+	struct span rest, line;
+
+	buf_init(&problems, CONFIG_COMPLAINTS_MAX);
+	look_at_certificates(s, &problems);
+	tables_check_logins(s, &problems);
+	for (rest = buf_span(&problems); rest.len > 0;) {
+		line = span_cut(&rest, '\n');
+		complain(c, COMPLAINT_WARNING, NULL, "%.*s", SPAN_ARG(line));
+	}
+	buf_fini(&problems);
 	for (unsigned i = 0; i < s->n_domain; i++)
 		if (s->domain[i].aliases && access(s->domain[i].aliases, R_OK) < 0)
 			complain(c, COMPLAINT_WARNING, NULL, "%s: %s", s->domain[i].aliases, strerror(errno));

@@ -12,6 +12,9 @@
 #include "base/mem.h"
 #include "mail/aliases.h"
 #include "master/file.h"
+#include "wire/login_file.h"
+
+#define LOGIN_FILE_MAX 65536
 
 struct table {
 	enum wire_table_kind kind;
@@ -146,6 +149,13 @@ static bool has_earlier_login(const struct settings *s, unsigned route)
 	return false;
 }
 
+static void each_login(const struct settings *s, on_table *fn, void *arg)
+{
+	for (unsigned i = 0; i < s->n_route; i++)
+		if (s->route[i].login_file && !has_earlier_login(s, i))
+			give(TABLE_RELAY_LOGIN, "", s->route[i].login_file, fn, arg);
+}
+
 static void each(const struct settings *s, on_table *fn, void *arg)
 {
 	char path[PATH_MAX];
@@ -162,9 +172,7 @@ static void each(const struct settings *s, on_table *fn, void *arg)
 	for (unsigned i = 0; i < s->n_users; i++)
 		if (s->users[i].file)
 			give(TABLE_USERS_FILE, s->users[i].title, s->users[i].file, fn, arg);
-	for (unsigned i = 0; i < s->n_route; i++)
-		if (s->route[i].login_file && !has_earlier_login(s, i))
-			give(TABLE_RELAY_LOGIN, "", s->route[i].login_file, fn, arg);
+	each_login(s, fn, arg);
 }
 
 struct telling {
@@ -197,6 +205,12 @@ static bool is_exposed(const struct table *t)
 	return t->kind == TABLE_RELAY_LOGIN && fstat(t->fd, &st) == 0 && st.st_mode & S_IRWXO;
 }
 
+static void tell_exposed(const struct table *t, struct buf *problems)
+{
+	if (is_exposed(t))
+		buf_printf(problems, "%s: everybody may read it; mend it with: chmod 600 %s\n", t->full, t->full);
+}
+
 static void tell(void *arg, const struct table *t)
 {
 	struct telling *telling = arg;
@@ -204,8 +218,7 @@ static void tell(void *arg, const struct table *t)
 
 	if (t->fd >= 0) {
 		channel_put_fd(telling->ch, WIRE_table, &told, t->fd);
-		if (is_exposed(t))
-			buf_printf(telling->problems, "%s: everybody may read it; mend it with: chmod 600 %s\n", t->full, t->full);
+		tell_exposed(t, telling->problems);
 	} else if (!may_be_missing(t)) {
 		tell_unreadable(telling->ch, &told);
 		buf_printf(telling->problems, "%s: %s\n", t->full,
@@ -219,6 +232,31 @@ void tables_tell(const struct settings *s, uint32_t serial, struct channel *ch, 
 
 	each(s, tell, &telling);
 	channel_put(ch, WIRE_tables_done, &(struct wire_tables_done){ .serial = serial });
+}
+
+static void check_login(void *arg, const struct table *t)
+{
+	struct buf *problems = arg, text;
+	struct login_line line;
+
+	buf_init(&text, LOGIN_FILE_MAX);
+	if (t->fd < 0)
+		buf_printf(problems, "%s: %s\n", t->full, strerror(t->error));
+	else if (file_read_fd(t->fd, &text) != PR_OK)
+		buf_printf(problems, "%s: %s\n", t->full, strerror(errno));
+	else if (login_file_read(buf_span(&text), &line) != PR_OK)
+		buf_printf(problems, "%s: its first line should be user:password\n", t->full);
+	else if (line.has_more)
+		buf_printf(problems, "%s: only its first line counts, the one of %.*s\n", t->full, SPAN_ARG(line.user));
+	if (t->fd >= 0)
+		tell_exposed(t, problems);
+	mem_wipe(text.at, text.len);
+	buf_fini(&text);
+}
+
+void tables_check_logins(const struct settings *s, struct buf *problems)
+{
+	each_login(s, check_login, problems);
 }
 
 struct file_walk {

@@ -6,6 +6,7 @@ libwire_a_SOURCES = \
 	wire/event.c wire/event.h wire/events.def \
 	wire/filter.c wire/filter.h \
 	wire/route.c wire/route.h \
+	wire/login_file.c wire/login_file.h wire/network.c wire/network.h \
 	wire/settings.c wire/settings.def wire/settings.h wire/settings_code.c wire/settings_value.c wire/settings_value.h
 
 check_PROGRAMS += tests/unit/t_settings
@@ -26,7 +27,11 @@ tests_fuzz_f_filter_SOURCES = tests/fuzz/f_filter.c
 tests_fuzz_f_filter_LDADD = libwire.a $(BASE_LIBS)
 tests_fuzz_f_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
-check_PROGRAMS += tests/unit/t_codec tests/unit/t_pending tests/unit/t_event tests/unit/t_route
+check_PROGRAMS += tests/unit/t_codec tests/unit/t_pending tests/unit/t_event tests/unit/t_route tests/unit/t_network tests/unit/t_login_file
+tests_unit_t_network_SOURCES = tests/unit/t_network.c
+tests_unit_t_network_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_t_login_file_SOURCES = tests/unit/t_login_file.c
+tests_unit_t_login_file_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_t_route_SOURCES = tests/unit/t_route.c
 tests_unit_t_route_LDADD = libwire.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_t_codec_SOURCES = tests/unit/t_codec.c

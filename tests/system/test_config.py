@@ -66,6 +66,24 @@ def test_files_that_the_server_would_not_take_are_warned_of(config, tmp_path):
     assert "aliases" not in config(text, "check").stderr
 
 
+@pytest.mark.parametrize("text,mode,warning", [("anna:secret\n", 0o600, None), (None, 0, "No such file or directory"),
+                                               ("anna secret\n", 0o600, "its first line should be user:password"),
+                                               ("anna:secret\nberta:other\n", 0o600, "only its first line counts, the one of anna"),
+                                               ("anna:secret\n", 0o644, "everybody may read it; mend it with: chmod 600")])
+def test_login_files_are_looked_into(config, tmp_path, text, mode, warning):
+    login = tmp_path / "login"
+    if text is not None:
+        login.write_text(text)
+        login.chmod(mode)
+    done = config(GOOD + f'route "*" {{ via = "smart.example:587" login_file = "{login}" }}\n', "check")
+    assert done.returncode == 0 and "secret" not in done.stderr and "other" not in done.stderr
+    warnings = [line for line in done.stderr.splitlines() if "warning" in line]
+    if warning:
+        assert [line for line in warnings if f"{login}: {warning}" in line] == warnings and len(warnings) == 1
+    else:
+        assert not warnings
+
+
 def test_a_file_that_everybody_may_write_is_refused(config):
     config(GOOD, "check")
     os.chmod(config.file, 0o666)

@@ -54,6 +54,19 @@ def test_a_domain_that_leads_back_to_us(server, world):
     assert ("host", "mx") in rows and ("host", "ourselves") in rows and rows[-1] == ("dns", "found") and ("tls", "none") in rows
 
 
+def test_hosts_in_private_networks_are_told_of(server, world):
+    zone = ("b.test. MX 10 mx.b.test.\nmx.b.test. A 10.1.2.3\nmx.b.test. AAAA fd00::1\n"
+            "c.test. MX 10 mx.c.test.\nmx.c.test. A 127.0.0.9\nmx.c.test. A 11.0.0.1\n")
+    begin(server, world, zone, private="")
+    rows, why = steps(server, "x@b.test", code=68)
+    assert rows.count(("host", "private")) == 2 and rows[-1] == ("dns", "private") and "5.4.4" in why["dns", "private"]
+    rows, why = steps(server, "x@c.test")
+    assert "127.0.0.9 of mx.c.test" in why["host", "private"] and rows[-1] == ("dns", "found")
+    server.extra = server.extra.replace("outbound {", "outbound { allow_private = yes")
+    server.reload()
+    assert ("host", "private") not in steps(server, "x@b.test")[0]
+
+
 def test_a_site_in_trouble_says_when_it_is_tried(server):
     server.listen = 'trusted = {"127.0.0.0/8"}'
     server.start()

@@ -495,6 +495,25 @@ def test_no_login_in_the_clear(server, world):
     assert not any(command.startswith("AUTH") for command in sink.commands)
 
 
+@pytest.mark.parametrize("written", [None, "required"])
+def test_a_password_is_for_a_server_that_proves_its_name(server, world, pair, written):
+    """Only who writes so lets it go to whoever answers."""
+    sink = world.sink(1, certificate=pair, login="PLAIN")
+    login = f"{server.folder}/login"
+    with open(login, "w") as f:
+        f.write("anna:secret\n")
+    os.chmod(login, 0o600)
+    tls = f"tls = {written}" if written else ""
+    begin(server, world, more=f'route "*" {{ via = "mx.b.test:{world.port}" login_file = "{login}" {tls} }}', retry="1h")
+    server.send(to="u@anywhere.example")
+    if written:
+        taken(sink)
+        assert sink.logins
+    else:
+        assert "dsn=4.7.5" in wait_line(server, "status=deferred")
+        assert not sink.logins
+
+
 def test_a_domain_that_is_passed_on(server, world):
     sink = world.sink(6)
     with open(f"{server.folder}/list", "w") as f:

@@ -242,6 +242,42 @@ static void t_what_is_right_is_understood(void **state)
 	buf_fini(&told);
 }
 
+/* Nobody who stands between us and the smarthost gets its password, unless the admin says that he may. */
+static void t_a_login_is_for_who_proves_its_name(void **state)
+{
+	static const struct {
+		const char *route;
+		int tls;
+		bool is_warned;
+	} rows[] = {
+		{ "via = \"smart.example:587\" login_file = \"/l\"", ROUTE_TLS_VERIFIED, false },
+		{ "via = \"192.0.2.1:587\" login_file = \"/l\"", ROUTE_TLS_VERIFIED, false },
+		{ "via = \"smart.example:587\"", ROUTE_TLS_OPPORTUNISTIC, false },
+		{ "via = \"127.0.0.5:587\" login_file = \"/l\"", ROUTE_TLS_OPPORTUNISTIC, false },
+		{ "via = \"[::1]:587\" login_file = \"/l\"", ROUTE_TLS_OPPORTUNISTIC, false },
+		{ "via = \"localhost:587\" login_file = \"/l\" tls = required", ROUTE_TLS_REQUIRED, false },
+		{ "via = \"smart.example:587\" login_file = \"/l\" tls = opportunistic", ROUTE_TLS_OPPORTUNISTIC, true },
+		{ "via = \"smart.example:587\" login_file = \"/l\" tls = required", ROUTE_TLS_REQUIRED, true },
+		{ "via = \"smart.example:587\" login_file = \"/l\" tls = verified", ROUTE_TLS_VERIFIED, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct settings *s = NULL;
+		struct buf text, told;
+
+		buf_init(&text, 4096);
+		(void)buf_printf(&text, HEAD MX "route \"*\" { %s }\n", rows[i].route);
+		(void)buf_add_char(&text, '\0');
+		assert_int_equal(parse(text.at, &s, &told), PR_OK);
+		assert_int_equal(s->route[0].tls, rows[i].tls);
+		assert_int_equal(strstr(told.at ? told.at : "", "could get the login") != NULL, rows[i].is_warned);
+		settings_free(&s);
+		buf_fini(&told);
+		buf_fini(&text);
+	}
+}
+
 static void t_without_a_certificate_tls_is_not_offered(void **state)
 {
 	struct settings *s = NULL;
@@ -288,7 +324,7 @@ int main(void)
 		cmocka_unit_test(t_nul_and_controls_are_refused),
 		cmocka_unit_test(t_nesting_and_complaints_have_a_ceiling),
 		cmocka_unit_test(t_what_is_right_is_understood),
-		cmocka_unit_test(t_without_a_certificate_tls_is_not_offered),
+		cmocka_unit_test(t_without_a_certificate_tls_is_not_offered), cmocka_unit_test(t_a_login_is_for_who_proves_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
