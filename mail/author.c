@@ -83,7 +83,7 @@ static void take(struct span *s, struct element *e)
 			keep(e, s->at[i]);
 	} else if (s->at[0] == '<' || s->at[0] == '>') {
 		bracket(e, s->at[0]);
-	} else if (s->at[0] == ':' && !e->is_open) {
+	} else if (s->at[0] == ':' && !e->is_open && !memchr(e->text, '[', e->len)) {
 		e->is_bad |= memchr(e->text, '@', e->len) != NULL;
 		e->is_cut = false;
 		e->len = 0;		/* the name of a group */

@@ -47,6 +47,7 @@ static void t_mailboxes_are_found(void **state)
 		{ "\"alice\"@example.org", "alice@example.org" },
 		{ "J\xc3\xbcrgen <j\xc3\xbcrgen@example.org>", "j\xc3\xbcrgen@example.org" },
 		{ "=?utf-8?q?a=2Cb?= <alice@example.org>", "alice@example.org" },
+		{ "alice@[IPv6:2001:db8::1], <bob@[IPv6:2001:db8::2]>", "alice@[IPv6:2001:db8::1] bob@[IPv6:2001:db8::2]" },
 	};
 
 	(void)state;
@@ -65,7 +66,7 @@ static void t_what_may_deceive_is_none(void **state)
 		"root", "<>", "Alice <>", "<alice@example.org", "alice@example.org>", "<alice@example.org> <mallory@example.net>",
 		"<alice@example.org> mallory@example.net", "\"Alice <alice@example.org>", "(Alice alice@example.org", "<@a.example:alice@example.org>",
 		"<alice @example.org>", "alice@example.org bob@example.org", "<alice@example.org>>", "<<alice@example.org>>", "alice@",
-		"@example.org", "<alice@example.org\"> <m@example.net>",
+		"@example.org", "<alice@example.org\"> <m@example.net>", "alice@example.org: mallory@example.net;",
 	};
 
 	(void)state;
@@ -92,6 +93,40 @@ static void t_a_long_phrase_does_no_harm(void **state)
 	strcpy(value + 1500, "@example.org>");
 	read_all(span_of_text(value), got);
 	assert_string_equal(got, "!");
+	memset(value, ' ', sizeof(value));
+	memcpy(value, "mallory@example.net", 19);
+	strcpy(value + 1500, "alice@example.org");
+	read_all(span_of_text(value), got);
+	assert_string_equal(got, "!");
+}
+
+/* What people really use is read, as long as its domain is sure. */
+static void t_the_domain_alone_may_be_all_that_counts(void **state)
+{
+	static const struct { const char *value, *domains; } table[] = {
+		{ "Alice <alice@Example.ORG>, b@x", "example.org x " },
+		{ "a..b.@docomo.example", "docomo.example " },
+		{ "\"a@b\"@example.org.", "example.org " },
+		{ "x@_a_.example", "_a_.example " },
+		{ "x@b\xc3\xbc" "cher.example", "xn--bcher-kva.example " },
+		{ "x@[192.0.2.1], y@z", " z " },
+		{ "x@[192.0.2.300]", "! " },
+		{ "x y@example.org", "! " }, { "x@a@example.org", "! " }, { "x@example..org", "! " }, { "x@.example", "! " }, { "x@", "! " }, { "x", "! " },
+		{ "x@example.org..", "! " }, { "@example.org", "! " }, { "\"a\"b@example.org", "! " }, { "a\\@example.org", "! " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct span value = span_of_text(table[i].value);
+		char domain[ADDRESS_DOMAIN_MAX + 1], got[1024] = "";
+		enum pr_err err;
+
+		while ((err = author_next_domain(&value, domain)) != PR_NONE) {
+			strcat(got, err == PR_OK ? domain : "!");
+			strcat(got, " ");
+		}
+		assert_string_equal(got, table[i].domains);
+	}
 }
 
 static void t_the_domain_of_all_is_told(void **state)
@@ -149,6 +184,7 @@ int main(void)
 		cmocka_unit_test(t_what_may_deceive_is_none),
 		cmocka_unit_test(t_words_may_lack_a_domain),
 		cmocka_unit_test(t_a_long_phrase_does_no_harm),
+		cmocka_unit_test(t_the_domain_alone_may_be_all_that_counts),
 	};
 
 	return cmocka_run_group_tests_name("author", tests, NULL, NULL);

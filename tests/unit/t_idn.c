@@ -62,11 +62,38 @@ static void t_labels_and_domains_have_their_length(void **state)
 	assert_true(idn_canonical(span_of(domain, 198), out, &len) || len <= IDN_DOMAIN_MAX);
 }
 
+static void t_a_name_is_read_as_others_might(void **state)
+{
+	static const struct { const char *text, *name; } table[] = {
+		{ "Example.ORG", "example.org" }, { "example.org.", "example.org" }, { "_a._b-.-c", "_a._b-.-c" }, { "xn--junk-.example", "xn--junk-.example" },
+		{ "192.0.2.1", "192.0.2.1" }, { "b\xc3\xbc" "cher.example.", "xn--bcher-kva.example" },
+		{ "", NULL }, { ".", NULL }, { "a..b", NULL }, { ".a", NULL }, { "a..", NULL }, { "a b", NULL }, { "a@b", NULL }, { "\xff.example", NULL },
+		{ "b\xc3\xbc" "_cher.example", NULL },
+	};
+	char out[IDN_DOMAIN_MAX + 1], label[70];
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		enum pr_err err = idn_name(span_of_text(table[i].text), out, &len);
+
+		assert_int_equal(err, table[i].name ? PR_OK : PR_BAD);
+		if (table[i].name) {
+			assert_string_equal(out, table[i].name);
+			assert_int_equal(len, strlen(out));
+		}
+	}
+	memset(label, 'a', sizeof(label));
+	assert_int_equal(idn_name(span_of(label, 63), out, &len), PR_OK);
+	assert_int_equal(idn_name(span_of(label, 64), out, &len), PR_BAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_a_domain_has_one_form_or_none),
 		cmocka_unit_test(t_labels_and_domains_have_their_length),
+		cmocka_unit_test(t_a_name_is_read_as_others_might),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
