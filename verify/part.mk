@@ -24,6 +24,11 @@ tests_fuzz_f_fields_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 check_PROGRAMS += tests/unit/t_dmarc
 tests_unit_t_dmarc_SOURCES = tests/unit/t_dmarc.c tests/unit/dmarc_zone.c tests/unit/dmarc_zone.h
 tests_unit_t_dmarc_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_authres tests/unit/t_verdict
+tests_unit_t_authres_SOURCES = tests/unit/t_authres.c
+tests_unit_t_authres_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+tests_unit_t_verdict_SOURCES = tests/unit/t_verdict.c
+tests_unit_t_verdict_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
 
 # SPF and iprev.
 libverify_a_SOURCES += verify/client.c verify/client.h verify/iprev.c verify/iprev.h verify/spf.c verify/spf.h verify/spf_macro.c verify/spf_macro.h \
