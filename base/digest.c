@@ -13,12 +13,13 @@
 #include "base/err.h"
 
 /* EVP_sha256() looks its provider up at every use; a fetched one does not. */
-static EVP_MD *sha256;
+static EVP_MD *sha256, *sha1;
 
 static void fetch(void)
 {
 	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	BUG_ON(!sha256);
+	sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	BUG_ON(!sha256 || !sha1);
 }
 
 void digest_load(void)
@@ -66,11 +67,22 @@ void digest_free(struct digest **d)
 	*d = NULL;
 }
 
+static void hmac(const EVP_MD *md, struct span key, struct span s, unsigned char *out)
+{
+	BUG_ON(key.len > INT_MAX);
+	BUG_ON(!HMAC(md, key.at, (int)key.len, (const unsigned char *)s.at, s.len, out, NULL));
+}
+
 void digest_hmac_sha256(struct span key, struct span s, unsigned char out[SHA256_LEN])
 {
 	digest_load();
-	BUG_ON(key.len > INT_MAX);
-	BUG_ON(!HMAC(sha256, key.at, (int)key.len, (const unsigned char *)s.at, s.len, out, NULL));
+	hmac(sha256, key, s, out);
+}
+
+void digest_hmac_sha1(struct span key, struct span s, unsigned char out[SHA1_LEN])
+{
+	digest_load();
+	hmac(sha1, key, s, out);
 }
 
 void digest_pbkdf2_sha256(struct span password, struct span salt, unsigned iterations, unsigned char out[SHA256_LEN])

@@ -9,6 +9,7 @@
 #include "base/span.h"
 
 #define SHA256_LEN 32
+#define SHA1_LEN   20
 
 /* Makes libcrypto read all that it reads lazily (its configuration among it): to be called before the sandbox. */
 void digest_load(void);
@@ -21,6 +22,7 @@ void digest_feed(struct digest *d, struct span s);
 void digest_finish(struct digest *d, unsigned char out[SHA256_LEN]);	/* begins anew */
 void digest_free(struct digest **d);
 void digest_hmac_sha256(struct span key, struct span s, unsigned char out[SHA256_LEN]);
+void digest_hmac_sha1(struct span key, struct span s, unsigned char out[SHA1_LEN]);	/* where a convention asks for it: SRS */
 /* RFC 5802 Hi(): PBKDF2 with HMAC-SHA-256. */
 void digest_pbkdf2_sha256(struct span password, struct span salt, unsigned iterations, unsigned char out[SHA256_LEN]);
 /* In time that does not depend on where they differ. */

@@ -111,17 +111,21 @@ static bool has_c1(struct span s)
 	return false;
 }
 
-static enum pr_err read_local(struct reading *r)
+static enum pr_err check_utf8(struct reading *r)
 {
-	enum pr_err err = is_next(r, '"') ? read_quoted_string(r) : read_dot_string(r);
 	struct span bare = span_of(r->bare, r->bare_len);
 
-	if (err)
-		return err;
 	if (text_is_ascii(bare))
 		return PR_OK;
 	r->was_utf8 = true;
 	return text_is_utf8(bare) && !has_c1(bare) ? PR_OK : PR_BAD;
+}
+
+static enum pr_err read_local(struct reading *r)
+{
+	enum pr_err err = is_next(r, '"') ? read_quoted_string(r) : read_dot_string(r);
+
+	return err ? err : check_utf8(r);
 }
 
 bool address_parse_literal(struct span text, int *family, unsigned char address[16])
@@ -317,6 +321,22 @@ enum pr_err address_parse_mailbox(struct span text, unsigned allow, struct addre
 	if (err)
 		return err;
 	return r.rest.len ? PR_BAD : make_mailbox(&r, allow, out);
+}
+
+enum pr_err address_join(struct span bare, struct span domain, struct address *out)
+{
+	struct reading r = { .was_utf8 = !text_is_ascii(domain) };
+	enum pr_err err = address_parse_domain(domain, ALLOW_UTF8, r.domain, &r.domain_len);
+
+	for (size_t i = 0; i < bare.len && !err; i++) {
+		if ((unsigned char)bare.at[i] < 0x20 || bare.at[i] == 0x7f)
+			err = PR_BAD;
+		else if (!keep_byte(&r, bare.at[i]))
+			err = PR_FULL;
+	}
+	if (!err)
+		err = bare.len ? check_utf8(&r) : PR_BAD;
+	return err ? err : make_mailbox(&r, ALLOW_UTF8, out);
 }
 
 void address_split(struct span text, struct span *local, struct span *domain)

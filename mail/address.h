@@ -16,7 +16,9 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define ADDRESS_LOCAL_MAX  64	/* octets of a local part as sent (RFC 5321 4.5.3.1.1) */
+/* RFC 5321 4.5.3.1.1 lets a server stop at 64, and asks it not to. Forwarders put a sender's address into a local part (SRS),
+ * which is longer then: only the path is bounded. */
+#define ADDRESS_LOCAL_MAX  (ADDRESS_MAX - 2)	/* octets of a local part as sent */
 #define ADDRESS_DOMAIN_MAX 255	/* octets of a domain (4.5.3.1.2) */
 #define ADDRESS_MAX        254	/* octets of the canonical text: a path has 256 with its brackets (4.5.3.1.3) */
 
@@ -67,6 +69,9 @@ static inline struct span address_domain(const struct address *a)
 {
 	return a->kind == PATH_MAILBOX ? span_of(a->text + a->local_len + 1, (size_t)a->len - a->local_len - 1) : SPAN_NONE;
 }
+
+/* The mailbox of a bare local part, without quotes and backslashes, at a domain; errors as above. */
+enum pr_err address_join(struct span bare, struct span domain, struct address *out) MUST_USE;
 
 /* For canonical text, as it comes in verbs and from the disk: cut at the last
  * @; without one all is local and domain is empty. Checks nothing. */

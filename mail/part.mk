@@ -125,3 +125,16 @@ EXTRA_DIST += tests/fuzz/seeds/dkim/message tests/fuzz/seeds/dkim/record
 check_PROGRAMS += tests/unit/t_dmarc_record
 tests_unit_t_dmarc_record_SOURCES = tests/unit/t_dmarc_record.c
 tests_unit_t_dmarc_record_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+libmail_a_SOURCES += mail/srs.c mail/srs.h
+check_PROGRAMS += tests/unit/t_srs
+tests_unit_t_srs_SOURCES = tests/unit/t_srs.c
+tests_unit_t_srs_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+noinst_PROGRAMS += tests/unit/show_srs
+tests_unit_show_srs_SOURCES = tests/unit/show_srs.c
+tests_unit_show_srs_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+FUZZERS += tests/fuzz/f_srs
+tests_fuzz_f_srs_SOURCES = tests/fuzz/f_srs.c
+tests_fuzz_f_srs_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_srs_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/srs/srs0 tests/fuzz/seeds/srs/srs1 tests/fuzz/seeds/srs/quoted

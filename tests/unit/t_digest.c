@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,12 +194,35 @@ static void t_a_hash_of_pieces_is_that_of_the_whole(void **state)
 	assert_null(d);
 }
 
+/* RFC 2202 3, cases 1 and 2. */
+static void t_hmac_sha1_gives_the_values_of_rfc_2202(void **state)
+{
+	static const struct {
+		const char *key, *text, *hex;
+	} cases[] = {
+		{ "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b", "Hi There",
+		    "b617318655057264e28bc0b6fb378c8ef146be00" },
+		{ "Jefe", "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79" },
+	};
+	unsigned char out[SHA1_LEN];
+	char hex[2 * SHA1_LEN + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		digest_hmac_sha1(span_of_text(cases[i].key), span_of_text(cases[i].text), out);
+		for (size_t k = 0; k < SHA1_LEN; k++)
+			(void)snprintf(hex + 2 * k, 3, "%02x", out[k]);
+		assert_string_equal(hex, cases[i].hex);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_a_hash_of_pieces_is_that_of_the_whole),
 		cmocka_unit_test(t_sha256_gives_the_standards_values),
 		cmocka_unit_test(t_hmac_gives_the_values_of_rfc_4231),
+		cmocka_unit_test(t_hmac_sha1_gives_the_values_of_rfc_2202),
 		cmocka_unit_test(t_pbkdf2_gives_the_values_of_rfc_7914),
 		cmocka_unit_test(t_equal_looks_at_every_byte_and_no_more),
 		cmocka_unit_test(t_crc32c_gives_the_known_values),
