@@ -33,6 +33,11 @@ static struct span deliver_name(const struct auth *a, uint16_t deliver)
 	return deliver == DIRECTORY_FOREIGN ? SPAN_NONE : span_of_text(a->settings->deliver[deliver].title);
 }
 
+static void look_at_clock(struct auth *a)
+{
+	directory_set_day(a->directory, loop_now(process_loop(a->process)).wall_ms);
+}
+
 static void answer_address(struct auth *a, struct channel *ch, const struct wire_address_ask *ask)
 {
 	struct wire_address_told told = { .ask = ask->ask, .result = (uint8_t)directory_ask(a->directory, ask->address), .deliver = SPAN_NONE };
@@ -51,10 +56,11 @@ static void answer_expand(struct auth *a, struct channel *ch, const struct wire_
 	struct directory_answer answer;
 	struct wire_expand_done done;
 
-	directory_expand(a->directory, ask->address, &answer);
+	directory_expand(a->directory, ask->address, ask->sender, &answer);
 	for (size_t i = 0; i < answer.n_rows; i++) {
 		const struct directory_row *row = &answer.rows[i];
-		struct wire_expand_to to = { .ask = ask->ask, .deliver = deliver_name(a, row->deliver), .kind = row->kind, .mailbox = row->mailbox, .address = row->address };
+		struct wire_expand_to to = { .ask = ask->ask, .deliver = deliver_name(a, row->deliver), .kind = row->kind, .mailbox = row->mailbox, .address = row->address,
+			.sender = row->sender };
 
 		channel_put(ch, WIRE_expand_to, &to);
 	}
@@ -77,6 +83,7 @@ static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, c
 
 	if (fd >= 0)
 		(void)close(fd);
+	look_at_clock(p->auth);
 	if (verb == WIRE_address_ask)
 		answer_address(p->auth, ch, &msg->address_ask);
 	else if (verb == WIRE_expand_ask)
@@ -172,8 +179,13 @@ static void on_master_verb(void *owner, enum wire_verb verb, const union wire_ms
 	}
 	if (fd >= 0)
 		(void)close(fd);
+	if (verb == WIRE_srs_key)
+		srs_keys_add(directory_srs_keys(a->directory), msg->srs_key.from_day, msg->srs_key.key);
+	else if (verb == WIRE_srs_keys_done)
+		srs_keys_take(directory_srs_keys(a->directory));
 	if (verb != WIRE_tables_done)
 		return;
+	look_at_clock(a);
 	directory_take_tables(a->directory, &a->coming, &a->problems);
 	relay_logins_take(&a->relay_logins);
 	tell_changed(a);

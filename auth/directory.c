@@ -1,9 +1,11 @@
 #include "auth/directory.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "mail/srs.h"
 
 #define CHECK_STEPS_MAX 2000000	/* of the walk over all aliases when tables come: about a second */
 
@@ -17,6 +19,7 @@ struct domain {
 	struct table *users;	/* NULL while there is none */
 	struct table *aliases;
 	struct span subaddress, catch_all, archive;
+	bool rewrites;		/* senders of what it forwards */
 	uint32_t seen;		/* number of the walk that last came by */
 };
 
@@ -28,22 +31,26 @@ struct directory {
 	struct span admin, hostname;
 	struct list tables;
 	struct table *alias_state;
+	struct srs_keys keys;
+	uint32_t today;		/* since 1970 */
+	struct address *returns;	/* what find last read of an address that takes bounces */
 	/* scratch of a walk */
 	struct directory_row *rows;
 	size_t n_rows, rows_room;
 	struct names seen;
-	struct arena texts;	/* addresses of rows that are put together */
+	struct arena texts;	/* addresses of rows that are put together, and senders */
 	uint32_t walk;
 };
 
-enum found_kind { FOUND_NOBODY, FOUND_USER, FOUND_DISABLED, FOUND_ALIAS, FOUND_OTHER, FOUND_FOREIGN, FOUND_ASKED, FOUND_LATER };
+enum found_kind { FOUND_NOBODY, FOUND_USER, FOUND_DISABLED, FOUND_ALIAS, FOUND_OTHER, FOUND_FOREIGN, FOUND_ASKED, FOUND_LATER, FOUND_RETURN, FOUND_FORGED,
+	FOUND_EXPIRED };
 
 struct found {
 	enum found_kind kind;
 	struct domain *domain;		/* NULL where it is foreign, or a bare postmaster */
 	struct table *table;		/* of the user or alias */
 	uint32_t place;			/* its name there */
-	struct span other;		/* admin or catch_all, that takes it */
+	struct span other;		/* admin or catch_all, that takes it; the sender whose bounces it takes (until the next find) */
 };
 
 /* ---- birth, settings, tables ---------------------------------------------------- */
@@ -52,6 +59,7 @@ struct directory *directory_new(void)
 {
 	struct directory *d = mem_new(sizeof(*d));
 
+	d->returns = mem_new(sizeof(*d->returns));
 	arena_init(&d->arena, 4096);
 	arena_init(&d->texts, 1024);
 	map_init(&d->domains);
@@ -76,6 +84,8 @@ void directory_free(struct directory **d)
 	arena_fini(&(*d)->arena);
 	arena_fini(&(*d)->texts);
 	names_fini(&(*d)->seen);
+	srs_keys_wipe(&(*d)->keys);
+	mem_free((*d)->returns);
 	mem_free((*d)->rows);
 	mem_free(*d);
 	*d = NULL;
@@ -156,6 +166,7 @@ static void set_domain(struct directory *d, struct domain *dom, const struct set
 	dom->subaddress = arena_span(&d->arena, span_of_text(set->subaddress));
 	dom->catch_all = keep_address(d, set->catch_all);
 	dom->archive = keep_address(d, set->archive);
+	dom->rewrites = set->srs == DOMAIN_SRS_AUTO;
 	if (!map_find(&d->domains, dom->name))
 		map_put(&d->domains, &dom->node, dom->name);
 }
@@ -251,12 +262,17 @@ static bool is_admins_unless_taken(struct span local)
 	return is_admins(local) || span_eq_nocase(local, SPAN("root"));
 }
 
+static bool is_hostname(const struct directory *d, struct span domain)
+{
+	return d->hostname.len > 0 && span_eq_nocase(domain, d->hostname);
+}
+
 /* Of an address in no domain of ours: the server must be reached at its own name (RFC 5321 4.5.1), and without any. */
 static bool is_servers_own(const struct directory *d, struct span local, struct span domain)
 {
 	if (domain.len == 0)
 		return span_eq_nocase(local, SPAN("postmaster"));
-	return is_admins(local) && d->hostname.len > 0 && span_eq_nocase(domain, d->hostname);
+	return is_admins(local) && is_hostname(d, domain);
 }
 
 /* Somebody who has this address himself: alias or user, with or without subaddress. local becomes that without it. */
@@ -271,6 +287,34 @@ static bool find_owner(const struct directory *d, struct span address, struct sp
 		return false;
 	*local = span_first(*local, base.len - domain.len - 1);
 	return find_alias(d, base, out) || find_user(base, out);
+}
+
+/* An address that was made here of a forwarded sender. One that only looks so is anybody's where we make none, and where another
+ * server knows its addresses. dom NULL: the server's own name. */
+static bool find_return(const struct directory *d, struct span address, const struct domain *dom, struct found *out)
+{
+	struct span keys[SRS_KEYS_MAX];
+	unsigned n = srs_keys_spans(&d->keys, keys);
+	struct address sender;
+
+	switch (srs_read(address, keys, n, d->today, &sender)) {
+	case SRS_NONE:
+		return false;
+	case SRS_GOOD:
+		*d->returns = sender;
+		out->kind = FOUND_RETURN;
+		out->other = address_span(d->returns);
+		return true;
+	case SRS_EXPIRED:
+		out->kind = FOUND_EXPIRED;
+		return true;
+	case SRS_FORGED:
+		break;
+	}
+	if (dom && (!dom->rewrites || dom->users_are_asked))
+		return false;
+	out->kind = n > 0 ? FOUND_FORGED : FOUND_LATER;
+	return true;
 }
 
 /* with_others: admin and catch_all count. An address they stand for is not theirs again. */
@@ -289,12 +333,14 @@ static void find(const struct directory *d, struct span address, bool with_other
 			*out = (struct found){ .kind = FOUND_OTHER, .other = d->admin };
 		return;
 	}
+	if (!node && is_hostname(d, domain) && find_return(d, address, NULL, out))
+		return;
 	if (!node) {
 		out->kind = domain.len ? FOUND_FOREIGN : FOUND_NOBODY;
 		return;
 	}
 	out->domain = MAP_OWNER(node, struct domain, node);
-	if (find_owner(d, address, &local, domain, out))
+	if (find_owner(d, address, &local, domain, out) || find_return(d, address, out->domain, out))
 		return;
 	if (with_others && is_admins_unless_taken(local) && d->admin.len > 0)
 		out->other = d->admin;
@@ -319,6 +365,9 @@ struct walk {
 	const char *why;
 	bool missing;			/* a target that nobody has was left out */
 	size_t steps;
+	struct span sender;		/* of the mail; empty: null, or nobody asks */
+	struct span via;		/* the domain whose alias leads on from here; empty: none that rewrites */
+	struct span rewritten;		/* the sender for that domain, when it was made */
 };
 
 static void walk_address(struct walk *w, struct span address, bool with_others, unsigned depth);
@@ -349,8 +398,71 @@ static void add_row(struct walk *w, uint16_t deliver, struct span mailbox, struc
 		d->rows_room = d->rows_room ? d->rows_room * 2 : 16;
 		d->rows = mem_resize(d->rows, d->rows_room * sizeof(d->rows[0]));
 	}
-	d->rows[d->n_rows++] = (struct directory_row){ .deliver = deliver, .kind = (uint8_t)w->kind, .mailbox = mailbox, .address = address };
+	d->rows[d->n_rows++] = (struct directory_row){ .deliver = deliver, .kind = (uint8_t)w->kind, .mailbox = mailbox, .address = address,
+	    .sender = SPAN_NONE };
 }
+
+/* ---- forwarding ------------------------------------------------------------------------ */
+
+static bool is_ours(const struct directory *d, struct span address)
+{
+	struct span local, domain;
+
+	address_split(address, &local, &domain);
+	return map_find(&d->domains, domain) || is_hostname(d, domain);
+}
+
+/* The walk goes on through an alias, catch_all or admin of that domain (NULL: of the server's name). Returns what was before. */
+static struct span walk_via(struct walk *w, const struct domain *dom)
+{
+	struct span before = w->via;
+
+	w->via = !dom ? w->d->hostname : dom->rewrites ? dom->name : SPAN_NONE;
+	w->rewritten = SPAN_NONE;
+	return before;
+}
+
+static void walk_back_from(struct walk *w, struct span before)
+{
+	w->via = before;
+	w->rewritten = SPAN_NONE;
+}
+
+/* What can't be rewritten, because it would be too long, leaves as it came. */
+static struct span sender_of(struct walk *w)
+{
+	struct span key = srs_keys_maker(&w->d->keys, w->d->today);
+	struct address made;
+
+	if (w->rewritten.len > 0 || w->sender.len == 0 || w->via.len == 0 || is_ours(w->d, w->sender))
+		return w->rewritten;
+	if (key.len == 0)
+		stop(w, ADDRESS_TEMPORARY, "The keys of forwarded senders can't be read");
+	else if (srs_make(w->sender, w->via, key, w->d->today, &made) == PR_OK)
+		w->rewritten = arena_span(&w->d->texts, address_span(&made));
+	return w->rewritten;
+}
+
+static void add_foreign(struct walk *w, struct span address)
+{
+	struct directory *d = w->d;
+	size_t before = d->n_rows;
+
+	add_row(w, DIRECTORY_FOREIGN, address, address);
+	if (d->n_rows > before)
+		d->rows[before].sender = sender_of(w);
+}
+
+/* To the sender of what we forwarded; it takes no other mail, lest it be a way through us to him. */
+static void walk_return(struct walk *w, struct span sender, unsigned depth)
+{
+	if (w->sender.len > 0)
+		stop(w, ADDRESS_UNKNOWN, "It takes bounces alone, which come from the null sender");
+	else
+		walk_address(w, arena_span(&w->d->texts, sender), true, depth + 1);
+}
+
+/* ---- members --------------------------------------------------------------------------- */
 
 /* The user as user add wrote him, with the subaddress as it came. */
 static struct span with_subaddress(struct directory *d, struct span mailbox, struct span address)
@@ -416,6 +528,7 @@ static void walk_alias(struct walk *w, struct found *found, struct span address,
 	bool is_new;
 	uint32_t place = names_add(seen, names_text(&found->table->names, found->place), 0, &is_new);
 	uint32_t before = names_value(seen, place);
+	struct span via;
 
 	if (before & SEEN_OPEN) {
 		walk_back(w, found, address);
@@ -424,7 +537,9 @@ static void walk_alias(struct walk *w, struct found *found, struct span address,
 	if (before & SEEN_CLOSED)
 		return;
 	names_set_value(seen, place, before | SEEN_OPEN);
+	via = walk_via(w, found->domain);
 	walk_list(w, found->table, names_value(&found->table->names, found->place), depth + 1);
+	walk_back_from(w, via);
 	names_set_value(seen, place, (names_value(seen, place) & ~(uint32_t)SEEN_OPEN) | SEEN_CLOSED);
 }
 
@@ -434,12 +549,17 @@ static void walk_nobody(struct walk *w, const struct found *found, unsigned dept
 		w->missing = true;
 	else if (found->kind == FOUND_DISABLED)
 		stop(w, ADDRESS_DISABLED, "That user is disabled");
+	else if (found->kind == FOUND_FORGED)
+		stop(w, ADDRESS_UNKNOWN, "That address was not made here");
+	else if (found->kind == FOUND_EXPIRED)
+		stop(w, ADDRESS_UNKNOWN, "That address took bounces for three weeks, which are over");
 	else
 		stop(w, ADDRESS_UNKNOWN, "Nobody has that address");
 }
 
 static void walk_address(struct walk *w, struct span address, bool with_others, unsigned depth)
 {
+	struct span via;
 	struct found found;
 
 	w->steps++;
@@ -454,10 +574,15 @@ static void walk_address(struct walk *w, struct span address, bool with_others, 
 		walk_alias(w, &found, address, depth);
 		break;
 	case FOUND_OTHER:
+		via = walk_via(w, found.domain);
 		walk_address(w, found.other, false, depth + 1);
+		walk_back_from(w, via);
 		break;
 	case FOUND_FOREIGN:
-		add_row(w, DIRECTORY_FOREIGN, address, address);
+		add_foreign(w, address);
+		break;
+	case FOUND_RETURN:
+		walk_return(w, found.other, depth);
 		break;
 	case FOUND_ASKED:
 		BUG_ON(!found.domain);
@@ -468,21 +593,24 @@ static void walk_address(struct walk *w, struct span address, bool with_others, 
 		break;
 	case FOUND_NOBODY:
 	case FOUND_DISABLED:
+	case FOUND_FORGED:
+	case FOUND_EXPIRED:
 		walk_nobody(w, &found, depth);
 		break;
 	}
 }
 
-static void walk_archives(struct directory *d)
+static void walk_archives(struct directory *d, struct span sender)
 {
 	uint32_t walk = d->walk;
 
 	for (unsigned i = 0; i < d->n_all; i++) {
-		struct walk w = { .d = d, .kind = TARGET_ARCHIVE };
+		struct walk w = { .d = d, .kind = TARGET_ARCHIVE, .sender = sender };
 		size_t before = d->n_rows;
 
 		if (d->all[i].seen != walk || d->all[i].archive.len == 0)
 			continue;
+		(void)walk_via(&w, &d->all[i]);
 		walk_address(&w, d->all[i].archive, true, 1);
 		if (w.result != ADDRESS_OK)	/* the mail itself must not suffer from it */
 			d->n_rows = before;
@@ -548,13 +676,13 @@ static void walk_recipient(struct walk *w, struct span address)
 
 /* ---- questions ------------------------------------------------------------------------ */
 
-void directory_expand(struct directory *d, struct span address, struct directory_answer *out)
+void directory_expand(struct directory *d, struct span address, struct span sender, struct directory_answer *out)
 {
-	struct walk w = { .d = d, .kind = TARGET_MEMBER, .why = "" };
+	struct walk w = { .d = d, .kind = TARGET_MEMBER, .why = "", .sender = sender };
 
 	walk_recipient(&w, address);
 	if (w.result == ADDRESS_OK)
-		walk_archives(d);
+		walk_archives(d, sender);
 	*out = (struct directory_answer){ .result = w.result, .why = w.why };
 	if (w.result == ADDRESS_OK) {
 		out->rows = d->rows;
@@ -590,6 +718,12 @@ static enum wire_address ask_found(struct directory *d, const struct found *foun
 		return is_reserved(d, address) ? ADDRESS_OK : ADDRESS_ASK;
 	case FOUND_LATER:
 		return ADDRESS_TEMPORARY;
+	case FOUND_RETURN:
+		return ADDRESS_BOUNCES;
+	case FOUND_FORGED:
+		return ADDRESS_FORGED;
+	case FOUND_EXPIRED:
+		return ADDRESS_EXPIRED;
 	case FOUND_NOBODY:
 	case FOUND_OTHER:
 		break;
@@ -630,6 +764,18 @@ struct directory_server directory_server(const struct directory *d, struct span 
 	BUG_ON(!node);
 	dom = MAP_OWNER(node, struct domain, node);
 	return (struct directory_server){ dom->deliver, dom->takes_unasked ? ADDRESS_OK : ADDRESS_TEMPORARY };
+}
+
+/* ---- keys ------------------------------------------------------------------------------- */
+
+void directory_set_day(struct directory *d, int64_t wall_ms)
+{
+	d->today = wall_ms > 0 ? (uint32_t)(wall_ms / HOURS(24)) : 0;
+}
+
+struct srs_keys *directory_srs_keys(struct directory *d)
+{
+	return &d->keys;
 }
 
 /* ---- logins --------------------------------------------------------------------------- */

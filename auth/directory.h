@@ -7,6 +7,11 @@
  *   never be read, nobody's can't be told. Where a postmaster's or abuse's
  *   own alias or user leads nowhere, they go to admin too; where there is no
  *   admin either, it can't be told now: they are never refused for good.
+ * Before admin and catch_all comes an address that we made of the sender of
+ * forwarded mail (mail/srs.h), of a domain of ours or of the server's name: it
+ * takes bounces, which go on to that sender. Mail that an alias, catch_all or
+ * archive of a domain with `srs` sends to a foreign address leaves under such a
+ * sender, unless its own is null, or an address of ours.
  * postmaster and abuse of the server's own name, and a bare postmaster, are
  * admin's.
  * An alias that comes back to an address that is a user too ends there with
@@ -18,6 +23,7 @@
 #ifndef AUTH_DIRECTORY_H
 #define AUTH_DIRECTORY_H
 
+#include "auth/srs_keys.h"
 #include "auth/table.h"
 #include "base/buf.h"
 #include "base/span.h"
@@ -38,6 +44,10 @@ void directory_set(struct directory *d, const struct settings *s);
  * of this kind, name and path stays. Appends a line to problems for each alias that leads nowhere or in a circle. */
 void directory_take_tables(struct directory *d, struct list *tables, struct buf *problems);
 
+/* Which day it is from now on. */
+void directory_set_day(struct directory *d, int64_t wall_ms);
+struct srs_keys *directory_srs_keys(struct directory *d);	/* to be filled */
+
 /* For RCPT: address is canonical, or "postmaster". Some microseconds. */
 enum wire_address directory_ask(struct directory *d, struct span address);
 
@@ -55,6 +65,7 @@ struct directory_row {
 	uint8_t kind;		/* enum wire_target */
 	struct span mailbox;	/* as user add wrote it; of a foreign one the address */
 	struct span address;	/* the same with the subaddress as it came */
+	struct span sender;	/* under which it must leave; empty: under its own */
 };
 
 struct directory_answer {
@@ -63,7 +74,8 @@ struct directory_answer {
 	const struct directory_row *rows;	/* n_rows > 0 only with ADDRESS_OK; each mailbox once; valid until the next call */
 	size_t n_rows;
 };
-void directory_expand(struct directory *d, struct span address, struct directory_answer *out);
+/* sender: of the mail; empty: null, or not known. */
+void directory_expand(struct directory *d, struct span address, struct span sender, struct directory_answer *out);
 
 /* One of our own users, by his address; the spans last as long as the tables. */
 struct directory_user {

@@ -5,7 +5,7 @@ libauth_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/checker_io.c auth/checker_io.h auth/directory.c auth/directory.h \
 	auth/dovecot.c auth/dovecot.h auth/guess.c auth/guess.h auth/logins_io.c auth/logins_io.h auth/names.c auth/names.h \
 	auth/remember.c auth/remember.h auth/sasl.c auth/sasl.h auth/source_io.c auth/source_io.h \
-	auth/relay_logins.c auth/relay_logins.h \
+	auth/relay_logins.c auth/relay_logins.h auth/srs_keys.c auth/srs_keys.h \
 	auth/table.c auth/table.h auth/table_io.c auth/table_io.h
 
 pkglibexec_PROGRAMS += libexec/auth

@@ -273,7 +273,7 @@ static int conclude(const struct wire_expand_done *done)
 
 static int expand(struct client *c, struct span address, bool as_json)
 {
-	struct wire_expand_ask ask = { .ask = 1, .address = address };
+	struct wire_expand_ask ask = { .ask = 1, .address = address, .sender = SPAN_NONE };
 	int status = client_tell(c, WIRE_expand_ask, &ask);
 	enum wire_verb verb;
 	union wire_msg msg;

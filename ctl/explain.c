@@ -23,6 +23,7 @@
 struct target {
 	struct target *next;
 	struct span deliver, address;	/* deliver empty: foreign */
+	struct span sender;		/* under which it leaves; empty: under its own */
 	bool is_archive;
 };
 
@@ -164,15 +165,16 @@ static void keep_target(struct dry_run *d, const struct wire_expand_to *to)
 
 	t->deliver = arena_span(&d->arena, to->deliver);
 	t->address = arena_span(&d->arena, to->address.len ? to->address : to->mailbox);
+	t->sender = arena_span(&d->arena, to->sender);
 	t->is_archive = to->kind == TARGET_ARCHIVE;
 	*d->last = t;
 	d->last = &t->next;
 }
 
 /* Asks auth; targets are kept where they are wanted. */
-static int ask_auth(struct dry_run *d, struct client *c, struct span address, bool keeps, struct wire_expand_done *done)
+static int ask_auth(struct dry_run *d, struct client *c, struct span address, struct span sender, bool keeps, struct wire_expand_done *done)
 {
-	struct wire_expand_ask ask = { .ask = 1, .address = address };
+	struct wire_expand_ask ask = { .ask = 1, .address = address, .sender = sender };
 	int status = client_tell(c, WIRE_expand_ask, &ask);
 	enum wire_verb verb = WIRE_NONE;
 	union wire_msg msg;
@@ -243,12 +245,12 @@ static int explain_names(struct dry_run *d)
 		return status;
 	status = client_meet(&c, ROLE_AUTH);
 	if (status == EX_OK && d->call->from) {
-		status = ask_auth(d, &c, address_span(&from), false, &done);
+		status = ask_auth(d, &c, address_span(&from), SPAN_NONE, false, &done);
 		if (status == EX_OK)
 			explain_sender(d, &done);
 	}
 	if (status == EX_OK)
-		status = ask_auth(d, &c, d->about, true, &done);
+		status = ask_auth(d, &c, d->about, d->call->from ? address_span(&from) : SPAN_NONE, true, &done);
 	if (status == EX_OK)
 		explain_address(d, &done);
 	client_close(&c);
@@ -526,6 +528,8 @@ static int explain_targets(struct dry_run *d)
 			tell(d, "archive", "copy", "the archive of the domain gets a copy: %.*s", SPAN_ARG(t->address));
 		else if (t != d->targets || t->next || !span_eq(t->address, d->about))
 			tell(d, "alias", "leads to", "%.*s", SPAN_ARG(t->address));
+		if (t->sender.len > 0)
+			tell(d, "srs", "rewritten", "it leaves under the sender %.*s; bounces to that one go on to %s", SPAN_ARG(t->sender), d->call->from);
 		status = explain_target(d, t);
 	}
 	return status;

@@ -12,6 +12,7 @@
 #include "master/folders.h"
 #include "master/keys.h"
 #include "master/server_io.h"
+#include "master/srs_keys.h"
 #include "master/tables.h"
 #include "master/wires.h"
 
@@ -149,6 +150,26 @@ void child_tell_settings(struct child *c, const struct settings *settings)
 	buf_fini(&encoded);
 }
 
+static void tell_srs_keys(struct child *c, struct buf *problems)
+{
+	struct server *s = c->server;
+
+	srs_keys_tell(s->settings, c->channel, loop_now(s->loop).wall_ms, problems);
+}
+
+void child_tell_srs_keys(struct child *c)
+{
+	struct buf problems;
+
+	if (!is_reachable(c))
+		return;
+	buf_init(&problems, COMPLAINTS_MAX);
+	tell_srs_keys(c, &problems);
+	if (problems.len > 0)
+		report_reason(&c->server->report, EV_TABLES_LOADED, buf_span(&problems));
+	buf_fini(&problems);
+}
+
 void child_tell_tables(struct child *c)
 {
 	struct server *s = c->server;
@@ -157,6 +178,7 @@ void child_tell_tables(struct child *c)
 	if (!is_reachable(c))
 		return;
 	buf_clear(problems);
+	tell_srs_keys(c, problems);
 	tables_tell(s->settings, ++s->tables_serial, c->channel, problems);
 	if (problems->len > 0)
 		report_reason(&s->report, EV_TABLES_LOADED, buf_span(problems));

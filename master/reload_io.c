@@ -11,6 +11,7 @@
 #include "master/keys.h"
 #include "master/notify.h"
 #include "master/server_io.h"
+#include "master/srs_keys.h"
 #include "master/tables.h"
 
 #define MXS_MAX     8
@@ -235,6 +236,7 @@ void server_rewatch(struct server *s)
 	watch_begin(s->watch);
 	certificates_files(s->settings, watch_certificate, s->watch);
 	tables_files(s->settings, watch_table, s->watch);
+	srs_keys_files(s->settings, watch_table, s->watch);
 	watch_resolv_conf(s->watch);
 	keys_files(s->settings, watch_key, s->watch);
 	watch_end(s->watch);
@@ -265,4 +267,13 @@ void server_rotate_tickets(struct server *s)
 		s->n_ticket_keys++;
 	tell_each(s, ROLE_SMTPD, child_tell_tickets);
 	deadline_set(s->loop, &s->ticket_due, loop_now(s->loop).mono_ms + TICKET_ROTATE_MS);
+}
+
+/* ---- senders of forwarded mail ------------------------------------------------------------ */
+
+/* Which keys are told is a matter of the day: often enough that auth never lacks one. */
+void server_rotate_srs_keys(struct server *s)
+{
+	tell_each(s, ROLE_AUTH, child_tell_srs_keys);
+	deadline_set(s->loop, &s->srs_due, loop_now(s->loop).mono_ms + SRS_AGAIN_MS);
 }

@@ -15,6 +15,7 @@
 #include "master/config.h"
 #include "master/folders.h"
 #include "master/notify.h"
+#include "master/srs_keys.h"
 
 /* ---- effects ----------------------------------------------------------------------- */
 
@@ -118,6 +119,11 @@ static void on_unspawned(struct deadline *d)
 static void on_ticket_due(struct deadline *d)
 {
 	server_rotate_tickets(LIST_OWNER(d, struct server, ticket_due));
+}
+
+static void on_srs_due(struct deadline *d)
+{
+	server_rotate_srs_keys(LIST_OWNER(d, struct server, srs_due));
 }
 
 static void on_watchdog(struct deadline *d)
@@ -240,6 +246,8 @@ static int acquire(struct server *s, int *control, struct buf *words)
 	case PR_AGAIN: return EX_TEMPFAIL;
 	default: return EX_CANTCREAT;
 	}
+	if (srs_keys_make(s->settings, words) != PR_OK)
+		return EX_CANTCREAT;
 	exit = check_certificates(s, words);
 	if (exit != EX_OK)
 		return exit;
@@ -276,6 +284,7 @@ static void start_deadlines(struct server *s)
 {
 	deadline_init(&s->core_due, on_core_due);
 	deadline_init(&s->ticket_due, on_ticket_due);
+	deadline_init(&s->srs_due, on_srs_due);
 	deadline_init(&s->watchdog_due, on_watchdog);
 	deadline_init(&s->unspawned_due, on_unspawned);
 	answers_init(s);
@@ -299,6 +308,7 @@ static void begin(struct server *s, int control)
 	drops_begin(s->drops, s);
 	server_rewatch(s);
 	server_rotate_tickets(s);
+	server_rotate_srs_keys(s);
 	event_begin(&ev, EV_STARTED, s->started_wall_ms, NULL);
 	event_num(&ev, EF_PID, getpid());
 	report_event(&s->report, &ev);

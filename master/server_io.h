@@ -51,7 +51,7 @@ struct server {
 	struct certificates *certificates;	/* only while programs are told: NULL between events */
 	unsigned char ticket_keys[TICKET_KEY_LEN * TICKET_KEYS];
 	unsigned n_ticket_keys;
-	struct deadline ticket_due, watchdog_due, unspawned_due, answers_due;
+	struct deadline ticket_due, srs_due, watchdog_due, unspawned_due, answers_due;
 	struct list reloads, joined, refreshes, statuses;	/* questions of the command line under way */
 	uint32_t tables_serial, tables_loaded, status_serial;	/* of the tables: told, and read by auth */
 	struct buf table_problems;	/* of those told last */
@@ -90,6 +90,7 @@ void child_spawn(struct server *s, struct unit *u);
 void child_wire(struct server *s, struct unit *a, struct unit *b);
 void child_tell_settings(struct child *c, const struct settings *settings);
 void child_tell_tables(struct child *c);
+void child_tell_srs_keys(struct child *c);	/* they come with the tables, too */
 void child_tell_resolv_conf(struct child *c);
 void child_tell_tickets(struct child *c);
 void child_tell_keys(struct child *c);
@@ -103,6 +104,7 @@ void server_reload(struct server *s);	/* now, or joined with what goes on */
 void server_reload_now(struct server *s);
 void server_rewatch(struct server *s);
 void server_rotate_tickets(struct server *s);
+void server_rotate_srs_keys(struct server *s);
 /* Those of the files, read once for all who are told in one event. */
 struct certificates *server_certificates(struct server *s);
 struct plan server_plan(const struct settings *s);

@@ -207,6 +207,14 @@ void session_address_told(struct session *s, const struct session_event *ev)
 	}
 }
 
+/* What is not a bounce is refused after its body, not here: servers that ask whether a sender exists do it under a name of
+ * their own, and end after RCPT. */
+static enum progress accept_bounces(struct session *s, struct effects *fx)
+{
+	s->tx->bounces_only = true;
+	return accept(s, fx);
+}
+
 static enum progress answered(struct session *s, struct effects *fx)
 {
 	static const struct reply UNKNOWN = { 550, "5.1.1", "No such mailbox here" };
@@ -214,6 +222,8 @@ static enum progress answered(struct session *s, struct effects *fx)
 	static const struct reply LOOP = { 550, "5.4.6", "This address leads back to itself" };
 	static const struct reply TOO_LARGE = { 550, "5.2.4", "This address stands for too many others, or through too many aliases" };
 	static const struct reply DISABLED = { 550, "5.2.1", "This mailbox is disabled" };
+	static const struct reply FORGED = { 550, "5.1.1", "This address was not made here: its hash is wrong" };
+	static const struct reply EXPIRED = { 550, "5.1.1", "This address took bounces of one message, and its time is over" };
 
 	if (!s->is_answered)
 		return STEP_WAIT;
@@ -225,6 +235,9 @@ static enum progress answered(struct session *s, struct effects *fx)
 	case ADDRESS_DISABLED: return refuse(s, fx, &DISABLED);
 	case ADDRESS_ASK: return begin_asking(s, fx);
 	case ADDRESS_TOO_LARGE: return refuse(s, fx, &TOO_LARGE);
+	case ADDRESS_BOUNCES: return accept_bounces(s, fx);
+	case ADDRESS_FORGED: return refuse(s, fx, &FORGED);
+	case ADDRESS_EXPIRED: return refuse(s, fx, &EXPIRED);
 	default: return refuse(s, fx, &TEMPORARY);
 	}
 }

@@ -12,6 +12,7 @@
 #define ARENA_BLOCK    1024
 #define ENVELOPE_FREE  4096	/* bytes of an envelope that need no charge */
 #define MAX_FIELDS     20000	/* of a header: more is no mail */
+#define DELIVERED_LOOKED 32	/* fields of Delivered-To, each compared with every recipient */
 #define BLOCK_RESERVE  64	/* what the end of a body may add: a CRLF */
 
 static const struct reply SHORT_OF_MEMORY = { 452, "4.3.1", "Short of memory, try again later" };
@@ -159,10 +160,22 @@ static void add_authors(struct transaction *tx, struct span value)
 	tx->authors_are_bad |= err != PR_NONE;
 }
 
+/* What we delivered, or passed on for an alias, names the recipient. A stranger may write many such fields: a loop of more
+ * servers than we look at is cut by its hops. */
+static void look_for_loop(struct transaction *tx, struct span value)
+{
+	if (tx->submitted || tx->header.count[HEADER_DELIVERED_TO] > DELIVERED_LOOKED)
+		return;
+	for (const struct recipient *to = tx->first; to; to = to->next)
+		tx->is_back |= address_same(to->address, value);
+}
+
 static void on_field(void *owner, enum header_name name, struct span value)
 {
 	struct transaction *tx = owner;
 
+	if (name == HEADER_DELIVERED_TO)
+		look_for_loop(tx, value);
 	if (name == HEADER_MESSAGE_ID && tx->message_id.len == 0)
 		tx->message_id = arena_span(&tx->arena, value);
 	/* Of several fields none counts; what was cut may name others. */
@@ -180,7 +193,7 @@ static void look_for(struct transaction *tx)
 	tx->rules = (struct header_rules){
 		.own_id = span_of_text(s->house->settings->top.hostname),
 		.remove = tx->submitted ? HEADER_SET(HEADER_BCC) | HEADER_SET(HEADER_RESENT_BCC) : 0,
-		.tell = HEADER_SET(HEADER_MESSAGE_ID) | HEADER_SET(HEADER_FROM),
+		.tell = HEADER_SET(HEADER_MESSAGE_ID) | HEADER_SET(HEADER_FROM) | HEADER_SET(HEADER_DELIVERED_TO),
 		.on_field = on_field,
 		.owner = tx,
 		.max_size = (size_t)s->listen->max_header,
@@ -229,8 +242,12 @@ static const struct reply *fault(const struct transaction *tx)
 	static const struct reply LARGE_HEADER = { 552, "5.3.4", "The header is too large" };
 	static const struct reply MANY_FIELDS = { 554, "5.6.0", "The header has too many fields" };
 	static const struct reply LOOP = { 554, "5.4.6", "Too many hops: this message is in a loop" };
+	static const struct reply NO_BOUNCE = { 550, "5.7.1", "A recipient takes bounces alone, which come from <>" };
+	static const struct reply BACK = { 554, "5.4.6", "Mail loop: it was delivered to this address before" };
 	const struct set_listen *listen = tx->session->listen;
 
+	if (tx->bounces_only && tx->sender.len > 0)
+		return &NO_BOUNCE;
 	if (tx->lines.size > (uint64_t)listen->max_size && !tx->session->dropped)	/* a file has a ceiling of its own */
 		return &TOO_BIG;
 	if (tx->lines.rule == LINES_REFUSE && tx->lines.faults & (LINES_BARE_CR | LINES_BARE_LF))
@@ -241,6 +258,8 @@ static const struct reply *fault(const struct transaction *tx)
 		return &LARGE_HEADER;
 	if (tx->header.faults & HEADER_TOO_MANY)
 		return &MANY_FIELDS;
+	if (tx->is_back)
+		return &BACK;
 	return tx->header.count[HEADER_RECEIVED] > (uint64_t)listen->max_hops ? &LOOP : NULL;
 }
 

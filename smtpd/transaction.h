@@ -60,6 +60,8 @@ struct transaction {
 	bool begun;			/* spool knows of it */
 	bool committed;			/* all of it was handed over */
 	bool submitted;			/* from a login or a trusted network */
+	bool bounces_only;		/* there is a recipient who takes no other mail */
+	bool is_back;			/* a recipient had it before: his name stands in its Delivered-To */
 	size_t charged;			/* of the envelope, at the pool */
 	const struct reply *refused;	/* the body is read to its end, and then this is said */
 	struct header header;		/* last: the only part that is not zeroed at birth */

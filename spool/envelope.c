@@ -222,6 +222,8 @@ enum pr_err state_add(struct buf *out, const struct state_row *row)
 		add_outcome(out, row);
 	else if (row->type == STATE_ROW_HOLD)
 		add_text(out, row->words);
+	else if (row->type == STATE_ROW_SENDER)
+		add_text(out, row->sender);
 	return buf_state(out);
 }
 
@@ -240,7 +242,9 @@ enum pr_err state_next(struct span *rows, struct state_row *out)
 		take_outcome(&r, out);
 	else if (out->type == STATE_ROW_HOLD)
 		out->words = take_text(&r);
-	r.bad |= out->type < STATE_ROW_TARGET || out->type > STATE_ROW_TOLD;
+	else if (out->type == STATE_ROW_SENDER)
+		out->sender = take_text(&r);
+	r.bad |= out->type < STATE_ROW_TARGET || out->type > STATE_ROW_SENDER;
 	if (r.bad)
 		return PR_BAD;
 	*rows = r.rest;

@@ -17,7 +17,7 @@
 #define ENVELOPE_MAX_RCPTS   100000	/* the ceiling of listen.max_recipients */
 #define ENVELOPE_MAX_TARGETS 10000	/* what aliases may make of them */
 #define ENVELOPE_MAX_BYTES   (64u << 20)	/* MAX_RCPTS with ORCPT of 500 bytes fit; a hostile writer stops here */
-#define STATE_MAX_BYTES      (4u << 20)	/* JOURNAL_STATE_MAX; MAX_TARGETS with names of 400 bytes fit */
+#define STATE_MAX_BYTES      (4u << 20)	/* JOURNAL_STATE_MAX; MAX_TARGETS with names and senders of 400 bytes together fit */
 
 struct envelope {
 	uint32_t flags;		/* set of enum wire_mail */
@@ -53,7 +53,8 @@ enum state_type {	/* each is an assignment: told again in the same order they le
 	STATE_ROW_RELEASE,
 	STATE_ROW_RETRY,	/* due at once, by hand */
 	STATE_ROW_NOTICED,	/* the sender knows that it takes longer */
-	STATE_ROW_TOLD		/* the sender knows all outcomes so far; n: the round that comes next */
+	STATE_ROW_TOLD,		/* the sender knows all outcomes so far; n: the round that comes next */
+	STATE_ROW_SENDER	/* under which the message leaves for recipient n, in place of its own; after the target */
 };
 
 struct state_row {
@@ -65,6 +66,8 @@ struct state_row {
 	uint8_t kind;		/* enum wire_target */
 	struct span deliver;	/* its way: the section's name, or @ and a foreign domain; empty: nowhere */
 	struct span mailbox, address;	/* both empty: that recipient's address */
+	/* sender */
+	struct span sender;
 	/* outcome; a hold and a signature have words */
 	uint8_t fate;		/* enum wire_fate */
 	uint16_t code;

@@ -287,7 +287,7 @@ static struct question *question_new(struct expansion *e, const struct envelope_
 	struct list *l = list_take_first(&e->expander->free_questions);
 	struct question *q = l ? LIST_OWNER(l, struct question, list) : mem_new(sizeof(*q));
 
-	*q = (struct question){ .expansion = e, .address = r->address, .origin = e->next_origin++, .notify = r->notify };
+	*q = (struct question){ .expansion = e, .address = r->address, .sender = SPAN_NONE, .origin = e->next_origin++, .notify = r->notify };
 	list_init(&q->list);
 	return q;
 }
@@ -306,7 +306,8 @@ static bool ask_one(struct expansion *e)
 	}
 	if (!envelope_next(&e->rest, &r))
 		return false;
-	ask = (struct wire_expand_ask){ .ask = pending_open(&x->pending, question_new(e, &r)), .address = r.address };
+	ask = (struct wire_expand_ask){ .ask = pending_open(&x->pending, question_new(e, &r)), .address = r.address,
+		.sender = e->env.sender };
 	e->n_asked++;
 	channel_put(x->auth, WIRE_expand_ask, &ask);
 	return true;

@@ -12,6 +12,7 @@ struct question {
 	struct expansion *expansion;
 	struct list list;
 	struct span address;
+	struct span sender;		/* of the last target that leaves under one of its own */
 	uint32_t origin, n_targets;
 	uint8_t notify;
 };

@@ -2,6 +2,8 @@
  * body, read from the journal piece by piece as the worker's window allows. */
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/text.h"
+#include "mail/address.h"
 #include "spool/hosts.h"
 #include "spool/jobs_private.h"
 #include "spool/signatures.h"
@@ -50,10 +52,37 @@ static struct span deliver_of(const struct job *job)
 	return way_is_foreign(name) ? SPAN_NONE : name;
 }
 
+static struct span original_of(const struct envelope *env, uint32_t origin)
+{
+	struct envelope_rcpt r = { 0, SPAN_NONE, SPAN_NONE };
+	struct span rows = env->rcpts;
+
+	for (uint32_t i = 0; i <= origin && envelope_next(&rows, &r); i++)
+		;
+	return r.address;
+}
+
+/* What an alias sends elsewhere says for whom it came, so that it is known when it comes back: hops alone would let a loop
+ * deliver a local copy each time round. The job's recipients have this in common (lines.c). */
+static void add_delivered_to(struct job *job, struct mail *m, const struct envelope *env)
+{
+	const struct books *books = &job->owner->spool->books;
+	const struct rcpt *r = mail_rcpt(m, job_rcpts(job)[0]);
+	struct span address;
+
+	if (!r->named || !way_is_foreign(schedule_way_name(books->schedule, job->way)))
+		return;
+	address = original_of(env, rcpt_names(books, r).origin);
+	if (address.len == 0 || address.len > ADDRESS_MAX || !text_is_printable(address))
+		return;
+	(void)buf_printf(&job->fields, "Delivered-To: %.*s\r\n", SPAN_ARG(address));
+}
+
 static void put_begin(struct job *job, struct mail *m, const struct envelope *env)
 {
+	struct span sender = rcpt_sender(&job->owner->spool->books, mail_rcpt(m, job_rcpts(job)[0]), env->sender);
 	struct wire_job_begin b = { .job = job->ask, .id = job->id, .flags = env->flags, .deliver = deliver_of(job),
-	    .attempt = 1, .size = job->size, .received_ms = (uint64_t)env->received_ms, .sender = env->sender, .envid = env->envid,
+	    .attempt = 1, .size = job->size, .received_ms = (uint64_t)env->received_ms, .sender = sender, .envid = env->envid,
 	    .quarantine = env->quarantine };
 
 	for (uint32_t i = 0; i < job->n_rcpts; i++) {
@@ -182,6 +211,7 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 		disk_reader_close(&job->reader);
 		return;
 	}
+	add_delivered_to(job, m, &env);
 	job->size = size + job->fields.len;
 	put_begin(job, m, &env);
 	put_hosts(job);

@@ -71,7 +71,7 @@ struct job *job_new(struct worker *w, const struct msg_id *id)
 	if (!l) {
 		buf_init(&job->rows, ROWS_MAX);
 		buf_init(&job->addresses, START_MAX_RCPTS * 1024);
-		buf_init(&job->fields, SIGNATURE_MAX);
+		buf_init(&job->fields, SIGNATURE_MAX + DELIVERED_TO_MAX);
 	}
 	job->owner = j;
 	job->worker = w;

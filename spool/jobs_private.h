@@ -8,6 +8,7 @@
 
 #define BODIES_MAX (64u << 20)	/* bytes of bodies on their way to workers, of all jobs */
 #define DOUBTFUL_MAX (BODIES_MAX / 4)	/* … that may be lost to servers that hang */
+#define DELIVERED_TO_MAX 512	/* such a field */
 #define ROWS_MAX   STATE_MAX_BYTES
 
 struct worker {
@@ -42,7 +43,7 @@ struct job {
 	uint32_t *rcpts, one;	/* one: in place of rcpts for one */
 	struct buf rows;	/* outcomes to be journalled */
 	struct buf addresses;	/* of its recipients, for events, a NUL behind each */
-	struct buf fields;	/* its message's signature, by SMTP alone: others take it as it came */
+	struct buf fields;	/* put in front: its message's signature, by SMTP alone (others take it as it came), Delivered-To */
 	struct disk_reader *reader;
 	struct span piece;	/* what of it is not sent yet */
 	uint64_t size;

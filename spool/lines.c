@@ -271,9 +271,23 @@ struct way *undecided_next(struct schedule *s)
 	return NULL;
 }
 
-/* Those of the recipients that stand there, at most so many; true when that leaves some for another job. */
-static bool leg_take(struct leg *leg, uint32_t batch, bool only_held_back, struct start *out)
+/* The number of the envelope's recipient that an alias sends elsewhere; UINT32_MAX: none does. */
+static uint32_t forwarded_for(const struct schedule *s, const struct rcpt *r)
 {
+	return r->named ? words_find(s->words, r->origin).code : UINT32_MAX;
+}
+
+/* One transaction has one sender, and a forwarded copy names in its header for whom it came: not to others. */
+static bool may_share(const struct schedule *s, const struct rcpt *a, const struct rcpt *b)
+{
+	return a->sender == b->sender && forwarded_for(s, a) == forwarded_for(s, b);
+}
+
+/* Those of the recipients that stand there, at most so many; true when that leaves some for another job. */
+static bool leg_take(const struct schedule *s, struct leg *leg, uint32_t batch, bool only_held_back, struct start *out)
+{
+	bool leaves = way_is_foreign(way_at(s, leg->way)->name), more = false;
+
 	*out = (struct start){ .mail = leg->mail, .way = leg->way };
 	for (uint32_t i = 0; i < leg->mail->n_rcpts; i++) {
 		struct rcpt *r = mail_rcpt(leg->mail, i);
@@ -282,11 +296,15 @@ static bool leg_take(struct leg *leg, uint32_t batch, bool only_held_back, struc
 			continue;
 		if (out->n == batch || out->n == START_MAX_RCPTS)
 			return true;
+		if (leaves && out->n > 0 && !may_share(s, mail_rcpt(leg->mail, out->rcpts[0]), r)) {
+			more = true;
+			continue;
+		}
 		r->state = RCPT_FLYING;
 		leg->mail->n_flying++;
 		out->rcpts[out->n++] = i;
 	}
-	return false;
+	return more;
 }
 
 /* The first of them; true when it may start now. Where it may not, the site stands aside until that changes. */
@@ -332,7 +350,7 @@ static bool flow_start(struct schedule *s, struct site *site, struct flow *f, in
 
 	if (!way_touch(s, w, now))
 		return false;
-	more = leg_take(leg, w->batch, false, out);
+	more = leg_take(s, leg, w->batch, false, out);
 	out->kind = (enum site_kind)site->key.kind;
 	out->spread = (uint32_t)(site->key.key ^ site->key.key >> 32);
 	if (out->n > 0)
@@ -385,7 +403,7 @@ bool schedule_pull_refused(struct schedule *s, struct start *out)
 				schedule_way_undecide(s, w->number);
 			continue;
 		}
-		(void)leg_take(leg, START_MAX_RCPTS, w->state != WAY_FAILS, out);
+		(void)leg_take(s, leg, START_MAX_RCPTS, w->state != WAY_FAILS, out);
 		out->holds = w->state != WAY_FAILS;
 		leg_lift(s, leg);
 		if (leg_is_empty(leg))

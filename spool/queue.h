@@ -36,6 +36,7 @@ struct rcpt {
 	uint32_t due;		/* in ticks of the schedule */
 	uint32_t words;		/* what was said last */
 	uint32_t origin;	/* the number of the envelope's recipient it came from; when named: of its names (spool/words.h) */
+	uint32_t sender;	/* under which it leaves, of the words; 0: the message's own */
 	uint16_t tries;
 	uint8_t state : 6;
 	uint8_t named : 1;	/* an alias made another address of it */

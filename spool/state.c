@@ -63,6 +63,11 @@ struct rcpt_names rcpt_names(const struct books *b, const struct rcpt *r)
 	return (struct rcpt_names){ s.code, s.host, s.words };
 }
 
+struct span rcpt_sender(const struct books *b, const struct rcpt *r, struct span own)
+{
+	return r->sender ? words_find(b->words, r->sender).words : own;
+}
+
 void rcpt_settle(struct books *b, struct mail *m, uint32_t n, enum wire_fate fate, const struct saying *said)
 {
 	static const uint8_t settled[] = {
@@ -111,6 +116,7 @@ struct state_row rcpt_outcome_row(const struct books *b, struct mail *m, uint32_
 static void rcpt_forget(struct books *b, struct rcpt *r)
 {
 	words_drop(b->words, &r->words);
+	words_drop(b->words, &r->sender);
 	if (r->named)
 		words_drop(b->words, &r->origin);
 	if (r->way != WAY_NOWHERE)
@@ -168,6 +174,13 @@ static void apply_outcome(struct books *b, struct mail *m, const struct state_ro
 		schedule_recall(b->schedule, m, row->n, row->next_ms, now);
 }
 
+static void apply_sender(struct books *b, struct rcpt *r, struct span sender)
+{
+	words_drop(b->words, &r->sender);
+	if (sender.len > 0)
+		r->sender = words_keep(b->words, &(struct saying){ 0, SPAN_NONE, sender, SPAN_NONE });
+}
+
 static void apply_hold(struct books *b, struct rcpt *r, const struct state_row *row)
 {
 	r->state = RCPT_HELD;
@@ -214,12 +227,14 @@ static enum pr_err apply_row(struct books *b, struct mail *m, const struct state
 		return apply_target(b, m, row, recalled, now);
 	if (row->type == STATE_ROW_TOLD)
 		apply_told(m, row->n);
-	else if (row->n == STATE_ALL && row->type != STATE_ROW_OUTCOME)
+	else if (row->n == STATE_ALL && row->type != STATE_ROW_OUTCOME && row->type != STATE_ROW_SENDER)
 		apply_to_all(b, m, row, now);
 	else if (row->n >= m->n_rcpts)
 		return PR_BAD;
 	else if (row->type == STATE_ROW_OUTCOME)
 		apply_outcome(b, m, row, recalled, now);
+	else if (row->type == STATE_ROW_SENDER)
+		apply_sender(b, mail_rcpt(m, row->n), row->sender);
 	else
 		apply_to_one(b, m, row->n, row, now);
 	return PR_OK;
@@ -248,6 +263,8 @@ static void add_target_of(struct books *b, struct mail *m, uint32_t n, struct bu
 		.kind = r->flags & RCPT_SILENT ? TARGET_ARCHIVE : TARGET_MEMBER, .deliver = schedule_way_name(b->schedule, r->way),
 		.mailbox = names.mailbox, .address = names.address,
 	});
+	if (r->sender)
+		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_SENDER, .n = n, .sender = words_find(b->words, r->sender).words });
 }
 
 static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct instant now, bool with_words, struct buf *out)

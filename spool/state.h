@@ -52,5 +52,7 @@ struct rcpt_names {
 /* To it; where it was never tried itself, by its site. */
 struct saying rcpt_last_said(const struct books *b, const struct rcpt *r);
 struct rcpt_names rcpt_names(const struct books *b, const struct rcpt *r);
+/* Under which its copy leaves; own: the message's. */
+struct span rcpt_sender(const struct books *b, const struct rcpt *r, struct span own);
 
 #endif

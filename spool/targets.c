@@ -57,6 +57,17 @@ static void add_hold_by_route(struct expansion *e, uint32_t n, struct span way)
 	e->n_held++;
 }
 
+static void event_forwarded(struct question *q, struct span sender)
+{
+	struct spool *sp = q->expansion->spool;
+	struct event ev;
+
+	event_begin(&ev, EV_RECIPIENT_FORWARDED, spool_now(sp).wall_ms, &q->expansion->id);
+	event_text(&ev, EF_ORIG_TO, q->address);
+	event_text(&ev, EF_FROM, sender);
+	process_event(sp->process, &ev);
+}
+
 static void add_target(struct question *q, uint8_t kind, struct span deliver, struct span mailbox, struct span address)
 {
 	struct expansion *e = q->expansion;
@@ -68,6 +79,16 @@ static void add_target(struct question *q, uint8_t kind, struct span deliver, st
 	});
 	e->n_targets++;
 	q->n_targets++;
+}
+
+static void add_sender(struct question *q, struct span sender)
+{
+	struct expansion *e = q->expansion;
+
+	(void)state_add(&e->rows, &(struct state_row){ .type = STATE_ROW_SENDER, .n = e->n_targets - 1, .sender = sender });
+	if (!span_eq(sender, q->sender))
+		event_forwarded(q, sender);
+	q->sender = arena_span(&e->arena, sender);
 }
 
 static void add_failure(struct question *q, const char *enhanced, struct span words)
@@ -100,6 +121,8 @@ void question_take_target(struct question *q, const struct wire_expand_to *to)
 		return;
 	}
 	add_target(q, to->kind == TARGET_ARCHIVE ? TARGET_ARCHIVE : TARGET_MEMBER, way, to->mailbox, to->address.len ? to->address : to->mailbox);
+	if (to->sender.len > 0)
+		add_sender(q, to->sender);
 	add_hold_by_route(q->expansion, q->expansion->n_targets - 1, way);
 }
 

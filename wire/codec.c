@@ -75,6 +75,7 @@ bool wire_is_secret(enum wire_verb verb)
 	case WIRE_certificate:
 	case WIRE_ticket_keys:
 	case WIRE_sign_key:
+	case WIRE_srs_key:
 	case WIRE_login_ask:
 	case WIRE_login_step:
 	case WIRE_relay_login_told:

@@ -80,6 +80,7 @@ struct set_rates {
 /* The order of choices in settings.def. */
 enum set_users_away { USERS_AWAY_DEFER, USERS_AWAY_ACCEPT };
 enum set_domain_dkim { DOMAIN_DKIM_AUTO, DOMAIN_DKIM_OFF };
+enum set_domain_srs { DOMAIN_SRS_AUTO, DOMAIN_SRS_OFF };
 enum set_listen_tls { LISTEN_TLS_AUTO, LISTEN_TLS_NONE, LISTEN_TLS_OFFERED, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
 enum set_listen_auth { LISTEN_AUTH_OFF, LISTEN_AUTH_OFFERED, LISTEN_AUTH_REQUIRED };
 enum set_listen_senders { LISTEN_SENDERS_OWN, LISTEN_SENDERS_ANY };

@@ -28,7 +28,10 @@ enum wire_address {
 	ADDRESS_TEMPORARY,	/* can't be told now */
 	ADDRESS_DISABLED,	/* the user is switched off */
 	ADDRESS_TOO_LARGE,	/* an alias with too many targets, or nested too deep */
-	ADDRESS_ASK		/* ours, but only the server that its mail is passed on to knows */
+	ADDRESS_ASK,		/* ours, but only the server that its mail is passed on to knows */
+	ADDRESS_BOUNCES,	/* made by us of the sender of forwarded mail: it takes what comes from the null sender */
+	ADDRESS_FORGED,		/* it looks like one of these, and was not made here */
+	ADDRESS_EXPIRED		/* … and was made too long ago */
 };
 
 enum wire_login {

@@ -696,8 +696,8 @@ void world_free(void)
 
 static void answer_rows(struct channel *auth, uint32_t ask, struct span address)
 {
-	struct wire_expand_to to = { .ask = ask, .deliver = SPAN("maildir"), .mailbox = address, .address = address };
-	char name[64];
+	struct wire_expand_to to = { .ask = ask, .deliver = SPAN("maildir"), .mailbox = address, .address = address, .sender = SPAN_NONE };
+	char name[64], sender[64];
 	unsigned n = 0;
 
 	if (span_starts_nocase(address, SPAN("list:")))
@@ -708,6 +708,10 @@ static void answer_rows(struct channel *auth, uint32_t ask, struct span address)
 	}
 	if (n > 0)
 		return;
+	if (span_starts_nocase(address, SPAN("fwd-"))) {
+		to.mailbox = to.address = span_of(name, (size_t)snprintf(name, sizeof(name), "to-%.2s@foreign.test", address.at + 4));
+		to.sender = span_of(sender, (size_t)snprintf(sender, sizeof(sender), "srs-%c@local.test", address.at[4]));
+	}
 	if (span_starts_nocase(address, SPAN("imap")))
 		to.deliver = SPAN("imap");
 	else if (!span_starts_nocase(address, SPAN("here")))

@@ -52,7 +52,8 @@ void world_pass(int64_t ms);	/* time passes, deadlines come */
 /* A number that it tells of itself, as `name` in status. */
 unsigned long long world_status(const char *name);
 
-/* Answers all questions to auth by the names: here…, list:N, temporary, loop, unknown; all else is foreign. */
+/* Answers all questions to auth by the names: here…, list:N, temporary, loop, unknown; all else is foreign. fwd-XY is
+ * an alias to to-XY@foreign.test, under the sender srs-X@local.test. */
 void world_auth(struct channel *auth);
 
 #endif

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "auth/directory.h"
+#include "mail/srs.h"
 
 #define ROW(address, flags) address "\thash scram\t" flags "\n"
 
@@ -160,7 +161,7 @@ static void t_an_address_is_expanded(void **state)
 	char got[1024];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		directory_expand(f->d, span_of_text(cases[i].address), &a);
+		directory_expand(f->d, span_of_text(cases[i].address), SPAN_NONE, &a);
 		rows_text(&a, got, sizeof(got));
 		assert_string_equal(got, cases[i].rows);
 		assert_int_equal(a.result == ADDRESS_OK, cases[i].rows[0] != '\0');
@@ -181,7 +182,7 @@ static void t_postmaster_and_abuse_are_always_there(void **state)
 		add_tables(f, USERS, nowhere[i]);
 		for (size_t k = 0; k < sizeof(addresses) / sizeof(addresses[0]); k++) {
 			assert_int_equal(directory_ask(f->d, span_of_text(addresses[k])), ADDRESS_OK);
-			directory_expand(f->d, span_of_text(addresses[k]), &a);
+			directory_expand(f->d, span_of_text(addresses[k]), SPAN_NONE, &a);
 			rows_text(&a, got, sizeof(got));
 			assert_true(strncmp(got, "0 root@example.org ", 19) == 0);
 			assert_int_equal(a.n_rows, 1);
@@ -190,7 +191,7 @@ static void t_postmaster_and_abuse_are_always_there(void **state)
 		assert_int_equal(directory_ask(f->d, SPAN("postmaster@foreign.test")), ADDRESS_FOREIGN);
 	}
 	add_tables(f, USERS, "postmaster: bert\n");
-	directory_expand(f->d, SPAN("postmaster@example.org"), &a);
+	directory_expand(f->d, SPAN("postmaster@example.org"), SPAN_NONE, &a);
 	rows_text(&a, got, sizeof(got));
 	assert_string_equal(got, "0 bert@example.org bert@example.org");
 }
@@ -248,13 +249,13 @@ static void t_postmaster_of_the_server_itself(void **state)
 		result = directory_ask(f->d, span_of_text(cases[i].address));
 		if (result != cases[i].result)
 			fail_msg("%s: %d, not %d", cases[i].address, result, cases[i].result);
-		directory_expand(f->d, span_of_text(cases[i].address), &a);
+		directory_expand(f->d, span_of_text(cases[i].address), SPAN_NONE, &a);
 		if (a.result != (result == ADDRESS_FOREIGN ? ADDRESS_OK : result))
 			fail_msg("%s: %d expanded, not %d", cases[i].address, a.result, result);
 	}
 	f->s->top.admin = "root@example.org";
 	directory_set(f->d, f->s);
-	directory_expand(f->d, SPAN("postmaster@mx.example.net"), &a);
+	directory_expand(f->d, SPAN("postmaster@mx.example.net"), SPAN_NONE, &a);
 	rows_text(&a, got, sizeof(got));
 	assert_string_equal(got, "0 root@example.org root@example.org");
 }
@@ -406,7 +407,7 @@ static void t_ten_thousand_targets_and_no_more(void **state)
 			assert_int_equal(buf_printf(&text, ",\n u%u@foreign.test", i), PR_OK);
 		assert_int_equal(buf_add(&text, SPAN("\n\0")), PR_OK);
 		add_tables(f, USERS, text.at);
-		directory_expand(f->d, SPAN("big@example.org"), &a);
+		directory_expand(f->d, SPAN("big@example.org"), SPAN_NONE, &a);
 		assert_int_equal(a.result, n == DIRECTORY_TARGETS_MAX ? ADDRESS_OK : ADDRESS_TOO_LARGE);
 		assert_int_equal(directory_ask(f->d, SPAN("big@example.org")), a.result);
 		assert_int_equal(a.n_rows, n == DIRECTORY_TARGETS_MAX ? n : 0);
@@ -432,6 +433,149 @@ static void t_hundreds_of_thousands_are_found(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* ---- forwarding -------------------------------------------------------------- */
+
+#define DAY_MS 86400000LL
+#define TODAY  20000
+#define OLD    "the key of another period ......"
+#define NEW    "the key of this period ........."
+
+static void give_keys(struct fixture *f)
+{
+	struct srs_keys *keys = directory_srs_keys(f->d);
+
+	srs_keys_add(keys, TODAY + 5, SPAN("the key of the period to come .."));
+	srs_keys_add(keys, TODAY - 2, SPAN(NEW));
+	srs_keys_add(keys, TODAY - 2, SPAN("of another secret, made no more."));
+	srs_keys_add(keys, TODAY - 40, SPAN(OLD));
+	srs_keys_add(keys, TODAY, SPAN("too short"));
+	srs_keys_take(keys);
+	directory_set_day(f->d, TODAY * DAY_MS + 1);
+}
+
+static struct span made(const char *sender, const char *forwarder, const char *key, uint32_t day)
+{
+	static struct address out;
+
+	assert_int_equal(srs_make(span_of_text(sender), span_of_text(forwarder), span_of_text(key), day, &out), PR_OK);
+	return address_span(&out);
+}
+
+static void t_what_is_forwarded_has_the_sender_of_its_alias(void **state)
+{
+	static const struct {
+		const char *address, *sender, *via;	/* via: NULL: it is not rewritten */
+	} cases[] = {
+		{ "away@example.org", "x@far.test", "example.org" }, { "away@example.org", "", NULL },
+		{ "away@example.org", "anna@example.org", NULL }, { "away@example.org", "who@off.test", NULL },
+		{ "away@example.org", "root@mx.example.net", NULL }, { "away@example.org", "x@sub.example.org", "example.org" },
+		{ "other@other.test", "x@far.test", "other.test" }, { "inner@example.org", "x@far.test", "other.test" },	/* who sends it away */
+		{ "away@off.test", "x@far.test", NULL }, { "who@off.test", "x@far.test", NULL }, { "who@out.test", "x@far.test", "out.test" },
+		{ "postmaster@mx.example.net", "x@far.test", "mx.example.net" }, { "direct@foreign.test", "x@far.test", NULL },
+	};
+	struct fixture *f = *state;
+	struct directory_answer a;
+
+	f->s->top.hostname = "mx.example.net";
+	f->s->top.admin = "chief@foreign.test";
+	add_domain(f->s, "off.test", "maildir")->srs = DOMAIN_SRS_OFF;
+	f->s->domain[f->s->n_domain - 1].catch_all = "all@foreign.test";
+	add_domain(f->s, "out.test", "maildir")->catch_all = "all@foreign.test";
+	directory_set(f->d, f->s);
+	add_table(f, TABLE_ALIASES, "off.test", "/etc/off", SPAN("away: u@foreign.test\n"));
+	add_table(f, TABLE_ALIASES, "other.test", "/etc/other", SPAN("other: u@foreign.test\n"));
+	add_tables(f, USERS, "away: u@foreign.test\ninner: other@other.test\n");
+	give_keys(f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct span wanted = cases[i].via ? made(cases[i].sender, cases[i].via, NEW, TODAY) : SPAN_NONE;
+
+		directory_expand(f->d, span_of_text(cases[i].address), span_of_text(cases[i].sender), &a);
+		assert_int_equal(a.result, ADDRESS_OK);
+		assert_int_equal(a.rows[0].deliver, DIRECTORY_FOREIGN);
+		if (!span_eq(a.rows[0].sender, wanted))
+			fail_msg("%s from %s: `%.*s`, not `%.*s`", cases[i].address, cases[i].sender, SPAN_ARG(a.rows[0].sender), SPAN_ARG(wanted));
+	}
+}
+
+static void t_copies_here_keep_their_sender(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_answer a;
+
+	add_domain(f->s, "kept.test", "maildir")->archive = "store@foreign.test";
+	directory_set(f->d, f->s);
+	add_table(f, TABLE_ALIASES, "kept.test", "/etc/kept", SPAN("list: bert@example.org\n"));
+	add_tables(f, USERS, ALIASES);
+	directory_expand(f->d, SPAN("team@example.org"), SPAN("x@far.test"), &a);
+	assert_int_equal(a.result, ADDRESS_TEMPORARY);		/* without a key it waits */
+	directory_expand(f->d, SPAN("nested@example.org"), SPAN("eve@other.test"), &a);
+	assert_int_equal(a.result, ADDRESS_OK);			/* … but what is not rewritten */
+	give_keys(f);
+	directory_expand(f->d, SPAN("team@example.org"), SPAN("x@far.test"), &a);
+	for (size_t i = 0; i < a.n_rows; i++)
+		assert_int_equal(a.rows[i].sender.len > 0, a.rows[i].deliver == DIRECTORY_FOREIGN);
+	directory_expand(f->d, SPAN("list@kept.test"), SPAN("x@far.test"), &a);
+	assert_int_equal(a.n_rows, 2);
+	assert_int_equal(a.rows[1].kind, TARGET_ARCHIVE);
+	assert_true(span_eq(a.rows[1].sender, made("x@far.test", "kept.test", NEW, TODAY)));
+}
+
+static void t_bounces_find_their_way_back(void **state)
+{
+	static const struct {
+		const char *forwarder, *key;
+		uint32_t age;
+		enum wire_address result;
+	} cases[] = {
+		{ "example.org", NEW, 0, ADDRESS_BOUNCES }, { "example.org", OLD, 20, ADDRESS_BOUNCES }, { "example.org", OLD, 22, ADDRESS_EXPIRED },
+		{ "example.org", "no key of ours", 0, ADDRESS_FORGED }, { "all.test", "no key of ours", 0, ADDRESS_FORGED },
+		{ "all.test", NEW, 0, ADDRESS_BOUNCES }, { "ask.test", NEW, 0, ADDRESS_BOUNCES }, { "ask.test", "of its server", 0, ADDRESS_ASK },
+		{ "mx.example.net", NEW, 0, ADDRESS_BOUNCES }, { "mx.example.net", "no key of ours", 0, ADDRESS_FORGED },
+		{ "foreign.test", NEW, 0, ADDRESS_FOREIGN }, { "off.test", NEW, 0, ADDRESS_BOUNCES }, { "off.test", "no key of ours", 0, ADDRESS_UNKNOWN },
+	};
+	struct fixture *f = *state;
+	struct directory_answer a;
+
+	f->s->top.hostname = "mx.example.net";
+	add_domain(f->s, "off.test", "maildir")->srs = DOMAIN_SRS_OFF;
+	directory_set(f->d, f->s);
+	assert_int_equal(directory_ask(f->d, made("x@far.test", "example.org", NEW, TODAY)), ADDRESS_TEMPORARY);	/* nobody told the keys */
+	give_keys(f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct span address = made("x@far.test", cases[i].forwarder, cases[i].key, TODAY - cases[i].age);
+		bool is_good = cases[i].result == ADDRESS_BOUNCES;
+
+		if (directory_ask(f->d, address) != cases[i].result)
+			fail_msg("%.*s: %d, not %d", SPAN_ARG(address), directory_ask(f->d, address), cases[i].result);
+		directory_expand(f->d, address, SPAN_NONE, &a);
+		if (is_good)
+			assert_true(a.n_rows == 1 && span_eq(a.rows[0].mailbox, SPAN("x@far.test")) && a.rows[0].sender.len == 0);
+		else if (cases[i].result == ADDRESS_FORGED || cases[i].result == ADDRESS_EXPIRED)
+			assert_int_equal(a.result, ADDRESS_UNKNOWN);
+		directory_expand(f->d, address, SPAN("eve@far.test"), &a);
+		if (is_good)
+			assert_int_equal(a.result, ADDRESS_UNKNOWN);	/* no bounce */
+	}
+}
+
+/* Forwarded away, forwarded elsewhere, and by us once more: the bounce goes through our first address to the sender. */
+static void t_an_address_of_ours_in_another_is_opened_too(void **state)
+{
+	struct fixture *f = *state;
+	struct directory_answer a;
+	char inner[ADDRESS_MAX + 1];
+
+	give_keys(f);
+	(void)snprintf(inner, sizeof(inner), "%.*s", SPAN_ARG(made("x@far.test", "other.test", NEW, TODAY)));
+	directory_expand(f->d, made(inner, "example.org", NEW, TODAY), SPAN_NONE, &a);
+	assert_int_equal(a.n_rows, 2);
+	assert_true(span_eq(a.rows[0].mailbox, SPAN("x@far.test")) && a.rows[1].kind == TARGET_ARCHIVE);
+	directory_expand(f->d, made("root@example.org", "example.org", NEW, TODAY), SPAN_NONE, &a);
+	assert_true(a.n_rows == 1 && span_eq(a.rows[0].mailbox, SPAN("root@example.org")));
+	add_tables(f, ROW("SRS0=user=AA=far.test=x@example.org", "-"), ALIASES);
+	assert_int_equal(directory_ask(f->d, SPAN("srs0=user=aa=far.test=x@example.org")), ADDRESS_OK);	/* somebody's own */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +585,10 @@ int main(void)
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
 		TEST(t_aliases_that_could_never_be_read_put_off_who_is_not_found), TEST(t_lists_of_aliases_that_can_not_be_read_stay_with_them),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
+		cmocka_unit_test_setup_teardown(t_what_is_forwarded_has_the_sender_of_its_alias, setup, teardown),
+		cmocka_unit_test_setup_teardown(t_copies_here_keep_their_sender, setup, teardown),
+		cmocka_unit_test_setup_teardown(t_bounces_find_their_way_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(t_an_address_of_ours_in_another_is_opened_too, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

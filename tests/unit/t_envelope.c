@@ -122,6 +122,7 @@ static void add_rows(struct buf *rows)
 	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_OUTCOME, .n = 0, .fate = FATE_FAILED, .code = 550, .tries = 3,
 	    .enhanced = SPAN("5.1.1"), .words = SPAN("nobody"), .host = SPAN("mx.example.org") });
 	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_HOLD, .n = 1, .words = SPAN("by hand") });
+	(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_SENDER, .n = 1, .sender = SPAN("SRS0=x@example.org") });
 }
 
 static void check_books(struct books *b, struct mail *m)
@@ -138,6 +139,8 @@ static void check_books(struct books *b, struct mail *m)
 	assert_true(span_eq(names.mailbox, SPAN("x@example.org")));
 	assert_true(span_eq(names.address, SPAN("x+y@example.org")));
 	assert_int_equal(names.origin, 1);
+	assert_true(span_eq(rcpt_sender(b, mail_rcpt(m, 1), SPAN("own@sender")), SPAN("SRS0=x@example.org")));
+	assert_true(span_eq(rcpt_sender(b, mail_rcpt(m, 0), SPAN("own@sender")), SPAN("own@sender")));
 }
 
 /* Whoever asked to be told of a success is told by us, but where the next server was asked to do it. */

@@ -620,6 +620,59 @@ static void t_foreign_mail_leaves_by_the_hosts_that_dns_names(void **state)
 	assert_true(has_job(relay));
 }
 
+/* One recipient, put off at once. */
+static void next_job(const char *sender, const char *to, const char *front)
+{
+	union wire_msg msg;
+	uint32_t job, n;
+
+	assert_true(world_hear(relay, WIRE_job_begin, &msg));
+	job = msg.job_begin.job;
+	assert_true(span_eq(msg.job_begin.sender, span_of_text(sender)));
+	assert_true(world_hear(relay, WIRE_job_rcpt, &msg));
+	assert_true(span_eq(msg.job_rcpt.address, span_of_text(to)));
+	n = msg.job_rcpt.n;
+	assert_false(world_sees(relay, WIRE_job_rcpt, &msg) && msg.job_rcpt.job == job);
+	do
+		assert_true(world_hear(relay, WIRE_job_part, &msg));
+	while (msg.job_part.job != job);
+	assert_true(span_starts_nocase(msg.job_part.bytes, span_of_text(front)));
+	outcome(relay, 1, n, job, FATE_DELIVERED);
+	done(relay, 1, job);
+}
+
+/* One transaction has one sender, and tells nobody for whom else the mail came. A restart changes neither. */
+static void t_each_forwarded_recipient_keeps_its_sender(void **state)
+{
+	struct msg_id id = id_of(1);
+	struct state_row row;
+	struct span rows;
+	unsigned n = 0;
+
+	(void)state;
+	begin(1, "anna@far.test");
+	rcpt(1, "fwd-a1@local.test", 0);
+	rcpt(1, "fwd-a2@local.test", 0);
+	rcpt(1, "fwd-b1@local.test", 0);
+	rcpt(1, "direct@foreign.test", 0);
+	commit(1);
+	world_auth(auth);
+	assert_int_equal(world.n_events[EV_RECIPIENT_FORWARDED], 3);
+	for (rows = world_state_of(&id); state_next(&rows, &row) == PR_OK;)
+		n += row.type == STATE_ROW_SENDER;
+	assert_int_equal(n, 3);		/* what is moved has them, too */
+	world_restart(true);
+	wire_all();
+	dns = world_wire(ROLE_DNS, 0, 1);
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 300);
+	next_job("srs-a@local.test", "to-a1@foreign.test", "Delivered-To: fwd-a1@local.test\r\n");
+	next_job("srs-a@local.test", "to-a2@foreign.test", "Delivered-To: fwd-a2@local.test\r\n");
+	next_job("srs-b@local.test", "to-b1@foreign.test", "Delivered-To: fwd-b1@local.test\r\n");
+	next_job("anna@far.test", "direct@foreign.test", "Received: y\r\n");
+	assert_false(has_job(relay));
+	assert_int_equal(queue(QUEUE_LIST, "").n_messages, 0);
+}
+
 static void t_an_old_answer_serves_until_the_new_one_is_there(void **state)
 {
 	(void)state;
@@ -1698,6 +1751,7 @@ int main(void)
 		TEST(t_a_message_keeps_its_section_when_others_come_before_it), TEST(t_a_section_that_is_gone_is_waited_for_with_clear_words),
 		TEST(t_a_section_that_never_comes_back_expires), TEST(t_a_route_that_holds_counts_for_what_is_queued_too),
 		TEST(t_foreign_mail_leaves_by_the_hosts_that_dns_names), TEST(t_an_old_answer_serves_until_the_new_one_is_there),
+		TEST(t_each_forwarded_recipient_keeps_its_sender), TEST(t_an_old_answer_serves_until_the_new_one_is_there),
 		TEST(t_domains_of_one_site_share_its_window), TEST(t_a_domain_that_takes_no_mail_bounces_at_once),
 		TEST(t_trouble_with_dns_has_one_timer), TEST(t_dns_may_die), TEST(t_trouble_with_dns_expires_after_an_attempt),
 		TEST(t_it_is_signed_once_before_its_first_attempt), TEST(t_mail_in_the_queue_follows_the_routes),

@@ -494,7 +494,7 @@ static void tell_login(struct player *p, struct span words)
 /* `user RESULT`; `user ask SECTION` and `user ask-or-take SECTION`: its server knows. */
 static void tell_user(struct player *p, struct span words)
 {
-	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", "too-large", "ask", NULL };
+	static const char *const users[] = { "ok", "unknown", "foreign", "loop", "temporary", "disabled", "too-large", "ask", "bounces", "forged", "expired", NULL };
 	struct span result = span_cut(&words, ' ');
 	bool takes = span_eq(result, SPAN("ask-or-take"));
 
