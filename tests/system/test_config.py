@@ -7,9 +7,8 @@ from conftest import BUILD
 
 GOOD = """hostname = mx.example.test
 admin = alice@example.test
-domain example.test { srs = off }
+domain example.test { srs = off } events { keep = 30d }
 listen mx { port = 2525 address = "127.0.0.1" max_size = 10MB }
-events { keep = 30d }
 """
 
 
@@ -26,7 +25,7 @@ def config(tmp_path):
 def test_what_is_right_exits_0_and_notes_what_has_no_effect_yet(config):
     done = config(GOOD, "check")
     assert done.returncode == 0 and "good" in done.stderr and done.stdout == ""
-    assert f"{config.file}:5: note: `keep` has no effect yet" in done.stderr
+    assert f"{config.file}:3: note: `keep` has no effect yet" in done.stderr
 
 
 def test_errors_exit_78_with_file_line_caret_and_suggestion(config):

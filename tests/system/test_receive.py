@@ -1,5 +1,5 @@
 """What arrives where: users, aliases, bounces, trace fields."""
-import email, os, re, time
+import email, os, re, smtplib, time
 
 import pytest
 
@@ -105,16 +105,24 @@ def test_one_copy_for_a_recipient_named_three_times(running):
     assert len(running.mails()) == 2
 
 
-def test_mail_that_was_here_before_is_a_loop_and_bounces_once(running):
+def test_mail_that_was_here_before_is_refused(running):
     with running.smtp() as client:
         client.ehlo()
-        client.sendmail("bob@example.test", ["alice@example.test"], "Delivered-To: alice@example.test\r\nSubject: round\r\n\r\nx\r\n")
+        with pytest.raises(smtplib.SMTPDataError, match="5.4.6 Mail loop"):
+            client.sendmail("bob@example.test", ["alice@example.test"], "Delivered-To: alice@example.test\r\n\r\nx\r\n")
+
+
+def test_mail_that_was_in_a_mailbox_before_is_a_loop_and_bounces_once(running):
+    """What is refused above comes here under another of its names."""
+    with running.smtp() as client:
+        client.ehlo()
+        client.sendmail("bob@example.test", ["alice+x@example.test"], "Delivered-To: alice@example.test\r\nSubject: round\r\n\r\nx\r\n")
     bounce, = running.wait_mails(1, "bob")
     assert bounce["Return-Path"] == "<>" and bounce["Auto-Submitted"].startswith("auto-replied")
     assert bounce.get_content_type() == "multipart/report" and bounce.get_param("report-type") == "delivery-status"
     status = bounce.get_payload(1)
     recipient = status.get_payload(1)
-    assert recipient["Final-Recipient"].replace(" ", "") == "rfc822;alice@example.test"
+    assert recipient["Final-Recipient"].replace(" ", "") == "rfc822;alice+x@example.test"
     assert recipient["Action"] == "failed" and recipient["Status"].startswith("5.4.6")
     running.wait_empty()
     assert running.mails("alice") == []
@@ -127,7 +135,7 @@ def test_success_is_told_when_asked_for_and_never_is_never(running):
         client.docmd("RCPT TO:<alice@example.test> NOTIFY=SUCCESS ORCPT=rfc822;Alice@example.test")
         client.data("Subject: told\r\n\r\nsecret body\r\n")
         client.docmd("MAIL FROM:<bob@example.test>")
-        client.docmd("RCPT TO:<alice@example.test> NOTIFY=NEVER")
+        client.docmd("RCPT TO:<alice+x@example.test> NOTIFY=NEVER")
         client.data("Delivered-To: alice@example.test\r\nSubject: quiet\r\n\r\nx\r\n")
     told, = running.wait_mails(1, "bob")
     status = told.get_payload(1)
@@ -142,7 +150,7 @@ def test_success_is_told_when_asked_for_and_never_is_never(running):
 def test_a_null_sender_is_told_nothing(running):
     with running.smtp() as client:
         client.ehlo()
-        client.sendmail("", ["alice@example.test"], "Delivered-To: alice@example.test\r\nSubject: x\r\n\r\nx\r\n")
+        client.sendmail("", ["alice+x@example.test"], "Delivered-To: alice@example.test\r\nSubject: x\r\n\r\nx\r\n")
     running.wait_empty()
     assert running.mails("alice") == []
 
