@@ -229,6 +229,12 @@ void child_tell_keys(struct child *c)
 	buf_fini(&exposed);
 }
 
+void child_tell_signers(struct child *c)
+{
+	if (is_reachable(c))
+		keys_tell_signers(settings_of(c->server, c->unit), c->channel);
+}
+
 static void tell_listeners(struct child *c)
 {
 	const struct server *s = c->server;
@@ -270,6 +276,7 @@ static void tell_first_words(struct child *c)
 	case ROLE_SMTPD:
 		certificates_tell(server_certificates(s), c->channel);
 		child_tell_tickets(c);
+		child_tell_signers(c);
 		tell_tally(c);
 		tell_listeners(c);
 		break;

@@ -146,6 +146,27 @@ static void tell(void *arg, const char *domain, struct span selector, const char
 	channel_put_borrowed(t->ch, WIRE_sign_key, &told, told.pem, wipe, pem);
 }
 
+struct naming {
+	struct channel *ch;
+	const char *last;
+};
+
+static void name_domain(void *arg, const char *domain, struct span selector, const char *path)
+{
+	struct naming *n = arg;
+
+	(void)selector, (void)path;
+	if (domain != n->last)
+		channel_put(n->ch, WIRE_signer, &(struct wire_signer){ .domain = span_of_text(domain) });
+	n->last = domain;
+}
+
+void keys_tell_signers(const struct settings *s, struct channel *ch)
+{
+	each(s, name_domain, &(struct naming){ .ch = ch });
+	channel_put(ch, WIRE_signers_done, &(struct wire_signers_done){ .none = 0 });
+}
+
 void keys_tell(const struct settings *s, struct channel *ch, struct buf *problems, struct buf *exposed)
 {
 	struct telling t = { .ch = ch, .problems = problems, .exposed = exposed };

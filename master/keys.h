@@ -13,6 +13,9 @@
  * read, and in exposed for each that others may read: that one is told all the same. */
 void keys_tell(const struct settings *s, struct channel *ch, struct buf *problems, struct buf *exposed);
 
+/* `signer` for each domain of which there are such files, then `signers_done`. */
+void keys_tell_signers(const struct settings *s, struct channel *ch);
+
 /* The files and folders, for watching: path is valid during the call. */
 void keys_files(const struct settings *s, void (*fn)(void *arg, const char *path), void *arg);
 

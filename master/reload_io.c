@@ -214,7 +214,10 @@ static void on_changed(void *arg, unsigned kind)
 	case WATCH_CERTIFICATES: certificates_changed(s); break;
 	case WATCH_TABLES: tell_each(s, ROLE_AUTH, child_tell_tables); break;
 	case WATCH_RESOLV_CONF: tell_each(s, ROLE_DNS, child_tell_resolv_conf); break;
-	case WATCH_KEYS: tell_each(s, ROLE_SIGN, child_tell_keys); break;
+	case WATCH_KEYS:
+		tell_each(s, ROLE_SIGN, child_tell_keys);
+		tell_each(s, ROLE_SMTPD, child_tell_signers);
+		break;
 	}
 }
 

@@ -94,6 +94,7 @@ void child_tell_srs_keys(struct child *c);	/* they come with the tables, too */
 void child_tell_resolv_conf(struct child *c);
 void child_tell_tickets(struct child *c);
 void child_tell_keys(struct child *c);
+void child_tell_signers(struct child *c);
 void child_tell_begin(struct child *c);
 void child_forget(struct unit *u);
 /* Collects those that ended; the core learns of each. */

@@ -124,6 +124,10 @@ static void on_verb(void *owner, enum wire_verb verb, const union wire_msg *msg,
 		certificates_done(d);
 	else if (verb == WIRE_ticket_keys)
 		ticket_keys(d, msg->ticket_keys.keys);
+	else if (verb == WIRE_signer)
+		signers_told(&d->house.signers, msg->signer.domain);
+	else if (verb == WIRE_signers_done)
+		signers_all_told(&d->house.signers);
 }
 
 static void on_begin(void *owner)

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libsmtpd.a
 libsmtpd_a_SOURCES = smtpd/client.c smtpd/client.h smtpd/cmd_auth.c smtpd/cmd_bdat.c smtpd/cmd_data.c smtpd/cmd_helo.c smtpd/cmd_mail.c \
 	smtpd/cmd_rcpt.c smtpd/cmd_simple.c smtpd/cmd_starttls.c smtpd/dialogue.c smtpd/effects.c smtpd/effects.h smtpd/greet.c smtpd/known.c smtpd/known.h \
 	smtpd/limits.c smtpd/limits.h smtpd/pool.c smtpd/pool.h smtpd/proxy.c smtpd/proxy.h smtpd/session.c smtpd/session.h \
-	smtpd/sender.c smtpd/session_private.h smtpd/tally.c smtpd/tally.h smtpd/transaction.c smtpd/transaction.h
+	smtpd/sender.c smtpd/session_private.h smtpd/signers.c smtpd/signers.h smtpd/tally.c smtpd/tally.h smtpd/transaction.c smtpd/transaction.h
 
 pkglibexec_PROGRAMS += libexec/smtpd
 libexec_smtpd_SOURCES = smtpd/dropped_io.c smtpd/listener_io.c smtpd/main.c smtpd/peers_io.c smtpd/session_io.c smtpd/smtpd_private.h
@@ -13,9 +13,11 @@ libexec_smtpd_LDADD = libsmtpd.a $(MAIL_LIBS) $(STREAM_LIBS)
 
 SMTPD_CORE_LIBS = libsmtpd.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
 
-check_PROGRAMS += tests/unit/t_known tests/unit/t_limits tests/unit/t_proxy tests/unit/t_transcript
+check_PROGRAMS += tests/unit/t_known tests/unit/t_signers tests/unit/t_limits tests/unit/t_proxy tests/unit/t_transcript
 tests_unit_t_known_SOURCES = tests/unit/t_known.c
 tests_unit_t_known_LDADD = $(SMTPD_CORE_LIBS) $(UNIT_LIBS)
+tests_unit_t_signers_SOURCES = tests/unit/t_signers.c
+tests_unit_t_signers_LDADD = $(SMTPD_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_limits_SOURCES = tests/unit/t_limits.c
 tests_unit_t_limits_LDADD = $(SMTPD_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_proxy_SOURCES = tests/unit/t_proxy.c

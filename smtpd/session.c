@@ -20,36 +20,19 @@ const struct step STEP_CLOSED = { "closed", closed, closed, false };
 
 /* ---- the house ------------------------------------------------------------- */
 
-static void signing_note(struct house *h)
-{
-	const struct settings *s = h->settings;
-
-	map_init(&h->signing);
-	h->signing_nodes = mem_new((s->n_domain + 1) * sizeof(*h->signing_nodes));
-	for (unsigned i = 0; i < s->n_domain; i++)
-		if (s->domain[i].dkim == DOMAIN_DKIM_AUTO && !house_signs(h, span_of_text(s->domain[i].title)))
-			map_put(&h->signing, &h->signing_nodes[i], span_of_text(s->domain[i].title));
-}
-
-bool house_signs(const struct house *h, struct span domain)
-{
-	return map_find(&h->signing, domain) != NULL;
-}
-
 void house_init(struct house *h, const struct settings *settings, struct tally *tally)
 {
 	*h = (struct house){ .settings = settings, .tally = tally };
 	pool_init(&h->pool, POOL_CEILING);
 	list_init(&h->gathering);
-	signing_note(h);
+	signers_init(&h->signers, settings);
 }
 
 void house_fini(struct house *h)
 {
 	BUG_ON(!list_is_empty(&h->gathering));
 	pool_fini(&h->pool);
-	map_fini(&h->signing);
-	mem_free(h->signing_nodes);
+	signers_fini(&h->signers);
 	known_forget(&h->known);
 }
 

@@ -14,13 +14,13 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "base/span.h"
 #include "smtpd/client.h"
 #include "smtpd/effects.h"
 #include "smtpd/known.h"
 #include "smtpd/limits.h"
 #include "smtpd/pool.h"
+#include "smtpd/signers.h"
 #include "wire/settings.h"
 #include "wire/verbs.h"
 
@@ -33,8 +33,7 @@ struct house {
 	struct tally *tally;
 	struct pool pool;
 	struct known known;
-	struct map signing;	/* the domains whose authors' mail is signed */
-	struct map_node *signing_nodes;
+	struct signers signers;
 	struct list gathering;	/* transactions whose body is still here: who goes on as a part when memory is short */
 	bool spool_is_up, auth_is_up, relay_is_up, has_tls;
 	bool draining;
@@ -44,8 +43,6 @@ struct house {
 
 void house_init(struct house *h, const struct settings *settings, struct tally *tally);
 void house_fini(struct house *h);
-/* Is mail of this author's domain signed, where there are keys? */
-bool house_signs(const struct house *h, struct span domain);
 /* The session with the largest body that has not begun to leave; NULL when there is none. */
 struct session *house_largest(const struct house *h);
 

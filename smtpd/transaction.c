@@ -180,7 +180,7 @@ static void on_field(void *owner, enum header_name name, struct span value)
 		tx->message_id = arena_span(&tx->arena, value);
 	/* Of several fields none counts; what was cut may name others. */
 	if (name == HEADER_FROM && (tx->header.count[HEADER_FROM] > 1 || value.len == HEADER_VALUE_MAX || !author_domain(value, tx->from_domain) ||
-	    !house_signs(tx->session->house, span_of_text(tx->from_domain))))
+	    !signers_sign(&tx->session->house->signers, span_of_text(tx->from_domain))))
 		tx->from_domain[0] = 0;
 	if (name == HEADER_FROM && tx->session->login)
 		add_authors(tx, value);
