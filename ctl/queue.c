@@ -350,14 +350,14 @@ static bool may_act(const struct call *call, const struct action *a, struct clie
 	return say_may_go_on(question, status);
 }
 
-static void tell_count(const struct action *a, uint32_t count)
+static void tell_count(const struct action *a, const struct queue_rows *rows)
 {
-	if (count == 0)
+	if (rows->count == 0 && !rows->has_words)
 		say("nothing in the queue matches");
-	else if (count == 1)
+	else if (rows->count == 1)
 		say("1 message is %s", a->done);
-	else
-		say("%u messages are %s", count, a->done);
+	else if (rows->count > 1)
+		say("%u messages are %s", rows->count, a->done);
 }
 
 int run_queue_act(struct call *call)
@@ -375,7 +375,7 @@ int run_queue_act(struct call *call)
 		if (may_act(call, a, &c, buf_span(&filter), &status)) {
 			status = queue_ask(&c, action, buf_span(&filter), &rows);
 			if (status == EX_OK)
-				tell_count(a, rows.count);
+				tell_count(a, &rows);
 		}
 		client_close(&c);
 	}

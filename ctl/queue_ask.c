@@ -58,7 +58,8 @@ int queue_ask(struct client *c, enum wire_queue action, struct span filter, stru
 	if (rows->on_message)
 		rows->on_message(rows->arg, NULL);
 	rows->count = msg.queue_done.count;
-	if (msg.queue_done.words.len)
+	rows->has_words = msg.queue_done.words.len > 0;
+	if (rows->has_words)
 		say("%.*s", SPAN_ARG(msg.queue_done.words));
 	return msg.queue_done.exit;
 }

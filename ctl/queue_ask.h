@@ -15,6 +15,7 @@ struct queue_rows {
 	void (*on_part)(void *arg, struct span bytes);
 	void *arg;
 	uint32_t count;		/* as spool told */
+	bool has_words;		/* it told, and said, more than that */
 	uint32_t heard;		/* rows since more were asked for */
 };
 

@@ -40,7 +40,7 @@ struct process {
 	uint32_t generation, events_lost;
 	enum wire_role role;
 	uint16_t instance;
-	bool strict, is_over;
+	bool strict, is_over, stops;
 	int status;
 };
 
@@ -261,6 +261,7 @@ static void on_master_verb(void *owner, struct channel *ch, enum wire_verb verb,
 		p->handlers->on_begin(p->owner);
 		return;
 	case WIRE_drain:
+		p->stops = msg->drain.stops;
 		p->handlers->on_drain(p->owner, msg->drain.idle_ms, msg->drain.deadline_ms);
 		return;
 	case WIRE_status_ask:
@@ -382,6 +383,11 @@ uint32_t process_generation(const struct process *p)
 const char *const *process_folders(const struct process *p)
 {
 	return p->folders;
+}
+
+bool process_stops(const struct process *p)
+{
+	return p->stops;
 }
 
 struct loop *process_loop(const struct process *p)

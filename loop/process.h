@@ -47,6 +47,7 @@ uint16_t process_instance(const struct process *p);
 uint32_t process_generation(const struct process *p);
 const char *const *process_folders(const struct process *p);	/* ends with NULL */
 struct loop *process_loop(const struct process *p);
+bool process_stops(const struct process *p);	/* from on_drain on: the whole server ends, nobody takes our place */
 
 /* The sandbox with this set of enum sandbox_may over process_folders; exits 71 when it can't be had. */
 void process_confine(struct process *p, unsigned may);

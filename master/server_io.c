@@ -48,7 +48,8 @@ static void apply_settings(struct child *c)
 
 static void tell_drain(struct child *c, struct drain_times times)
 {
-	struct wire_drain told = { .idle_ms = (uint32_t)times.idle_ms, .deadline_ms = (uint32_t)times.deadline_ms };
+	struct wire_drain told = { .idle_ms = (uint32_t)times.idle_ms, .deadline_ms = (uint32_t)times.deadline_ms,
+		.stops = times.stops };
 
 	if (c->channel)
 		channel_put(c->channel, WIRE_drain, &told);

@@ -267,7 +267,7 @@ static bool stage_is_over(const struct supervise *s)
 
 static void settle_stop(struct supervise *s, int64_t now)
 {
-	struct drain_times times = { .idle_ms = 0 };
+	struct drain_times times = { .idle_ms = 0, .stops = true };
 
 	while (stage_is_over(s)) {
 		if (s->stop_stage == LAST_STAGE) {

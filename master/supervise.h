@@ -57,6 +57,7 @@ struct plan {
 
 struct drain_times {
 	int64_t idle_ms, deadline_ms;
+	bool stops;		/* the server ends: nobody takes the place of what drains */
 };
 
 enum effect_kind {

@@ -59,7 +59,7 @@ enum progress cmd_mail(struct session *s, struct span args, struct effects *fx)
 	if (wrong)
 		return session_reply(s, fx, wrong);
 	if (s->house->draining && s->now.mono_ms >= s->house->drain_began_at + s->house->drain_idle_ms)
-		return session_hang_up(s, fx, 421, "4.3.2", "Service is being replaced, come again");
+		return session_drained(s, fx);
 	if (!s->is_trusted && s->n_messages >= (uint64_t)s->listen->max_messages)
 		return session_hang_up(s, fx, 421, "4.7.0", "Enough messages for one session");
 	if (is_over_rate(s, fx))

@@ -51,7 +51,7 @@ static enum progress welcome(struct session *s, struct effects *fx)
 	s->counts = true;
 	session_event(s, fx, EV_SMTP_CONNECTED);
 	if (s->house->draining)
-		return session_hang_up(s, fx, 421, "4.3.2", "Service is being replaced, come again");
+		return session_drained(s, fx);
 	if (s->listen->tls == LISTEN_TLS_IMPLICIT) {
 		if (!s->house->has_tls)
 			return session_end(s, fx, "no certificate");

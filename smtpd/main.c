@@ -161,6 +161,7 @@ static void on_drain(void *owner, int64_t idle_ms, int64_t deadline_ms)
 	if (d->house.draining)
 		return;
 	d->house.draining = true;
+	d->house.stopping = process_stops(d->process);
 	d->house.drain_idle_ms = idle_ms;
 	d->house.drain_began_at = now;
 	d->house.drain_deadline_at = now + deadline_ms;

@@ -240,6 +240,11 @@ enum progress session_hang_up(struct session *s, struct effects *fx, unsigned co
 	return STEP_AGAIN;
 }
 
+enum progress session_drained(struct session *s, struct effects *fx)
+{
+	return session_hang_up(s, fx, 421, "4.3.2", s->house->stopping ? "Service shutting down" : "Service is being replaced, come again");
+}
+
 enum progress session_end(struct session *s, struct effects *fx, const char *why)
 {
 	end(s, fx, why);
@@ -406,7 +411,7 @@ static enum progress run_step(struct session *s, struct effects *fx)
 	if (s->flooded)
 		return session_hang_up(s, fx, 421, "4.3.1", "You say too much before you are answered");
 	if (s->house->draining && now >= drain_due(s))
-		return session_hang_up(s, fx, 421, "4.3.2", "Service is being replaced, come again");
+		return session_drained(s, fx);
 	if (now >= s->step_due)
 		return s->step->late(s, fx);
 	if (s->step->peer_moves && now >= s->progress_due)

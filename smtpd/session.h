@@ -36,7 +36,7 @@ struct house {
 	struct signers signers;
 	struct list gathering;	/* transactions whose body is still here: who goes on as a part when memory is short */
 	bool spool_is_up, auth_is_up, relay_is_up, has_tls;
-	bool draining;
+	bool draining, stopping;	/* stopping: nobody takes our place */
 	uint64_t n_messages;	/* accepted */
 	int64_t drain_idle_ms, drain_began_at, drain_deadline_at;	/* monotonic */
 };

@@ -98,6 +98,7 @@ enum progress session_say(struct session *s, struct effects *fx, unsigned code, 
 /* The same as an error of the client: counted, slowed, and one too many ends the session. */
 enum progress session_refuse(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text);
 enum progress session_hang_up(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text);
+enum progress session_drained(struct session *s, struct effects *fx);	/* the house ends it */
 /* Without a word. */
 enum progress session_end(struct session *s, struct effects *fx, const char *why);
 enum progress session_late(struct session *s, struct effects *fx);

@@ -69,7 +69,7 @@ static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct bu
 		return;
 	}
 	if (k->action == QUEUE_RETRY)
-		schedule_way_open(sp->books.schedule, mail_rcpt(m, n)->way);
+		schedule_way_open(sp->books.schedule, mail_rcpt(m, n)->way, spool_now(sp));
 	else if (k->action == QUEUE_REROUTE)
 		forget_way(sp->books.schedule, mail_rcpt(m, n)->way);
 	(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = n,
@@ -113,6 +113,36 @@ static void rows_for_unexpanded(struct command *k, struct mail *m, const struct 
 		(void)state_add(rows, &(struct state_row){ .type = row_type_of(k->action), .n = STATE_ALL });
 }
 
+/* A retry does not move what is held, or leads nowhere: whoever asks is told. */
+static void note_stuck(struct command *k, struct mail *m, const struct originals *o)
+{
+	struct spool *sp = k->control->spool;
+	bool is_held = false, is_closed = false, is_flying = false;
+	struct view v;
+
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		const struct rcpt *r = mail_rcpt(m, i);
+
+		view_at(sp, m, o, i, &v);
+		if (!filter_recipient_matches(&k->filter, &v.facts))
+			continue;
+		is_held |= r->state == RCPT_HELD;
+		is_flying |= r->state == RCPT_FLYING;
+		if (r->state != RCPT_WAITING || schedule_way_state(sp->books.schedule, r->way) != WAY_CLOSED)
+			continue;
+		is_closed = true;
+		k->no_way = spool_no_way(r->way);
+	}
+	k->n_held += is_held;
+	k->n_closed += is_closed;
+	k->n_flying += is_flying;
+}
+
+static bool can_move(const struct command *k, const struct rcpt *r)
+{
+	return k->action != QUEUE_RETRY || schedule_way_state(k->control->spool->books.schedule, r->way) != WAY_CLOSED;
+}
+
 /* The recipients that the filter means, as they stand now: their numbers. */
 static void find_meant(struct command *k, struct mail *m, const struct originals *o, struct buf *meant)
 {
@@ -120,7 +150,7 @@ static void find_meant(struct command *k, struct mail *m, const struct originals
 
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		view_at(k->control->spool, m, o, i, &v);
-		if (would_change(k, mail_rcpt(m, i)) && filter_recipient_matches(&k->filter, &v.facts))
+		if (would_change(k, mail_rcpt(m, i)) && can_move(k, mail_rcpt(m, i)) && filter_recipient_matches(&k->filter, &v.facts))
 			(void)buf_add(meant, span_of((const char *)&i, sizeof(i)));
 	}
 }
@@ -141,6 +171,8 @@ bool act_change(struct command *k, struct mail *m, const struct originals *o)
 
 	buf_init(&meant, (size_t)m->n_rcpts * sizeof(uint32_t));
 	find_meant(k, m, o, &meant);
+	if (k->action == QUEUE_RETRY)
+		note_stuck(k, m, o);
 	schedule_leave(sp->books.schedule, m);
 	if (m->marks & MARK_UNEXPANDED)
 		rows_for_unexpanded(k, m, o, &n->bytes);

@@ -68,13 +68,27 @@ static void event_admin(struct command *k)
 	process_event(sp->process, &ev);
 }
 
+static void add_stuck(struct buf *words, uint32_t n, const char *one, const char *many, struct span why)
+{
+	if (n > 0)
+		(void)buf_printf(words, "%s%u message%s %s%.*s", words->len > 0 ? "; " : "", n, n == 1 ? "" : "s", n == 1 ? one : many, SPAN_ARG(why));
+}
+
 static void command_end(struct command *k)
 {
 	bool none = k->count == 0 && (k->action == QUEUE_SHOW || k->action == QUEUE_CAT);
+	struct buf words;
 
+	buf_init(&words, 1024);
+	if (none)
+		(void)buf_add_text(&words, "no such message");
+	add_stuck(&words, k->n_held, "is held: ", "are held: ", SPAN("`postrider queue release` lets go"));
+	add_stuck(&words, k->n_closed, "can't move: ", "can't move: ", k->no_way);
+	add_stuck(&words, k->n_flying, "is", "are", SPAN(" being tried just now"));
 	if (!action_reads(k->action))
 		event_admin(k);
-	put_done(k->channel, k->ask, k->count, none ? EX_NOUSER : EX_OK, none ? SPAN("no such message") : SPAN_NONE);
+	put_done(k->channel, k->ask, k->count, none ? EX_NOUSER : EX_OK, buf_span(&words));
+	buf_fini(&words);
 	k->ended = true;
 }
 

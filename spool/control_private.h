@@ -22,6 +22,8 @@ struct command {
 	struct disk_reader *reader;
 	struct span piece;
 	int64_t patience;		/* until then it waits for expansions under way, monotonic; 0: it met none */
+	uint32_t n_held, n_closed, n_flying;	/* messages that a retry means and can't move: held, without a way, under way already */
+	struct span no_way;		/* why, of the last */
 	bool chosen;			/* it is known which one message is meant */
 	bool asked, reading, head_sent, ended;	/* asked, reading: the disk owes an answer */
 };

@@ -21,7 +21,7 @@ static struct span job_address(const struct job *job, uint32_t n)
 	return SPAN_NONE;
 }
 
-static void event_outcome(const struct job *job, const struct state_row *row, const struct rcpt *r)
+static void event_outcome(const struct job *job, const struct mail *m, const struct state_row *row)
 {
 	static const enum event_code codes[] = {
 		[FATE_DELIVERED] = EV_DELIVERY_DELIVERED, [FATE_RELAYED] = EV_DELIVERY_DELIVERED, [FATE_DEFERRED] = EV_DELIVERY_DEFERRED,
@@ -33,8 +33,9 @@ static void event_outcome(const struct job *job, const struct state_row *row, co
 	event_begin(&ev, codes[row->fate], now.wall_ms, &job->id);
 	event_text(&ev, EF_TO, job_address(job, row->n));
 	event_num(&ev, EF_RCPT, row->n);
-	event_num(&ev, EF_ATTEMPT, r->tries);
-	event_num(&ev, EF_MS, now.mono_ms - job->started);
+	event_num(&ev, EF_ATTEMPT, row->tries);
+	event_num(&ev, EF_MS, now.mono_ms - m->born_mono);
+	event_num(&ev, EF_TOOK, now.mono_ms - job->started);
 	event_text(&ev, EF_DSN, row->enhanced);
 	event_text(&ev, EF_HOST, row->host);
 	if (row->code)
@@ -75,7 +76,7 @@ static void outcome_enter(struct job *job, struct mail *m, const struct state_ro
 		rcpt_settle(&sp->books, m, row->n, row->fate, &said);
 	}
 	written = rcpt_outcome_row(&sp->books, m, row->n, now);
-	event_outcome(job, &written, r);
+	event_outcome(job, m, &written);
 	(void)state_add(&job->rows, &written);
 }
 

@@ -24,7 +24,7 @@ libspool_a_SOURCES = \
 pkglibexec_PROGRAMS += libexec/spool
 SPOOL_PROGRAM = \
 	spool/acts.c spool/control.c spool/control_private.h spool/expand.c spool/expand_private.h spool/handover.c spool/intake.c \
-	spool/jobs.c spool/jobs_private.h spool/notes.c spool/outcomes.c spool/owner.c spool/routes.c spool/settle.c spool/sign.c spool/spool.h spool/spool_io.c \
+	spool/jobs.c spool/jobs_private.h spool/notes.c spool/outcomes.c spool/owner.c spool/routes.c spool/expiry.c spool/settle.c spool/sign.c spool/spool.h spool/spool_io.c \
 	spool/spool_io.h spool/targets.c spool/trouble.c spool/view.c spool/whereabouts.c
 libexec_spool_SOURCES = \
 	$(SPOOL_PROGRAM) spool/main.c

@@ -402,6 +402,7 @@ static void event_failed(struct spool *sp, const struct mail *m, const struct st
 	event_text(&ev, EF_TO, to);
 	event_num(&ev, EF_RCPT, row->n);
 	event_num(&ev, EF_ATTEMPT, row->tries);
+	event_num(&ev, EF_MS, spool_now(sp).mono_ms - m->born_mono);
 	event_text(&ev, EF_DSN, row->enhanced);
 	event_num(&ev, EF_CODE, row->code);
 	event_text(&ev, EF_REPLY, row->words);

@@ -101,7 +101,7 @@ void schedule_way_undecide(struct schedule *s, uint32_t way);	/* what was told c
 /* Mail that was not released by hand is kept back here: it comes out of schedule_pull_refused. */
 void schedule_way_holds(struct schedule *s, uint32_t way, bool holds);
 /* By hand: neither the way's trouble nor its site's is waited for. */
-void schedule_way_open(struct schedule *s, uint32_t way);
+void schedule_way_open(struct schedule *s, uint32_t way, struct instant now);
 void schedule_ways_open(struct schedule *s);			/* those that are TROUBLED are asked anew: who can tell is back */
 void *schedule_way_hosts(const struct schedule *s, uint32_t way);	/* NULL: forgotten, or none */
 

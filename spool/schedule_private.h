@@ -30,6 +30,7 @@ struct site {
 	uint32_t said;			/* at the last of them */
 	int64_t troubled_at;		/* when the attempt began that blocked it last */
 	int64_t shrunk_at;
+	int64_t opened_at;		/* by hand: what began before says nothing of what was asked for then */
 	bool is_proved;			/* the last thing it did was to speak */
 };
 
@@ -48,7 +49,7 @@ struct way {
 	struct list answer;		/* in `answers`, the least recently used first */
 	struct heap_node troubled;
 	uint32_t n_troubles, said;
-	int64_t troubled_at;
+	int64_t troubled_at, opened_at;
 	void *hosts;
 };
 

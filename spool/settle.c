@@ -409,61 +409,6 @@ void settle(struct spool *sp, struct mail *m)
 
 /* ---- time -------------------------------------------------------------------------------------- */
 
-static void event_expired(struct spool *sp, const struct mail *m, uint32_t n, const struct rcpt *r)
-{
-	struct event ev;
-
-	event_begin(&ev, EV_QUEUE_EXPIRED, spool_now(sp).wall_ms, &m->id);
-	event_num(&ev, EF_RCPT, n);
-	event_num(&ev, EF_ATTEMPT, r->tries);
-	event_text(&ev, EF_REASON, rcpt_last_said(&sp->books, r).words);
-	process_event(sp->process, &ev);
-}
-
-/* A server's words stay its own; where there was none, ours say that it was tried, or only waited. */
-static void expiry_words(const struct saying *last, bool tried, struct span no_way, struct buf *out)
-{
-	if (last->host.len > 0) {
-		(void)buf_add(out, last->enhanced);
-		(void)buf_add_text(out, last->enhanced.len > 0 ? " " : "");
-	} else {
-		(void)buf_add_text(out, tried ? "It was tried as long as it may be; last: " : "It waited as long as it may: ");
-	}
-	(void)buf_add(out, span_first(tried ? last->words : no_way, 400));
-}
-
-/* RFC 3463: 4.7 is of the time it took, 3.5 of a server that is not set up right, which is this one. */
-static void expire_one(struct spool *sp, struct mail *m, uint32_t n, struct buf *rows)
-{
-	struct rcpt *r = mail_rcpt(m, n);
-	bool tried = schedule_way_state(sp->books.schedule, r->way) != WAY_CLOSED;
-	struct saying last = rcpt_last_said(&sp->books, r);
-	bool is_ours = !tried || (last.host.len == 0 && span_eq(last.enhanced, SPAN("4.3.5")));
-	struct buf text;
-	struct state_row row;
-
-	if (!tried)
-		last.host = SPAN_NONE;
-	buf_init(&text, WORDS_TEXT_MAX);
-	expiry_words(&last, tried, spool_no_way(r->way), &text);
-	event_expired(sp, m, n, r);
-	rcpt_settle(&sp->books, m, n, FATE_FAILED, &(struct saying){ last.host.len ? last.code : 0, is_ours ? SPAN("5.3.5") : SPAN("5.4.7"),
-	    buf_span(&text), last.host });
-	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
-	(void)state_add(rows, &row);
-	buf_fini(&text);
-}
-
-void settle_expired(struct spool *sp, struct mail *m)
-{
-	struct note *n = note_new(sp, &m->id);
-
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (mail_rcpt(m, i)->state == RCPT_EXPIRED)
-			expire_one(sp, m, i, &n->bytes);
-	note_state(n, m, false);
-}
-
 void settle_notice(struct spool *sp, struct mail *m)
 {
 	struct note *n;

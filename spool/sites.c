@@ -252,7 +252,7 @@ static void site_trouble(struct schedule *s, struct site *site, int64_t started,
 	site_shrink(site, started, now);
 	if (said)
 		saying_keep(s, &site->said, said);
-	if (site->n_flying > 0 || heap_has(&site->blocked))
+	if (site->n_flying > 0 || heap_has(&site->blocked) || started < site->opened_at)
 		return;
 	site->is_proved = false;
 	site->n_troubles++;

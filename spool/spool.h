@@ -178,7 +178,7 @@ void signings_pump(struct signings *r);		/* asks for those that wait */
 void settle(struct spool *sp, struct mail *m);
 /* What a bounce under way will have said: perhaps it is on the disk already. */
 void settle_add_under_way(struct spool *sp, const struct msg_id *id, struct buf *out);
-void settle_expired(struct spool *sp, struct mail *m);	/* its RCPT_EXPIRED become FAILED */
+void settle_expired(struct spool *sp, struct mail *m);	/* expiry.c: its RCPT_EXPIRED become FAILED */
 void settle_notice(struct spool *sp, struct mail *m);	/* it takes longer */
 /* Out of the books, and out of the journal; `done` of the note is called when that is on the disk. */
 void mail_finish(struct spool *sp, struct mail *m, struct note *n);

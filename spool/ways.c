@@ -354,6 +354,10 @@ void schedule_way_troubled(struct schedule *s, uint32_t way, const struct saying
 		return;
 	}
 	saying_keep(s, &w->said, why);
+	if (asked_at < w->opened_at) {
+		schedule_way_undecide(s, way);
+		return;
+	}
 	w->troubled_at = asked_at;
 	way_set(s, w, WAY_TROUBLED, NULL, NULL);
 	heap_set(&s->troubled, &w->troubled, now.mono_ms + schedule_site_wait(s, ++w->n_troubles));
@@ -405,11 +409,14 @@ void schedule_way_holds(struct schedule *s, uint32_t way, bool holds)
 		leg_place(s, LIST_OWNER(l, struct leg, list));
 }
 
-void schedule_way_open(struct schedule *s, uint32_t way)
+void schedule_way_open(struct schedule *s, uint32_t way, struct instant now)
 {
 	struct way *w = way_at(s, way);
 
 	w->n_troubles = 0;
+	w->opened_at = now.mono_ms;
+	if (w->site)
+		w->site->opened_at = now.mono_ms;
 	if (w->state == WAY_FAILS || w->state == WAY_TROUBLED)
 		schedule_way_undecide(s, way);
 	else if (w->site)

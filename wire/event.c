@@ -250,6 +250,8 @@ static const char *status_of(enum event_code code)
 		return "deferred";
 	case EV_DELIVERY_FAILED:
 		return "bounced";
+	case EV_QUEUE_EXPIRED:
+		return "expired";
 	default:
 		return NULL;
 	}
@@ -320,6 +322,8 @@ static const char *text_name(enum event_key key, bool is_delivery)
 		return "relay";
 	if (key == EF_MS)
 		return "delay";
+	if (key == EF_TOOK)
+		return "took";
 	return event_fields[key].json;
 }
 
@@ -335,7 +339,7 @@ static void add_text_field(struct line *line, const struct event_value *v)
 	buf_add_text(line->out, text_name(v->key, line->status != NULL));
 	buf_add_char(line->out, '=');
 	line->gap = ", ";
-	if (v->key == EF_MS)
+	if (v->key == EF_MS || v->key == EF_TOOK)
 		add_seconds(line->out, v->num);
 	else if (v->key == EF_NEXT)
 		add_time(line->out, v->num);
@@ -343,6 +347,14 @@ static void add_text_field(struct line *line, const struct event_value *v)
 		add_number(line->out, v->num);
 	else
 		add_text_value(line->out, v);
+}
+
+/* Log tools look for it on every line of a delivery. */
+static void add_no_relay(struct line *line)
+{
+	buf_add_text(line->out, line->gap);
+	buf_add_text(line->out, "relay=none");
+	line->gap = ", ";
 }
 
 /* All fields of an event, each once. */
@@ -414,6 +426,8 @@ static void add_text_fields(struct buf *out, const struct event_view *v)
 	for (size_t i = 0; i < sizeof text_order; i++)
 		if ((value = find_value(&f, text_order[i])))
 			add_text_field(&line, value);
+		else if (text_order[i] == EF_HOST && line.status)
+			add_no_relay(&line);
 	if (line.status) {
 		add_status(&line, &f);
 		line.gap = ", ";

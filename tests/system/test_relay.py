@@ -371,6 +371,58 @@ def test_endless_replies_end(server, world):
     assert "broke the protocol" in wait_line(server, "status=deferred")
 
 
+# ---- the log ------------------------------------------------------------------------------------------------
+
+
+def seconds(line, name="delay"):
+    return float(line.partition(f" {name}=")[2].partition(",")[0])
+
+
+def test_the_log_reads_as_postfix_users_expect(server, world):
+    """The delay counts from the message's arrival, the attempt apart from it; a failed connection has a relay too; so has the end."""
+    sink = world.sink(1, rcpt="450 4.7.1 later")
+    begin(server, world, ONE + "c.test. MX 10 mx.c.test.\nmx.c.test. A 127.0.25.99\n", retry="1s")
+    server.extra = server.extra.replace("retry {", "retry { expire = 3s notice = off")
+    server.reload()
+    server.send(to=["u@b.test", "v@c.test"], sender="alice@example.test")
+    for address in "u@b.test", "v@c.test":
+        until(lambda to=address: [line for line in lines(server, f"to=<{to}>") if "status=expired" in line])
+        first, *_, last = lines(server, f"to=<{address}>")
+        assert seconds(first) < 1 < seconds(last) - seconds(first)
+        assert all(seconds(line, "took") < 1 for line in lines(server, f"to=<{address}>") if "status=deferred" in line)
+        assert "dsn=5.4.7" in last and ("relay=none" in first) == (address == "v@c.test")
+        assert all(" relay=" in line for line in lines(server, f"to=<{address}>"))
+    assert "relay=mx.b.test[127.0.25.1]" in last or "relay=none" in last
+    assert [line for line in lines(server, "status=expired") if "450" not in line and "(4.7.1 later)" in line]
+    assert sink.connections
+
+
+def test_an_alias_that_expires_is_told_by_its_target(server, world):
+    with open(f"{server.folder}/aliases", "w") as f:
+        f.write("team: one@b.test, two@b.test\n")
+    world.sink(1, rcpt="450 4.7.1 later")
+    server.domain = f'aliases = "{server.folder}/aliases"'
+    begin(server, world)
+    server.extra = server.extra.replace("retry {", "retry { expire = 2s")
+    server.reload()
+    server.send(to="team@example.test", sender="")
+    for address in "one@b.test", "two@b.test":
+        until(lambda to=address: [line for line in lines(server, f"to=<{to}>") if "status=expired" in line])
+    server.wait_empty()
+
+
+def test_a_retry_tells_what_can_not_move(server, world):
+    sink = world.sink(1, greeting=["hang"])
+    begin(server, world, retry="1h", more='route "held.test" { hold = yes }')
+    server.send(to="x@held.test")
+    until(lambda: [r for r in server.json("queue", "list") if r["state"] == "held"])
+    assert server.run("queue", "retry", "all").stderr == "postrider: 1 message is held: `postrider queue release` lets go\n"
+    server.send(to="u@b.test")
+    until(lambda: sink.connections)
+    assert "1 message is being tried just now" in server.run("queue", "retry", "to:u@b.test").stderr
+    assert "nothing in the queue" in server.run("queue", "retry", "to:nobody@b.test").stderr
+
+
 # ---- TLS ---------------------------------------------------------------------------------------------------
 
 

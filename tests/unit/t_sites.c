@@ -192,6 +192,28 @@ static void a_refusal_with_none_under_way_postpones_the_site(void **state)
 	assert_false(pull(w));		/* one tries for all */
 }
 
+static void what_began_before_a_retry_by_hand_does_not_undo_it(void **state)
+{
+	struct world *w = *state;
+	uint32_t way = smtp(w, "@dead.test", 1);
+	int64_t began = w->now.mono_ms;
+	struct start first;
+
+	mail_new(w, way, 1, 1);
+	mail_new(w, way, 1, 2);
+	assert_true(pull(w));
+	first = start;
+	pass(w, SECONDS(30));
+	schedule_way_open(w->schedule, way, w->now);
+	pass(w, SECONDS(30));
+	schedule_again(w->schedule, first.mail, 0, w->now);
+	schedule_job_ended(w->schedule, &first.flight, began, SITE_TROUBLE, NULL, w->now);
+	assert_true(pull(w));
+	schedule_again(w->schedule, start.mail, 0, w->now);
+	schedule_job_ended(w->schedule, &start.flight, w->now.mono_ms, SITE_TROUBLE, NULL, w->now);
+	assert_false(pull(w));
+}
+
 static void a_site_that_was_dead_for_long_is_tried_every_hour(void **state)
 {
 	struct world *w = *state;
@@ -416,6 +438,7 @@ int main(void)
 		TEST(a_way_is_asked_about_once), TEST(one_senders_thousand_domains_delay_nobodys_question),
 		TEST(nobody_asks_when_nothing_could_start), TEST(answers_are_bounded), TEST(mail_to_more_domains_than_are_remembered_leaves_too),
 		TEST(a_way_that_fails_gives_its_mail_back), TEST(a_refusal_with_none_under_way_postpones_the_site),
+		TEST(what_began_before_a_retry_by_hand_does_not_undo_it),
 		TEST(a_site_that_was_dead_for_long_is_tried_every_hour), TEST(connections_are_bounded_and_local_mail_is_not),
 		TEST(a_thousand_dead_sites_leave_room_for_the_living), TEST(what_is_doubtful_can_be_left_out), TEST(one_senders_flood_to_many_sites_leaves_room),
 		TEST(one_senders_mail_to_sites_that_hang_keeps_no_other_sender_waiting),

@@ -553,12 +553,25 @@ static void t_it_drains_and_ends(void **state)
 	idle = greeted(w);
 	busy = at_data(w);
 	say(w->master, WIRE_drain, &(struct wire_drain){ .idle_ms = 100, .deadline_ms = 60000 });
-	get(w, idle, "421 4.3.2");
+	get(w, idle, "421 4.3.2 Service is being replaced");
 	get(w, idle, "");
 	talk(w, busy, "x: y\r\n.\r\n", "250 2.0.0 Accepted");
 	get(w, busy, "421 4.3.2");
 	close(idle);
 	close(busy);
+	assert_int_equal(end_status(w), 0);
+}
+
+static void t_a_stop_and_a_reload_have_words_of_their_own(void **state)
+{
+	struct world *w = *state;
+	int fd;
+
+	begin(w);
+	fd = greeted(w);
+	say(w->master, WIRE_drain, &(struct wire_drain){ .idle_ms = 0, .deadline_ms = 60000, .stops = 1 });
+	get(w, fd, "421 4.3.2 Service shutting down");
+	close(fd);
 	assert_int_equal(end_status(w), 0);
 }
 
@@ -577,6 +590,7 @@ int main(void)
 		TEST(t_without_descriptors_it_waits_and_does_not_spin),
 		TEST(t_a_status_has_words),
 		TEST(t_it_drains_and_ends),
+		TEST(t_a_stop_and_a_reload_have_words_of_their_own),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
