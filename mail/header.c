@@ -139,7 +139,9 @@ static void match_id(struct header *h, char c)
 {
 	struct span own = h->rules->own_id;
 
-	/* Beyond own.len: does not match. */
+	/* A dot at the end names the same host. Beyond own.len: does not match. */
+	if (c == '.' && h->id_len == own.len)
+		return;
 	if (h->id_len < own.len && text_lower(own.at[h->id_len]) == text_lower(c))
 		h->id_len++;
 	else

@@ -125,6 +125,11 @@ EXTRA_DIST += tests/fuzz/seeds/dkim/message tests/fuzz/seeds/dkim/record
 check_PROGRAMS += tests/unit/t_dmarc_record
 tests_unit_t_dmarc_record_SOURCES = tests/unit/t_dmarc_record.c
 tests_unit_t_dmarc_record_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+FUZZERS += tests/fuzz/f_dmarc_record
+tests_fuzz_f_dmarc_record_SOURCES = tests/fuzz/f_dmarc_record.c
+tests_fuzz_f_dmarc_record_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_dmarc_record_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/dmarc_record/all tests/fuzz/seeds/dmarc_record/mended
 
 libmail_a_SOURCES += mail/srs.c mail/srs.h
 check_PROGRAMS += tests/unit/t_srs

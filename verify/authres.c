@@ -142,11 +142,14 @@ static void add_comment(struct field_writer *w, struct span why)
 	bool is_first = true;
 
 	while (rest.len > 0) {
+		struct span letters = span_cut(&rest, ' ');
 		struct buf word;
 
+		if (letters.len == 0)
+			continue;	/* a line of blanks alone would be the end of the header to some */
 		buf_init(&word, 2 * WHY_MAX + 8);
 		(void)buf_add_text(&word, is_first ? "(" : "");
-		add_comment_word(&word, span_cut(&rest, ' '));
+		add_comment_word(&word, letters);
 		(void)buf_add_text(&word, rest.len == 0 && why.len > WHY_MAX ? "..." : "");
 		(void)buf_add_text(&word, rest.len == 0 ? ")" : "");
 		add_word(w, buf_span(&word));

@@ -29,6 +29,18 @@ tests_unit_t_authres_SOURCES = tests/unit/t_authres.c
 tests_unit_t_authres_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
 tests_unit_t_verdict_SOURCES = tests/unit/t_verdict.c
 tests_unit_t_verdict_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+noinst_PROGRAMS += tests/unit/show_results
+tests_unit_show_results_SOURCES = tests/unit/show_results.c
+tests_unit_show_results_LDADD = $(VERIFY_LIBS)
+EXTRA_DIST += tests/system/test_results.py
+FUZZERS += tests/fuzz/f_authres tests/fuzz/f_dmarc
+tests_fuzz_f_authres_SOURCES = tests/fuzz/f_authres.c
+tests_fuzz_f_authres_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_authres_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_dmarc_SOURCES = tests/fuzz/f_dmarc.c tests/unit/dmarc_zone.c tests/unit/dmarc_zone.h
+tests_fuzz_f_dmarc_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_dmarc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/authres/all tests/fuzz/seeds/dmarc/forged tests/fuzz/seeds/dmarc/three
 
 # SPF and iprev.
 libverify_a_SOURCES += verify/client.c verify/client.h verify/iprev.c verify/iprev.h verify/spf.c verify/spf.h verify/spf_macro.c verify/spf_macro.h \

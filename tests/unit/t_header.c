@@ -171,6 +171,9 @@ static void results_under_our_name_are_taken_out(void **unused)
 		"Authentication-Results: ()()mx.example.org; spf=pass\r\n",
 		"Authentication-Results: \"mx.example.org\"; spf=pass\r\n",
 		"Authentication-Results: \"mx.ex\\ample.org\"; spf=pass\r\n",
+		"Authentication-Results: mx.example.org.; spf=pass\r\n",
+		"Authentication-Results: (a) MX.Example.ORG. (b) 1 (c); spf=pass\r\n",
+		"Authentication-Results: \"mx.example.org.\" 1; spf=pass\r\n",
 		"Authentication-Results : mx.example.org; spf=pass\r\n",
 		"Authentication-Results \t : mx.example.org; spf=pass\r\n",
 		/* With none at all, or what leads to none: nobody writes it but who forges. */
