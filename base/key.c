@@ -12,7 +12,7 @@
 
 struct key {
 	EVP_PKEY *pkey;
-	EVP_PKEY_CTX *rsa;	/* ready to sign; of RSA alone */
+	EVP_PKEY_CTX *rsa;	/* ready to sign; of private RSA keys alone */
 	EVP_MD_CTX *ed25519;
 	enum key_kind kind;
 };
@@ -103,6 +103,38 @@ enum pr_err key_read(struct span pem, struct key **out, const char **why)
 	return PR_OK;
 }
 
+static EVP_PKEY *parse_public(enum key_kind kind, struct span public)
+{
+	const unsigned char *at = (const unsigned char *)public.at;
+	EVP_PKEY *pkey;
+
+	if (kind == KEY_ED25519)
+		return EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, at, public.len);
+	pkey = d2i_PUBKEY(NULL, &at, (long)public.len);
+	at = (const unsigned char *)public.at;
+	return pkey ? pkey : d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)public.len);
+}
+
+enum pr_err key_read_public(enum key_kind kind, struct span public, struct key **out, const char **why)
+{
+	EVP_PKEY *pkey = parse_public(kind, span_first(public, KEY_PEM_MAX));
+	enum key_kind found = kind;
+
+	ERR_clear_error();
+	*why = pkey ? fault_of(pkey, &found) : "no public key";
+	if (!*why && found != kind)
+		*why = "a key of another kind";
+	if (*why) {
+		EVP_PKEY_free(pkey);
+		return PR_BAD;
+	}
+	digest_load();
+	*out = mem_new(sizeof(**out));
+	(*out)->pkey = pkey;
+	(*out)->kind = kind;
+	return PR_OK;
+}
+
 /* ---- what it is ------------------------------------------------------------------ */
 
 enum key_kind key_kind(const struct key *k)
@@ -167,4 +199,37 @@ size_t key_sign(struct key *k, const unsigned char digest[SHA256_LEN], unsigned 
 	BUG_ON(EVP_DigestSignInit_ex(k->ed25519, NULL, NULL, NULL, NULL, k->pkey, NULL) != 1);
 	BUG_ON(EVP_DigestSign(k->ed25519, signature, &len, digest, SHA256_LEN) != 1);
 	return len;
+}
+
+/* ---- verifying ------------------------------------------------------------------- */
+
+static bool verify_rsa(EVP_PKEY *pkey, const unsigned char digest[SHA256_LEN], struct span signature)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	bool good;
+
+	BUG_ON(!context || EVP_PKEY_verify_init(context) != 1 || EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) != 1 ||
+	    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) != 1);
+	good = EVP_PKEY_verify(context, (const unsigned char *)signature.at, signature.len, digest, SHA256_LEN) == 1;
+	EVP_PKEY_CTX_free(context);
+	return good;
+}
+
+static bool verify_ed25519(EVP_PKEY *pkey, const unsigned char digest[SHA256_LEN], struct span signature)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	bool good;
+
+	BUG_ON(!context || EVP_DigestVerifyInit_ex(context, NULL, NULL, NULL, NULL, pkey, NULL) != 1);
+	good = EVP_DigestVerify(context, (const unsigned char *)signature.at, signature.len, digest, SHA256_LEN) == 1;
+	EVP_MD_CTX_free(context);
+	return good;
+}
+
+bool key_verify(const struct key *k, const unsigned char digest[SHA256_LEN], struct span signature)
+{
+	bool good = k->kind == KEY_RSA ? verify_rsa(k->pkey, digest, signature) : verify_ed25519(k->pkey, digest, signature);
+
+	ERR_clear_error();
+	return good;
 }

@@ -1,7 +1,9 @@
-/* Private keys for signatures: made, read, used. The one door to libcrypto for
+/* Keys for signatures: made, read, used. The one door to libcrypto for
  * them. A key is parsed once and then used as often as one likes. */
 #ifndef BASE_KEY_H
 #define BASE_KEY_H
+
+#include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -21,6 +23,8 @@ struct key;
 struct key *key_make(enum key_kind kind);
 /* A private key in PEM, not encrypted. PR_BAD: it is none that we sign with, and *why (static text) says so. */
 enum pr_err key_read(struct span pem, struct key **out, const char **why) MUST_USE;
+/* A public key as key_add_public writes it, and of RSA a bare RSAPublicKey too; it only verifies. PR_BAD as above. */
+enum pr_err key_read_public(enum key_kind kind, struct span public, struct key **out, const char **why) MUST_USE;
 void key_free(struct key **k);
 
 enum key_kind key_kind(const struct key *k);
@@ -32,5 +36,7 @@ enum pr_err key_add_public(const struct key *k, struct buf *out) MUST_USE;
 
 /* Signs a SHA-256 digest: RSASSA-PKCS1-v1_5, or Ed25519 of the digest's bytes (RFC 8463 3). Returns the signature's length. */
 size_t key_sign(struct key *k, const unsigned char digest[SHA256_LEN], unsigned char signature[KEY_SIGNATURE_MAX]);
+/* Is it that? Of a private key too. */
+bool key_verify(const struct key *k, const unsigned char digest[SHA256_LEN], struct span signature) MUST_USE;
 
 #endif

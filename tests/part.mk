@@ -31,4 +31,9 @@ noinst_PROGRAMS += tests/judges/opendkim
 tests_judges_opendkim_SOURCES = tests/judges/opendkim.c
 tests_judges_opendkim_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
 tests_judges_opendkim_LDADD = $(OPENDKIM_LIBS)
-EXTRA_DIST += tests/system/test_dkim.py
+# And signs what we verify.
+noinst_PROGRAMS += tests/judges/opendkim_sign
+tests_judges_opendkim_sign_SOURCES = tests/judges/opendkim_sign.c
+tests_judges_opendkim_sign_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
+tests_judges_opendkim_sign_LDADD = $(OPENDKIM_LIBS)
+EXTRA_DIST += tests/system/test_dkim.py tests/system/test_signatures.py

@@ -2,20 +2,19 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+
 #include <opendkim/dkim.h>
 
-#include "base/base64.h"
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "mail/dkim.h"
 #include "mail/dkim_claim.h"
 #include "mail/dkim_record.h"
+#include "verify/dkim_key.h"
 
 #define RECORD_MAX 1024	/* what the library has room for */
 #define DRIFT_S	   300	/* clocks of others: t= and x= are looked at that generously */
-#define KEY_BITS_MIN 1024	/* RFC 8301 3.2 */
-#define KEY_BITS_MAX 4096
 #define B_MIN	   8	/* RFC 6008 4 */
 
 struct dkim_house {
@@ -380,14 +379,9 @@ static void begin_measures(struct dkim_check *c)
 
 static void foresee_keys(const struct dkim_check *c, struct facts *facts)
 {
-	char name[DKIM_CLAIM_NAME_MAX + 1];
-
-	for (unsigned i = 0; i < c->n; i++) {
-		if (c->row[i].is_judged)
-			continue;
-		dkim_claim_key_name(&c->row[i].claim, name);
-		facts_foresee(facts, RECORD_TXT, span_of_text(name));
-	}
+	for (unsigned i = 0; i < c->n; i++)
+		if (!c->row[i].is_judged)
+			dkim_key_foresee(facts, &c->row[i].claim);
 }
 
 struct dkim_check *dkim_check_new(struct dkim_house *house, const struct fields *header, struct facts *facts, unsigned max_signatures,
@@ -492,21 +486,6 @@ static void end_body(struct dkim_check *c)
 
 /* ---- the keys ---------------------------------------------------------------------------------------- */
 
-/* The one record that is meant as a key; NULL: none, or several. */
-static const struct span *only_key(const struct fact *fact, unsigned *n)
-{
-	const struct span *only = NULL;
-
-	*n = 0;
-	for (unsigned i = 0; i < fact->n; i++) {
-		if (fact->n > 1 && !dkim_record_is_key(fact->data[i]))
-			continue;
-		only = &fact->data[i];
-		++*n;
-	}
-	return *n == 1 ? only : NULL;
-}
-
 static void write_record(struct signature *s, const struct dkim_key *key)
 {
 	struct buf text;
@@ -519,54 +498,21 @@ static void write_record(struct signature *s, const struct dkim_key *key)
 	buf_fini(&text);
 }
 
-static void judge_key(struct signature *s, const struct dkim_key *key, const char *name)
-{
-	s->told.key_bits = key->algorithm == DKIM_RSA_SHA256 ? key->bits : DKIM_ED25519_LEN * 8;
-	s->told.is_testing = key->is_testing;
-	if (key->algorithm != s->claim.algorithm)
-		judge(s, AUTH_PERMERROR, "the key at %s is not of the kind that a= names", name);
-	else if (key->is_strict && s->claim.is_of_subdomain)
-		judge(s, AUTH_PERMERROR, "the key at %s is not for subdomains (t=s), and i= names one", name);
-	else if (s->told.key_bits < KEY_BITS_MIN && key->algorithm == DKIM_RSA_SHA256)
-		judge(s, AUTH_POLICY, "the RSA key at %s has %u bits, and less than %d prove nothing (RFC 8301)", name, key->bits, KEY_BITS_MIN);
-	else if (key->bits > KEY_BITS_MAX)
-		judge(s, AUTH_POLICY, "the RSA key at %s has %u bits, and more than %d are not looked at", name, key->bits, KEY_BITS_MAX);
-	else
-		write_record(s, key);
-}
-
-static void read_key(struct signature *s, const struct fact *fact, const char *name)
-{
-	unsigned n;
-	const struct span *record = only_key(fact, &n);
-	struct dkim_key key;
-	const char *why = record ? dkim_record_read(*record, &key) : NULL;
-
-	if (!record)
-		judge(s, AUTH_PERMERROR, n ? "there are several keys at %s" : "none of the records at %s is a key", name);
-	else if (why)
-		judge(s, AUTH_PERMERROR, "the key at %s can't be used: %s", name, why);
-	else
-		judge_key(s, &key, name);
-}
-
 /* False: its fact is missing. */
 static bool find_key(struct signature *s, struct facts *facts)
 {
-	char name[DKIM_CLAIM_NAME_MAX + 1];
-	const struct fact *fact;
+	struct dkim_key_found found;
 
-	dkim_claim_key_name(&s->claim, name);
-	fact = facts_find(facts, RECORD_TXT, span_of_text(name));
-	if (!fact)
+	if (!dkim_key_find(facts, &s->claim, &found))
 		return false;
-	switch (fact->result) {
-	case RESOLVED: read_key(s, fact, name); break;
-	case RESOLVE_NO_DATA:
-	case RESOLVE_NO_NAME: judge(s, AUTH_PERMERROR, "there is no key at %s", name); break;
-	case RESOLVE_TEMPORARY: judge(s, AUTH_TEMPERROR, "the DNS gave no answer about %s", name); break;
-	case RESOLVE_REFUSED: judge(s, AUTH_PERMERROR, "%s can't be asked for: too many questions for one message", name); break;
+	if (found.is_read) {
+		s->told.key_bits = dkim_key_bits(&found.key);
+		s->told.is_testing = found.key.is_testing;
 	}
+	if (found.result == AUTH_PASS)
+		write_record(s, &found.key);
+	else
+		judge(s, found.result, "%s", found.why);
 	return true;
 }
 

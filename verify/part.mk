@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libverify.a
 libverify_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libverify_a_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
-libverify_a_SOURCES = verify/dkim.c verify/dkim.h verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
+libverify_a_SOURCES = verify/arc.c verify/arc.h verify/dkim.c verify/dkim.h verify/dkim_key.c verify/dkim_key.h verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
 libverify_a_SOURCES += verify/authres.c verify/authres.h verify/dmarc.c verify/dmarc.h verify/dmarc_from.c verify/dmarc_from.h verify/dmarc_tree.c verify/dmarc_tree.h verify/exceptions.c verify/exceptions.h verify/verdict.c verify/verdict.h
 VERIFY_LIBS = libverify.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(SPF_LIBS) $(OPENDKIM_LIBS)
 
@@ -11,6 +11,11 @@ tests_unit_t_facts_SOURCES = tests/unit/t_facts.c
 tests_unit_t_facts_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
 tests_unit_t_fields_SOURCES = tests/unit/t_fields.c
 tests_unit_t_fields_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+
+# What judges in tests/system ask.
+noinst_PROGRAMS += tests/judges/verify
+tests_judges_verify_SOURCES = tests/judges/verify.c
+tests_judges_verify_LDADD = $(VERIFY_LIBS)
 
 check_PROGRAMS += tests/unit/t_dkim_check
 tests_unit_t_dkim_check_SOURCES = tests/unit/t_dkim_check.c tests/unit/sign_any.c tests/unit/sign_any.h

@@ -6,6 +6,8 @@
 
 /* Appends the body in relaxed form (3.4.4). */
 void slow_dkim_body(struct span body, struct buf *out);
+/* The same in simple form (3.4.3). */
+void slow_dkim_simple_body(struct span body, struct buf *out);
 /* Appends a field in relaxed form (3.4.2), without its line end. */
 void slow_dkim_field(struct span field, struct buf *out);
 

@@ -121,6 +121,101 @@ static void t_every_short_body_is_as_the_rfc_says(void **state)
 	buf_fini(&canonical);
 }
 
+static void simple_hash_cut(struct span body, uint64_t most, size_t piece, unsigned char hash[SHA256_LEN], uint64_t *len)
+{
+	struct dkim_body b;
+
+	dkim_body_init_as(&b, true, most);
+	for (; body.len > 0; body = span_from(body, piece))
+		dkim_body_feed(&b, span_first(body, piece));
+	dkim_body_finish(&b, hash);
+	*len = b.len;
+}
+
+static void t_every_short_body_is_simple_as_the_rfc_says(void **state)
+{
+	static const char letters[] = "a \r\n";
+	char body[7];
+	struct buf canonical;
+
+	(void)state;
+	buf_init(&canonical, 64);
+	for (size_t len = 0; len <= sizeof(body); len++) {
+		for (size_t n = 0; n < (size_t)1 << 2 * len; n++) {
+			unsigned char expected[SHA256_LEN], got[SHA256_LEN];
+			uint64_t canonical_len;
+
+			for (size_t i = 0; i < len; i++)
+				body[i] = letters[n >> 2 * i & 3];
+			buf_clear(&canonical);
+			slow_dkim_simple_body(span_of(body, len), &canonical);
+			digest_sha256(span_first(buf_span(&canonical), n % 9), expected);
+			simple_hash_cut(span_of(body, len), n % 9, 1 + n % 3, got, &canonical_len);
+			assert_memory_equal(got, expected, SHA256_LEN);
+			assert_int_equal(canonical_len, canonical.len);
+		}
+	}
+	buf_fini(&canonical);
+}
+
+/* ---- any field ------------------------------------------------------------------ */
+
+static void t_every_short_field_is_relaxed_as_the_rfc_says(void **state)
+{
+	static const char *const pieces[] = { "a", " ", "\t", "\r\n ", "B" };
+	struct buf field, expected, got;
+
+	(void)state;
+	buf_init(&field, 64);
+	buf_init(&expected, 64);
+	buf_init(&got, 64);
+	for (size_t n = 0; n < 5 * 5 * 5 * 5 * 5 * 5; n++) {
+		buf_clear(&field);
+		buf_clear(&expected);
+		buf_clear(&got);
+		(void)buf_add_text(&field, n % 2 ? "X-Name:" : "sUBJECT \t:");
+		for (size_t rest = n; rest; rest /= 5)
+			(void)buf_add_text(&field, pieces[rest % 5]);
+		slow_dkim_field(buf_span(&field), &expected);
+		dkim_field_canonical(buf_span(&field), true, &got);
+		if (!span_eq(buf_span(&expected), buf_span(&got)))
+			fail_msg("%.*s: %.*s", (int)field.len, field.at, (int)got.len, got.at);
+		buf_clear(&got);
+		dkim_field_canonical(buf_span(&field), false, &got);
+		assert_true(span_eq(buf_span(&field), buf_span(&got)));
+	}
+	buf_fini(&field);
+	buf_fini(&expected);
+	buf_fini(&got);
+}
+
+static void t_a_field_is_hashed_without_its_signature(void **state)
+{
+	static const struct {
+		const char *field, *simple, *relaxed;
+	} rows[] = {
+		{ "X: a=1; b=SIG; c=2", "X: a=1; b=; c=2", "x:a=1; b=; c=2" },
+		{ "X: a=1; b= \r\n\tSIG \r\n ; c=2", "X: a=1; b=; c=2", "x:a=1; b=; c=2" },
+		{ "X: b=SIG", "X: b=", "x:b=" },
+		{ "X: b = SIG\r\n ", "X: b =", "x:b =" },
+	};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 100);
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		struct span whole = span_of_text(rows[i].field), signature = span_of(strstr(whole.at, "SIG"), 3);
+
+		buf_clear(&out);
+		dkim_field_unsigned(whole, signature, false, &out);
+		assert_true(span_eq(buf_span(&out), span_of_text(rows[i].simple)));
+		buf_clear(&out);
+		dkim_field_unsigned(whole, signature, true, &out);
+		assert_true(span_eq(buf_span(&out), span_of_text(rows[i].relaxed)));
+	}
+	buf_fini(&out);
+}
+
 /* ---- the header ---------------------------------------------------------------- */
 
 static enum pr_err read_header(struct dkim_header *h, struct span header, size_t piece)
@@ -337,6 +432,61 @@ static void t_a_record_is_known_by_its_key(void **state)
 	assert_false(dkim_record_has(SPAN("v=DKIM1; p="), DKIM_RSA_SHA256, SPAN_NONE));
 }
 
+#define RSA_PUBLIC_768 "MHwwDQYJKoZIhvcNAQEBBQADawAwaAJhANfG5PumrPQyx2LoJGkG7P8zjW6U2DnIpwi54sm4msbVdWz3jRMrEAUNkrp1BmkXdopv78JNMG/" \
+	"VFfV3h6joKB6kBS7eDOYqJv0dcY6ccshsNkljiUu8sIAag5gF3EPfNwIDAQAB"
+#define ED25519_PUBLIC "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+static void t_a_record_is_read_or_said_why_not(void **state)
+{
+	static const struct {
+		const char *record, *why;	/* why NULL: it is good */
+	} rows[] = {
+		{ "v=DKIM1; k=rsa; p=" RSA_PUBLIC_768, NULL },
+		{ "p=" RSA_PUBLIC_768, NULL },
+		{ "k=ED25519; p=" ED25519_PUBLIC, NULL },
+		{ "k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapi \r\n MlrwIaaPcHURo", NULL },	/* folded, and without its padding */
+		{ "h=sha1:sha256; s=tlsrpt:email; t=y:s; n=words = words; g=*; p=" RSA_PUBLIC_768, NULL },
+		{ "s=*; p=" RSA_PUBLIC_768, NULL },
+		{ "", "no tag" },
+		{ "v=DKIM1", "no p=" },
+		{ "v=DKIM2; p=" RSA_PUBLIC_768, "v= is not" },
+		{ "p=", "revoked" },
+		{ "p=" RSA_PUBLIC_768 "; p=" RSA_PUBLIC_768, "given twice" },
+		{ "p=" RSA_PUBLIC_768 ";; t=s", "empty tag" },
+		{ "p=" RSA_PUBLIC_768 "; =s", "name is none" },
+		{ "p=" RSA_PUBLIC_768 "; words", "without =" },
+		{ "p=" RSA_PUBLIC_768 "; n=\xc3\xa4", "printable" },
+		{ "h=sha1; p=" RSA_PUBLIC_768, "h= does not allow" },
+		{ "s=tlsrpt; p=" RSA_PUBLIC_768, "s= does not allow" },
+		{ "k=dsa; p=" RSA_PUBLIC_768, "k= is neither" },
+		{ "p=*", "no base 64" },
+		{ "p=A", "no base 64" },
+		{ "p=" ED25519_PUBLIC, "no RSA key" },
+		{ "p=MAA=", "no RSA key" },
+		{ "p=MAIwAA==", "no RSA key" },
+		{ "p=MIICIjA=", "no RSA key" },
+		{ "k=ed25519; p=" RSA_PUBLIC_768, "no Ed25519 key" },
+		{ "p=MBACAQECCwEAAAAAAAAAAAAB", "exponent" },	/* a bare RSAPublicKey with an exponent of 81 bits */
+	};
+	struct dkim_key key;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		const char *why = dkim_record_read(span_of_text(rows[i].record), &key);
+
+		if (!why != !rows[i].why || (why && !strstr(why, rows[i].why)))
+			fail_msg("%s: %s", rows[i].record, why ? why : "good");
+		if (!why && key.algorithm == DKIM_RSA_SHA256)
+			assert_int_equal(key.bits, 768);
+		if (!why)
+			assert_int_equal(key.is_testing && key.is_strict, strstr(rows[i].record, "t=y:s") != NULL);
+	}
+	assert_true(dkim_record_is_key(SPAN("p=")));
+	assert_true(dkim_record_is_key(SPAN("v=DKIM1; p=x")));
+	assert_false(dkim_record_is_key(SPAN("v=spf1 -all")));
+	assert_false(dkim_record_is_key(SPAN("v=other; p=reject")));
+}
+
 static void t_a_record_is_split_as_zone_files_need_it(void **state)
 {
 	char key[300];
@@ -365,6 +515,10 @@ int main(void)
 		cmocka_unit_test(t_a_body_is_relaxed_in_pieces_of_any_size),
 		cmocka_unit_test(t_the_hash_of_the_rfcs_is_ours),
 		cmocka_unit_test(t_every_short_body_is_as_the_rfc_says),
+		cmocka_unit_test(t_every_short_body_is_simple_as_the_rfc_says),
+		cmocka_unit_test(t_every_short_field_is_relaxed_as_the_rfc_says),
+		cmocka_unit_test(t_a_field_is_hashed_without_its_signature),
+		cmocka_unit_test(t_a_record_is_read_or_said_why_not),
 		cmocka_unit_test(t_fields_are_relaxed_in_pieces_of_any_size),
 		cmocka_unit_test(t_a_field_is_as_the_rfc_says),
 		cmocka_unit_test(t_what_cannot_be_signed_is_told),

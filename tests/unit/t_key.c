@@ -136,6 +136,59 @@ static void t_what_is_no_key_is_refused_with_a_word(void **state)
 	}
 }
 
+static void t_what_it_signs_is_verified_by_its_public_half_alone(void **state)
+{
+	(void)state;
+	for (enum key_kind kind = KEY_RSA; kind <= KEY_ED25519; kind++) {
+		struct key *k = key_make(kind), *public = NULL, *other = key_make(kind);
+		unsigned char digest[SHA256_LEN], signature[KEY_SIGNATURE_MAX];
+		const char *why;
+		struct buf raw;
+		struct span signed_so;
+
+		buf_init(&raw, 4096);
+		assert_int_equal(key_add_public(k, &raw), PR_OK);
+		assert_int_equal(key_read_public(kind, buf_span(&raw), &public, &why), PR_OK);
+		assert_int_equal(key_kind(public), kind);
+		digest_sha256(SPAN("one"), digest);
+		signed_so = span_of((char *)signature, key_sign(k, digest, signature));
+		assert_true(key_verify(public, digest, signed_so));
+		assert_true(key_verify(k, digest, signed_so));
+		assert_false(key_verify(other, digest, signed_so));
+		assert_false(key_verify(public, digest, SPAN_NONE));
+		assert_false(key_verify(public, digest, span_first(signed_so, signed_so.len - 1)));
+		signature[3] ^= 1;
+		assert_false(key_verify(public, digest, signed_so));
+		key_free(&k);
+		key_free(&public);
+		key_free(&other);
+		buf_fini(&raw);
+	}
+}
+
+/* RSAPublicKey (RFC 8017 A.1.1), 1024 bits. */
+static void t_a_bare_rsa_key_is_read_and_what_is_none_is_refused(void **state)
+{
+	static const unsigned char small[] = { 0x30, 0x06, 0x02, 0x01, 0x0f, 0x02, 0x01, 0x03 };
+	unsigned char bare[140] = { 0x30, 0x81, 0x89, 0x02, 0x81, 0x81, 0x00 };
+	struct key *k = NULL;
+	const char *why = NULL;
+
+	(void)state;
+	memset(bare + 7, 0xab, 128);
+	memcpy(bare + 135, "\x02\x03\x01\x00\x01", 5);
+	assert_int_equal(key_read_public(KEY_RSA, span_of((char *)bare, sizeof(bare)), &k, &why), PR_OK);
+	assert_false(key_verify(k, bare, span_of((char *)bare, 128)));
+	key_free(&k);
+	assert_int_equal(key_read_public(KEY_RSA, span_of((const char *)small, sizeof(small)), &k, &why), PR_BAD);
+	assert_non_null(strstr(why, "less than 1024"));
+	for (enum key_kind kind = KEY_RSA; kind <= KEY_ED25519; kind++) {
+		assert_int_equal(key_read_public(kind, SPAN("no key"), &k, &why), PR_BAD);
+		assert_int_equal(key_read_public(kind, SPAN_NONE, &k, &why), PR_BAD);
+		assert_null(k);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +196,8 @@ int main(void)
 		cmocka_unit_test(t_what_it_signs_verifies_again_and_again),
 		cmocka_unit_test(t_the_key_of_the_rfc_has_its_public_half),
 		cmocka_unit_test(t_what_is_no_key_is_refused_with_a_word),
+		cmocka_unit_test(t_what_it_signs_is_verified_by_its_public_half_alone),
+		cmocka_unit_test(t_a_bare_rsa_key_is_read_and_what_is_none_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
