@@ -108,7 +108,7 @@ enum pr_err bounce_write(const struct bounce *b, struct books *books, struct mai
 	if (b->kind == BOUNCE_DELAY || !(env->flags & (MAIL_RET_FULL | MAIL_SUBMITTED)))
 		dsn.full = false;	/* RFC 3461 4.3 speaks of failures; strangers' mail is not sent back whole */
 	err = dsn_add(out, &dsn, &needs);
-	*flags = MAIL_BOUNCE | (needs.smtputf8 ? MAIL_SMTPUTF8 : 0u) | (needs.eight_bit ? MAIL_8BIT : 0u);
+	*flags = MAIL_BOUNCE | (env->flags & MAIL_SUBMITTED) | (needs.smtputf8 ? MAIL_SMTPUTF8 : 0u) | (needs.eight_bit ? MAIL_8BIT : 0u);
 	arena_fini(&arena);
 	return err;
 }

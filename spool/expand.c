@@ -253,6 +253,13 @@ static void expansion_settle(struct expansion *e)
 
 static void ask_more(struct expansion *e);
 
+static void ask_auth(struct expander *x, struct question *q, struct span address)
+{
+	struct wire_expand_ask ask = { .ask = pending_open(&x->pending, q), .address = address, .sender = q->expansion->env.sender };
+
+	channel_put(x->auth, WIRE_expand_ask, &ask);
+}
+
 static void on_expand_done(struct expander *x, const struct wire_expand_done *done)
 {
 	struct question *q = pending_close(&x->pending, done->ask);
@@ -260,6 +267,11 @@ static void on_expand_done(struct expander *x, const struct wire_expand_done *do
 
 	if (!q)
 		return;
+	if (question_is_for_admin(q, done)) {
+		q->is_for_admin = true;
+		ask_auth(x, q, span_of_text(x->spool->settings->top.admin));
+		return;
+	}
 	e = q->expansion;
 	question_take_end(q, done);
 	list_add_first(&x->free_questions, &q->list);
@@ -295,7 +307,6 @@ static struct question *question_new(struct expansion *e, const struct envelope_
 static bool ask_one(struct expansion *e)
 {
 	struct expander *x = e->expander;
-	struct wire_expand_ask ask;
 	struct envelope_rcpt r;
 
 	if (e->n_asked == EACH || e->rest.len == 0)
@@ -306,10 +317,8 @@ static bool ask_one(struct expansion *e)
 	}
 	if (!envelope_next(&e->rest, &r))
 		return false;
-	ask = (struct wire_expand_ask){ .ask = pending_open(&x->pending, question_new(e, &r)), .address = r.address,
-		.sender = e->env.sender };
 	e->n_asked++;
-	channel_put(x->auth, WIRE_expand_ask, &ask);
+	ask_auth(x, question_new(e, &r), r.address);
 	return true;
 }
 

@@ -15,6 +15,7 @@ struct question {
 	struct span sender;		/* of the last target that leaves under one of its own */
 	uint32_t origin, n_targets;
 	uint8_t notify;
+	bool is_for_admin;		/* nobody has the address: now it is asked where the admin's leads */
 };
 
 struct expansion {
@@ -38,6 +39,8 @@ struct expansion {
 /* targets.c: what auth says becomes rows of the first STATE */
 void question_take_target(struct question *q, const struct wire_expand_to *to);
 void question_take_end(struct question *q, const struct wire_expand_done *done);
+/* A bounce about what one of our own sent, to an address of ours that nobody has: somebody must hear of it. */
+bool question_is_for_admin(const struct question *q, const struct wire_expand_done *done);
 /* None of it is sent, and the sender hears why. */
 void expansion_fail(struct expansion *e, const char *enhanced, struct span why);
 bool expansion_is_too_large(const struct expansion *e);	/* more than may be journalled */

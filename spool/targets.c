@@ -137,6 +137,14 @@ static void event_expanded(struct question *q)
 	process_event(sp->process, &ev);
 }
 
+bool question_is_for_admin(const struct question *q, const struct wire_expand_done *done)
+{
+	const uint32_t of_ours = MAIL_BOUNCE | MAIL_SUBMITTED;
+	const struct expansion *e = q->expansion;
+
+	return done->result == ADDRESS_UNKNOWN && (e->env.flags & of_ours) == of_ours && e->spool->settings->top.admin && !q->is_for_admin;
+}
+
 void question_take_end(struct question *q, const struct wire_expand_done *done)
 {
 	struct expansion *e = q->expansion;

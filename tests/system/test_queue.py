@@ -216,6 +216,8 @@ def test_a_failure_is_told_to_whom_it_was_promised(running, notify, told):
 
 def test_a_bounce_that_can_not_be_delivered_ends(server):
     trusting(server, "retry { after = {200ms} expire = 2s bounce_expire = 2s notice = off }")
+    server.text = lambda text=server.text: text().replace("admin = alice@example.test", "admin = no-admin@example.test")
+    server.reload()
     for sender in ("nobody-at-all@example.test", "stranger@foreign.example.net"):
         with server.smtp() as client:
             client.ehlo()

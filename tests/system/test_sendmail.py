@@ -95,6 +95,28 @@ def test_mail_to_root_is_the_admins(running):
     assert running.wait_mails()[0]["Subject"].startswith("Cron")
 
 
+def test_a_bounce_to_who_has_no_mailbox_is_the_admins(running):
+    """A program's own user sends, and nobody has that name here: what went wrong reaches a person all the same."""
+    sendmail(running, "-f", "www-data@example.test", "alice", text="Delivered-To: alice@example.test\nSubject: round\n\nhello\n")
+    [bounce] = running.wait_mails()
+    assert bounce["Return-Path"] == "<>" and "could not be delivered" in bounce["Subject"] and bounce["To"] == "<www-data@example.test>"
+    running.wait_empty()
+
+
+def test_a_stranger_who_takes_a_name_of_ours_makes_no_mail_for_the_admin(server):
+    with open(f"{server.folder}/aliases", "w") as f:
+        f.write("away: someone@held.test\n")
+    server.domain = f'aliases = "{server.folder}/aliases" srs = off'
+    server.extra = 'route "held.test" { hold = yes }'
+    server.start()
+    server.send(to="away@example.test", sender="nobody-at-all@example.test")
+    until(lambda: [row for row in server.json("queue", "list") if row["state"] == "held"])
+    server.run("queue", "bounce", "all", "--yes")
+    server.wait_empty()
+    until(lambda: "dsn.dropped" in server.log())
+    assert server.mails() == []
+
+
 def test_php_takes_recipients_from_the_header_and_nobody_sees_bcc(running):
     sendmail(running, "-t", "-i", "-fwebmaster@example.test",
              text="To: alice@example.test\r\nSubject: x\r\nX-PHP-Originating-Script: 0:a.php\r\nCc: \"B, Bob\"\r\n <bob@example.test>\r\nBcc: postmaster\r\n\r\nHi\n.\nlast\n")
