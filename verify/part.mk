@@ -60,3 +60,17 @@ check_PROGRAMS += tests/unit/t_spf
 tests_unit_t_spf_SOURCES = tests/unit/t_spf.c $(FACTS_ZONE)
 tests_unit_t_spf_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_spf_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_spf_record tests/unit/t_iprev
+tests_unit_t_spf_record_SOURCES = tests/unit/t_spf_record.c
+tests_unit_t_spf_record_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+tests_unit_t_iprev_SOURCES = tests/unit/t_iprev.c $(FACTS_ZONE)
+tests_unit_t_iprev_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_iprev_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+FUZZERS += tests/fuzz/f_spf_record tests/fuzz/f_spf
+tests_fuzz_f_spf_record_SOURCES = tests/fuzz/f_spf_record.c
+tests_fuzz_f_spf_record_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_spf_record_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_spf_SOURCES = tests/fuzz/f_spf.c $(FACTS_ZONE)
+tests_fuzz_f_spf_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_spf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/spf_record/terms tests/fuzz/seeds/spf_record/redirect tests/fuzz/seeds/spf_record/explanation tests/fuzz/seeds/spf/records tests/fuzz/seeds/spf/loop

@@ -206,11 +206,10 @@ static struct span value_of(char letter, const struct spf_words *w, char room[2 
 		n = put(room, n, w->domain);
 		break;
 	case 'i':
-		if (w->client->is_v6) {
-			n = add_nibbles(w->client, room);
-			break;
-		}
-		/* fallthrough */
+		if (w->client->is_v6)
+			return span_of(room, add_nibbles(w->client, room));
+		client_text(w->client, room);
+		return span_of_text(room);
 	case 'c':
 		client_text(w->client, room);
 		return span_of_text(room);

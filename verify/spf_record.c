@@ -183,6 +183,7 @@ static bool fault(struct spf_record *r, struct span term, const char *why)
 bool spf_record_read(struct span text, struct arena *arena, struct spf_record *out)
 {
 	struct span rest = span_from(text, sizeof(VERSION) - 1);
+	unsigned n = count_terms(rest);
 	const char *why;
 
 	*out = (struct spf_record){ .fault = SPAN_NONE };
@@ -190,7 +191,9 @@ bool spf_record_read(struct span text, struct arena *arena, struct spf_record *o
 		return fault(out, SPAN_NONE, "is too large");
 	if (!text_is_printable(text))
 		return fault(out, SPAN_NONE, "has bytes in it that are not printable ASCII");
-	out->row = arena_new(arena, (count_terms(rest) + 1) * sizeof(struct spf_term));
+	if (n > SPF_TERMS_MAX)
+		return fault(out, SPAN_NONE, "has too many terms");
+	out->row = arena_new(arena, (n + 1) * sizeof(struct spf_term));
 	while (rest.len > 0) {
 		struct spf_term *t = &out->row[out->n];
 

@@ -9,6 +9,7 @@
 
 #define SPF_RECORD_MAX 4096	/* octets; those that fit into a packet have a few hundred */
 #define SPF_TERM_MAX   512	/* octets of one term */
+#define SPF_TERMS_MAX  500	/* of a record */
 
 enum spf_kind { SPF_ALL, SPF_INCLUDE, SPF_A, SPF_MX, SPF_PTR, SPF_IP4, SPF_IP6, SPF_EXISTS, SPF_REDIRECT, SPF_EXP, SPF_OTHER };
 

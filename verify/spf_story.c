@@ -33,6 +33,18 @@ static void add_step(struct spf_walk *w, const struct spf_visit *v, const struct
 	buf_clear(&w->note);
 }
 
+/* The term that decided a record, and where an include led before that. */
+static void add_end(struct spf_walk *w, const struct spf_visit *v)
+{
+	if (!v->at) {
+		(void)buf_printf(w->tale, "%*s  no more terms\n", indent(v), "");
+		return;
+	}
+	if (v->at->kind == SPF_INCLUDE && v->inner)
+		add_end(w, v->inner);
+	add_step(w, v, v->at, "match");
+}
+
 static bool is_network(const struct spf_term *t)
 {
 	return t->kind == SPF_IP4 || t->kind == SPF_IP6;
@@ -42,6 +54,8 @@ void spf_story_leave(struct spf_walk *w, struct spf_visit *v, const struct spf_t
 {
 	if (!w->tale)
 		return;
+	if (v->at && v->at->kind == SPF_INCLUDE && v->inner)
+		add_end(w, v->inner);
 	if (v->at)
 		add_step(w, v, v->at, "no match");
 	for (; v->n_told < v->record.n && &v->record.row[v->n_told] != to; v->n_told++)
@@ -115,7 +129,7 @@ static void add_not_listed(struct spf_walk *w, const struct spf_visit *v, struct
 
 static void add_matched(struct spf_walk *w, const struct spf_visit *v, enum auth_result result, struct buf *out)
 {
-	const struct spf_visit *place = place_of(v);
+	const struct spf_visit *place = result == AUTH_PASS ? place_of(v) : v;
 	const char *verb = result == AUTH_PASS ? "listed" : result == AUTH_FAIL ? "forbidden" : "named";
 
 	(void)buf_printf(out, "%s is %s by \"%.*s\" in the SPF record of ", w->client, verb, TEXT(place->at));
@@ -143,20 +157,6 @@ static void add_reason(struct spf_walk *w, enum auth_result result, struct buf *
 	}
 }
 
-/* Who led to the last term, from the inside out. */
-static void end_steps(struct spf_walk *w)
-{
-	const struct spf_visit *v = place_of(w->top);
-
-	if (w->stop != SPF_GOES_ON)
-		return;
-	if (!v->at)
-		(void)buf_printf(w->tale, "%*s  no more terms\n", indent(v), "");
-	for (; v; v = v->outer)
-		if (v->at)
-			add_step(w, v, v->at, "match");
-}
-
 void spf_story_end(struct spf_walk *w, struct spf_told *out)
 {
 	struct buf why;
@@ -167,7 +167,7 @@ void spf_story_end(struct spf_walk *w, struct spf_told *out)
 	buf_fini(&why);
 	if (!w->tale)
 		return;
-	if (w->top)
-		end_steps(w);
+	if (w->stop == SPF_GOES_ON)
+		add_end(w, w->top);
 	(void)buf_printf(w->tale, "spf: %s: %s\n", auth_result_text(out->result), out->why);
 }

@@ -65,7 +65,7 @@ struct spf_walk {
 	struct spf_spot spots[SPF_SPOTS_MAX];
 };
 
-/* identity: the domain that is checked. */
+/* local, domain: of the identity that is checked. */
 void spf_walk_init(struct spf_walk *w, struct facts *f, const struct spf_ask *ask, struct span local, struct span domain, struct buf *tale);
 void spf_walk_fini(struct spf_walk *w);
 
