@@ -97,7 +97,7 @@ static bool fields_read(struct span bare, struct fields *out)
 	out->rest = rest;
 	if (out->hash.len == 0 || out->domain.len == 0 || rest.len == 0 || bare.len > ADDRESS_LOCAL_MAX)
 		return false;
-	return out->tag == '0' ? is_day(out->day) : rest.len > 1 && is_separator(rest.at[0]);
+	return out->tag == '0' ? is_day(out->day) : is_separator(rest.at[0]);
 }
 
 /* The address that those fields stand for. */

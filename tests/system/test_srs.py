@@ -5,6 +5,7 @@ import dkim
 import pytest
 
 from conftest import BUILD, PATIENCE, until
+from test_servers import needs_postfix, postfix  # noqa: F401 (a fixture)
 from test_relay import lines, taken, world  # noqa: F401 (a fixture)
 
 SHOW = os.path.join(BUILD, "tests/unit/show_srs")
@@ -180,12 +181,21 @@ def test_srs_of_others_goes_back_to_the_first_of_them(server, world):
 
 def test_long_and_odd_senders(server, world):
     there, home = begin(server, world)
+    there.offers = (*there.offers, "SMTPUTF8")
     odd = ["x" * 64 + "@c.test", '"john doe"@c.test', "a=b+c@c.test", '"a\\"\\\\b"@c.test']
     for n, sender in enumerate(odd, 1):
         made = forwarded(server, there, sender=sender, n=n)
         assert made != sender
         give(server, "", made)
         assert taken(home, n)[-1]["rcpts"] == [sender]
+    with session(server) as s:
+        s.ehlo()
+        s.command_encoding = "utf-8"
+        assert s.docmd("MAIL FROM:<grün@bücher.test> SMTPUTF8")[0] == 250 and s.docmd("RCPT TO:<fwd@example.test>")[0] == 250
+        assert s.data(b"Subject: x\r\n\r\nx\r\n")[0] == 250
+    mail = taken(there, len(odd) + 1)[-1]
+    assert re.fullmatch(r"SRS0=.{6}=..=xn--bcher-kva\.test=grün@example\.test", mail["sender"]) and "SMTPUTF8" in mail["parameters"]
+    odd.append(mail["sender"])
     long = "x" * 230 + "@c.test"            # with ours around it no path would hold it
     assert forwarded(server, there, sender=long, n=len(odd) + 1) == long
 
@@ -328,6 +338,25 @@ def test_a_failed_forward_is_told_to_the_sender_himself(server, world):
     give(server, "anna@c.test", "fwd@example.test")
     bounce, = taken(home)
     assert bounce["sender"] == "" and bounce["rcpts"] == ["anna@c.test"] and b"u@b.test" in bounce["data"]
+
+
+@needs_postfix
+def test_postfix_asks_about_the_sender_takes_the_mail_and_bounces_it_back(server, world, postfix):
+    """Its callout (reject_unverified_sender) comes under a name of its own, its bounce under the null sender."""
+    _, home = begin(server, world, more=f'route fix.test {{ via = "{postfix.address}:{postfix.port}" tls = none }}')
+    with open(f"{server.folder}/aliases", "a") as f:
+        f.write("fix: ghost@fix.test\nfine: u@fix.test\n")
+    server.reload()
+    # ghost is found out only when the mail is delivered
+    postfix.start(relayhost=f"[127.0.0.1]:{server.port}", more="smtpd_reject_unlisted_recipient = no\nsmtpd_sender_restrictions = reject_unverified_sender\n"
+                  "address_verify_map =\naddress_verify_relayhost = $relayhost\n")
+    give(server, "anna@c.test", "fine@example.test")
+    mail, = postfix.wait_mails("u")
+    assert re.search(rb"Return-Path: <" + SRS0.encode() + rb">\n", mail)
+    give(server, "anna@c.test", "fix@example.test")
+    bounce, = taken(home)
+    assert bounce["sender"] == "" and bounce["rcpts"] == ["anna@c.test"] and b"ghost@fix.test" in bounce["data"]
+    assert "status=deliverable" in postfix.log()
 
 
 def test_catch_all_and_archive_forward_too(server, world):

@@ -514,6 +514,10 @@ static void t_copies_here_keep_their_sender(void **state)
 	directory_expand(f->d, SPAN("team@example.org"), SPAN("x@far.test"), &a);
 	for (size_t i = 0; i < a.n_rows; i++)
 		assert_int_equal(a.rows[i].sender.len > 0, a.rows[i].deliver == DIRECTORY_FOREIGN);
+	directory_set_day(f->d, (TODAY + 5) * DAY_MS);		/* the next key makes them, without a word of anybody */
+	directory_expand(f->d, SPAN("team@example.org"), SPAN("x@far.test"), &a);
+	assert_true(span_eq(a.rows[a.n_rows - 1].sender, made("x@far.test", "example.org", "the key of the period to come ..", TODAY + 5)));
+	directory_set_day(f->d, TODAY * DAY_MS);
 	directory_expand(f->d, SPAN("list@kept.test"), SPAN("x@far.test"), &a);
 	assert_int_equal(a.n_rows, 2);
 	assert_int_equal(a.rows[1].kind, TARGET_ARCHIVE);

@@ -49,6 +49,7 @@ static void t_a_sender_is_rewritten_and_comes_back(void **state)
 		    "SRS0=abcd=ZZ=example.org=anna@first.example" },
 		{ "SRS1-zz=first.example=-abcd=ZZ=example.org=anna@second.example", "SRS1=", "=first.example=-abcd=ZZ=example.org=anna@us.example",
 		    "SRS0-abcd=ZZ=example.org=anna@first.example" },
+		{ "SRS0=@first.example", "SRS1=", "=first.example==@us.example", "SRS0=@first.example" },
 		/* no SRS1 that leads anywhere */
 		{ "SRS1=zz=first.example@second.example", "SRS0=", "=RA=second.example=SRS1=zz=first.example@us.example", "SRS1=zz=first.example@second.example" },
 		{ "SRS1=zz=-=+x@second.example", "SRS0=", "=RA=second.example=SRS1=zz=-=+x@us.example", "SRS1=zz=-=+x@second.example" },
