@@ -183,6 +183,8 @@ static void on_master_verb(void *owner, enum wire_verb verb, const union wire_ms
 		srs_keys_add(directory_srs_keys(a->directory), msg->srs_key.from_day, msg->srs_key.key);
 	else if (verb == WIRE_srs_keys_done)
 		srs_keys_take(directory_srs_keys(a->directory));
+	else if (verb == WIRE_salt_key)
+		logins_salt_key(a->logins, msg->salt_key.key);
 	if (verb != WIRE_tables_done)
 		return;
 	look_at_clock(a);

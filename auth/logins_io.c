@@ -514,6 +514,12 @@ struct logins *logins_new(struct loop *loop, struct directory *directory)
 	return l;
 }
 
+void logins_salt_key(struct logins *l, struct span key)
+{
+	if (key.len == sizeof(l->salt_key))
+		memcpy(l->salt_key, key.at, key.len);
+}
+
 void logins_free(struct logins **lp)
 {
 	struct logins *l = *lp;
@@ -524,5 +530,6 @@ void logins_free(struct logins **lp)
 	checker_free(&l->checker);
 	remember_free(&l->remember);
 	guess_free(&l->guess);
+	mem_wipe(l->salt_key, sizeof(l->salt_key));
 	mem_free(l);
 }

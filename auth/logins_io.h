@@ -10,6 +10,7 @@ struct logins *logins_new(struct loop *loop, struct directory *directory);
 void logins_free(struct logins **l);
 unsigned logins_checking(const struct logins *l);	/* passwords in the queue */
 void logins_set(struct logins *l, const struct settings *s);
+void logins_salt_key(struct logins *l, struct span key);	/* for the salts of users that do not exist; before, they are random */
 
 /* One for each smtpd: its logins end with it. */
 struct desk;

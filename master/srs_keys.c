@@ -116,20 +116,38 @@ static void on_sent(void *arg)
 	mem_free(arg);
 }
 
-static void tell_key(struct channel *ch, struct span secret, uint32_t period)
+/* Of mem_new, for on_sent. */
+static struct buf *make_key(struct span secret, struct span name)
 {
-	struct wire_srs_key told = { .from_day = period * SRS_PERIOD_DAYS };
 	struct buf *key = mem_new(sizeof(*key));
 	unsigned char bytes[SHA256_LEN];
-	char name[32];
-	int len = snprintf(name, sizeof(name), "srs %u", period);
 
-	digest_hmac_sha256(secret, span_of(name, (size_t)len), bytes);
+	digest_hmac_sha256(secret, name, bytes);
 	buf_init(key, SHA256_LEN);
 	(void)buf_add(key, span_of((const char *)bytes, SHA256_LEN));
 	mem_wipe(bytes, sizeof(bytes));
+	return key;
+}
+
+static void tell_key(struct channel *ch, struct span secret, uint32_t period)
+{
+	struct wire_srs_key told = { .from_day = period * SRS_PERIOD_DAYS };
+	struct buf *key;
+	char name[32];
+	int len = snprintf(name, sizeof(name), "srs %u", period);
+
+	key = make_key(secret, span_of(name, (size_t)len));
 	told.key = buf_span(key);
 	channel_put_borrowed(ch, WIRE_srs_key, &told, told.key, on_sent, key);
+}
+
+/* Were it another one after a restart, the salts that stay would tell who exists. */
+static void tell_salt_key(struct channel *ch, struct span secret)
+{
+	struct buf *key = make_key(secret, SPAN("salts"));
+	struct wire_salt_key told = { .key = buf_span(key) };
+
+	channel_put_borrowed(ch, WIRE_salt_key, &told, told.key, on_sent, key);
 }
 
 /* What was, what is, and what comes. */
@@ -145,6 +163,7 @@ static void tell_keys(struct channel *ch, struct span secret, uint32_t today)
 
 static unsigned tell_secrets(struct channel *ch, struct span text, uint32_t today)
 {
+	struct span oldest = SPAN_NONE;
 	unsigned n = 0;
 
 	while (text.len > 0 && n < SRS_SECRETS_MAX) {
@@ -153,8 +172,11 @@ static unsigned tell_secrets(struct channel *ch, struct span text, uint32_t toda
 		if (line.len < SRS_SECRET_LEAST || line.at[0] == '#')
 			continue;
 		tell_keys(ch, line, today);
+		oldest = line;
 		n++;
 	}
+	if (n > 0)
+		tell_salt_key(ch, oldest);
 	return n;
 }
 

@@ -23,7 +23,7 @@
 /* Makes the file where there is none: mode 600, of whom we are. */
 enum pr_err srs_keys_make(const struct settings *s, struct buf *words);
 
-/* `srs_key` for each, then `srs_keys_done`. Where there is no secret that can be used, a line in problems and nothing told. */
+/* `srs_key` for each, and `salt_key`, made of the oldest secret; then `srs_keys_done`. Where there is no secret that can be used, a line in problems and nothing told. */
 void srs_keys_tell(const struct settings *s, struct channel *ch, int64_t wall_ms, struct buf *problems);
 
 /* The file, for watching: path is valid during the call. */

@@ -175,6 +175,38 @@ def scram(server, password, bound_to, data, version=None):
         return code
 
 
+def salt_of(server, user):
+    """What SCRAM tells before any proof."""
+    with connect(server) as client:
+        client.ehlo()
+        code, answer = client.docmd("AUTH SCRAM-SHA-256 " + base64.b64encode(f"n,,n={user},r=fyko+d2lbbFgONRv9qkxdawL".encode()).decode())
+        assert code == 334
+        client.docmd("*")
+        said = dict(part.split("=", 1) for part in base64.b64decode(answer).decode().split(","))
+        return said["s"], said["i"]
+
+
+def test_a_salt_does_not_tell_who_exists(users):
+    """It is the same for ever, for those who are there and those who are not."""
+    names = (ALICE, "ghost@example.test", "other@example.test")
+    before = [salt_of(users, name) for name in names]
+    assert len({salt for salt, _ in before}) == 3 and len({count for _, count in before}) == 1
+    assert {len(base64.b64decode(salt)) for salt, _ in before} == {len(base64.b64decode(before[0][0]))}
+    pid, = users.children("auth")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: users.children("auth") and users.children("auth") != [pid])
+    assert until(lambda: attempt(lambda: [salt_of(users, name) for name in names])) == before
+    users.stop()
+    users.start()
+    assert [salt_of(users, name) for name in names] == before
+
+
+def attempt(what):
+    """None while it can't be had."""
+    with contextlib.suppress(AssertionError, OSError, smtplib.SMTPException):
+        return what()
+
+
 def end_point(sock):
     return hashlib.sha256(sock.getpeercert(binary_form=True)).digest()
 
