@@ -99,9 +99,14 @@ const struct span *tags_find(const struct tags *t, struct span name)
 
 void tags_add_compact(struct buf *out, struct span value)
 {
-	for (size_t i = 0; i < value.len; i++)
-		if (!is_blank(value.at[i]))
-			(void)buf_add_char(out, value.at[i]);
+	while (value.len > 0) {
+		size_t n = 0;
+
+		while (n < value.len && !is_blank(value.at[n]))
+			n++;
+		(void)buf_add(out, span_first(value, n));
+		value = span_from(value, n + 1);
+	}
 }
 
 enum pr_err tags_decode(struct span value, void *out, size_t room, size_t *len)

@@ -17,8 +17,22 @@ noinst_PROGRAMS += tests/judges/verify
 tests_judges_verify_SOURCES = tests/judges/verify.c
 tests_judges_verify_LDADD = $(VERIFY_LIBS)
 
+# What it costs, beside the library alone.
+noinst_PROGRAMS += tests/bench/verify
+tests_bench_verify_SOURCES = tests/bench/verify.c tests/unit/sign_any.c tests/unit/sign_any.h
+tests_bench_verify_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
+tests_bench_verify_LDADD = $(VERIFY_LIBS)
+
+check_PROGRAMS += tests/unit/t_arc
+tests_unit_t_arc_SOURCES = tests/unit/t_arc.c tests/unit/sealed.h
+tests_unit_t_arc_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_verify_sandbox
+tests_unit_t_verify_sandbox_SOURCES = tests/unit/t_verify_sandbox.c tests/unit/rfc8463.h tests/unit/sealed.h tests/unit/sign_any.c tests/unit/sign_any.h
+tests_unit_t_verify_sandbox_LDADD = libverify.a $(MAIL_LIBS) $(LOOP_LIBS) $(OPENDKIM_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/t_dkim_check
-tests_unit_t_dkim_check_SOURCES = tests/unit/t_dkim_check.c tests/unit/sign_any.c tests/unit/sign_any.h
+tests_unit_t_dkim_check_SOURCES = tests/unit/t_dkim_check.c tests/unit/rfc8463.h tests/unit/sign_any.c tests/unit/sign_any.h
 tests_unit_t_dkim_check_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
 
 FUZZERS += tests/fuzz/f_fields

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <cmocka.h>
 
+#include "rfc8463.h"
 #include "sign_any.h"
 #include "verify/dkim.h"
 
@@ -93,44 +95,15 @@ static void assert_told(const struct dkim_told *t, enum auth_result result, cons
 
 /* ---- the examples of the RFCs --------------------------------------------------------------- */
 
-#define DINNER_HEADER \
-	"From: Joe SixPack <joe@football.example.com>\r\n" \
-	"To: Suzie Q <suzie@shopping.example.net>\r\n" \
-	"Subject: Is dinner ready?\r\n" \
-	"Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n" \
-	"Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n"
-
 static void t_the_example_of_rfc_8463_passes(void **state)
 {
-	static const char message[] =
-	    "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n"
-	    " d=football.example.com; i=@football.example.com;\r\n"
-	    " q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r\n"
-	    " subject : date : message-id : from : subject : date;\r\n"
-	    " bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
-	    " b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus\r\n"
-	    " Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\r\n"
-	    "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n"
-	    " d=football.example.com; i=@football.example.com;\r\n"
-	    " q=dns/txt; s=test; t=1528637909; h=from : to : subject :\r\n"
-	    " date : message-id : from : subject : date;\r\n"
-	    " bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
-	    " b=F45dVWDfMbQDGHJFlXUNB2HKfbCeLRyhDXgFpEL8GwpsRe0IeIixNTe3\r\n"
-	    " DhCVlUrSjV4BwcVcOF6+FF3Zo9Rpo1tFOeS9mPYQTnGdaSGsgeefOsk2Jz\r\n"
-	    " dA+L10TeYt9BgDfQNZtKdN1WO//KgIqXP7OdEFE4LjFYNcUxZQ4FADY+8=\r\n"
-	    DINNER_HEADER "\r\nHi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n";
-	static const struct record records[] = {
-		{ "brisbane._domainkey.football.example.com", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" },
-		{ "test._domainkey.football.example.com",
-		    "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/"
-		    "J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/"
-		    "K4w3QIDAQAB" },
-		{ 0 } };
+	static const struct record records[] = { { "brisbane._domainkey.football.example.com", RFC8463_ED25519 },
+		{ "test._domainkey.football.example.com", RFC8463_RSA }, { 0 } };
 	struct told t;
 
 	(void)state;
 	told_init(&t);
-	check(&t, span_of_text(message), records);
+	check(&t, SPAN(RFC8463_MESSAGE), records);
 	assert_int_equal(t.n, 2);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_told(&t.row[i], AUTH_PASS, "");
@@ -379,6 +352,305 @@ static void t_each_fault_has_its_result_and_its_reason(void **state)
 	buf_fini(&t.tale);
 }
 
+static void t_no_byte_of_what_is_signed_can_be_changed(void **state)
+{
+	static const char *const forms[] = { "simple/simple", "relaxed/relaxed" };
+	struct buf message;
+	struct told t;
+	char tags[200];
+
+	(void)state;
+	told_init(&t);
+	buf_init(&message, 1 << 20);
+	for (unsigned form = 0; form < N_OF(forms); form++) {
+		snprintf(tags, sizeof(tags), TAGS "; i=joe@example.org; t=100000; c=%s; a=ed25519-sha256", forms[form]);
+		make(&message, ed25519, tags, HEADER, BODY);
+		for (size_t i = 0; i < message.len; i++) {
+			char was = message.at[i];
+
+			if (was == '\r' || was == '\n' || (form == 1 && (was == ' ' || was == '\t')))
+				continue;
+			message.at[i] = was == 'x' ? 'y' : 'x';
+			check(&t, buf_span(&message), records_of(ed25519, ""));
+			if (t.n && t.row[0].result == AUTH_PASS)
+				fail_msg("%s: changed at %zu: %.40s", forms[form], i, message.at + i);
+			message.at[i] = was;
+		}
+	}
+	buf_fini(&message);
+	buf_fini(&t.tale);
+}
+
+/* ---- several ---------------------------------------------------------------------------------------- */
+
+static void t_each_signature_is_told_for_itself(void **state)
+{
+	static const struct record records[] = {
+		{ "gone._domainkey.example.org", "v=DKIM1; p=" }, { "away._domainkey.example.org", NULL },
+		{ "two._domainkey.example.org", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" },
+		{ "two._domainkey.example.org", "v=DKIM1; k=ed25519; p=AAAA" },
+		{ "rfc._domainkey.example.org", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" },
+		{ "rfc._domainkey.example.org", "v=spf1 -all" }, { "spf._domainkey.example.org", "v=spf1 -all" },
+		{ "spf._domainkey.example.org", "words" }, { 0 } };
+	static const struct {
+		const char *selector;
+		enum auth_result result;
+		const char *why;
+	} rows[] = {
+		{ "gone", AUTH_PERMERROR, "revoked" }, { "away", AUTH_TEMPERROR, "no answer about away._domainkey.example.org" },
+		{ "two", AUTH_PERMERROR, "several keys at two" }, { "rfc", AUTH_FAIL, "another key" },
+		{ "spf", AUTH_PERMERROR, "none of the records" }, { "none", AUTH_PERMERROR, "no key at none" },
+	};
+	struct buf message, all;
+	struct told t;
+	char tags[200];
+
+	(void)state;
+	told_init(&t);
+	buf_init(&message, 1 << 20);
+	buf_init(&all, 1 << 20);
+	for (unsigned i = 0; i < N_OF(rows); i++) {
+		snprintf(tags, sizeof(tags), "v=1; d=example.org; s=%s; h=from; a=ed25519-sha256", rows[i].selector);
+		sign_any(&all, ed25519, tags, SPAN(HEADER), SPAN(BODY));
+	}
+	(void)buf_add_text(&all, HEADER "\r\n" BODY);
+	check(&t, buf_span(&all), records);
+	assert_int_equal(t.n, N_OF(rows));
+	for (unsigned i = 0; i < N_OF(rows); i++) {
+		assert_string_equal(t.row[i].selector, rows[i].selector);
+		assert_told(&t.row[i], rows[i].result, rows[i].why);
+	}
+	buf_fini(&message);
+	buf_fini(&all);
+	buf_fini(&t.tale);
+}
+
+static void t_more_signatures_than_are_looked_at_are_told(void **state)
+{
+	struct buf all;
+	struct told t;
+
+	(void)state;
+	told_init(&t);
+	buf_init(&all, 1 << 20);
+	for (unsigned i = 0; i < 40; i++)
+		sign_any(&all, ed25519, TAGS "; a=ed25519-sha256", SPAN(HEADER), SPAN(BODY));
+	(void)buf_add_text(&all, HEADER "\r\n" BODY);
+	check_so(&t, buf_span(&all), records_of(ed25519, ""), SIZE_MAX, 3, NOW);
+	assert_int_equal(t.n, 3 + DKIM_TOLD_MORE);
+	for (unsigned i = 0; i < t.n; i++)
+		assert_told(&t.row[i], i < 3 ? AUTH_PASS : AUTH_POLICY, i < 3 ? "" : "too many signatures: 3");
+	buf_fini(&all);
+	buf_fini(&t.tale);
+}
+
+static void t_b_is_as_long_as_it_takes(void **state)
+{
+	static const char *const fields[] = { "b=abcdefghij", "b=abcdefghik", "b=zbcdefghij" };
+	struct buf all;
+	struct told t;
+
+	(void)state;
+	told_init(&t);
+	buf_init(&all, 1 << 20);
+	for (unsigned i = 0; i < N_OF(fields); i++)
+		(void)buf_printf(&all, "DKIM-Signature: v=1; a=rsa-sha256; d=x.org; s=s; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; %s\r\n", fields[i]);
+	(void)buf_add_text(&all, HEADER "\r\n" BODY);
+	check(&t, buf_span(&all), records_of(rsa, ""));
+	assert_string_equal(t.row[0].b, "abcdefghij");
+	assert_string_equal(t.row[1].b, "abcdefghik");
+	assert_string_equal(t.row[2].b, "zbcdefgh");
+	buf_fini(&all);
+	buf_fini(&t.tale);
+}
+
+static void t_t_y_is_told_and_counts(void **state)
+{
+	struct buf message;
+	struct told t;
+
+	(void)state;
+	told_init(&t);
+	buf_init(&message, 1 << 20);
+	make(&message, ed25519, TAGS "; a=ed25519-sha256", HEADER, BODY);
+	check(&t, buf_span(&message), records_of(ed25519, "t=y; "));
+	assert_told(&t.row[0], AUTH_PASS, "");
+	assert_true(t.row[0].is_testing);
+	(void)buf_add_char(&t.tale, 0);
+	assert_non_null(strstr(t.tale.at, "d=example.org s=s i=@example.org a=ed25519-sha256\n"));
+	assert_non_null(strstr(t.tale.at, "header simple, body simple; signed: from, to, subject, from\n"));
+	assert_non_null(strstr(t.tale.at, "256 bits, in testing (t=y)\n"));
+	buf_fini(&message);
+	buf_fini(&t.tale);
+}
+
+static void t_the_dns_is_asked_once_the_header_is_there_and_once_for_each_key(void **state)
+{
+	struct facts *facts = facts_new(50);
+	struct facts_question q;
+	struct dkim_check *check;
+	struct fields header;
+	struct buf all;
+	struct span rest;
+
+	(void)state;
+	buf_init(&all, 1 << 20);
+	sign_any(&all, ed25519, TAGS "; a=ed25519-sha256", SPAN(HEADER), SPAN(BODY));
+	sign_any(&all, ed25519, TAGS "; a=ed25519-sha256; c=relaxed/relaxed", SPAN(HEADER), SPAN(BODY));
+	(void)buf_add_text(&all, HEADER "\r\n" BODY);
+	rest = buf_span(&all);
+	fields_init(&header, 256 << 10, 1000);
+	fields_feed(&header, &rest);
+	check = dkim_check_new(house, &header, facts, 10, NOW);
+	assert_true(facts_next(facts, &q));
+	assert_true(span_eq(q.name, SPAN("s._domainkey.example.org")));
+	assert_false(facts_next(facts, &q));
+	dkim_check_body(check, rest);
+	assert_false(dkim_check_end(check, facts, NULL));
+	assert_false(dkim_check_end(check, facts, NULL));
+	facts_record(facts, q.number, span_of_text(records_of(ed25519, "")[0].text));
+	facts_answer(facts, q.number, RESOLVED, false);
+	assert_true(dkim_check_end(check, facts, NULL));
+	assert_true(dkim_check_told(check, 0)->is_usable && dkim_check_told(check, 1)->is_usable);
+	assert_true(dkim_check_end(check, facts, NULL));
+	dkim_check_free(&check);
+	fields_fini(&header);
+	facts_free(&facts);
+	buf_fini(&all);
+}
+
+static void t_who_has_no_question_left_gets_no_answer(void **state)
+{
+	struct facts *facts = facts_new(0);
+	struct dkim_check *check;
+	struct fields header;
+	struct buf all;
+	struct span rest;
+
+	(void)state;
+	buf_init(&all, 1 << 20);
+	make(&all, ed25519, TAGS "; a=ed25519-sha256", HEADER, BODY);
+	rest = buf_span(&all);
+	fields_init(&header, 256 << 10, 1000);
+	fields_feed(&header, &rest);
+	check = dkim_check_new(house, &header, facts, 10, NOW);
+	assert_true(dkim_check_end(check, facts, NULL));
+	assert_told(dkim_check_told(check, 0), AUTH_PERMERROR, "too many questions");
+	dkim_check_free(&check);
+	fields_fini(&header);
+	facts_free(&facts);
+	buf_fini(&all);
+}
+
+/* ---- what would hurt the library ------------------------------------------------------------------- */
+
+static void t_what_stands_behind_a_nul_does_not_pass(void **state)
+{
+	struct buf message;
+	struct told t;
+	char *at;
+
+	(void)state;
+	told_init(&t);
+	buf_init(&message, 1 << 20);
+	make(&message, ed25519, TAGS "; a=ed25519-sha256; c=relaxed/relaxed", "From: a@example.org\r\nSubject: one #two\r\n", BODY);
+	at = memchr(message.at, '#', message.len);
+	*at = 0;
+	check(&t, buf_span(&message), records_of(ed25519, ""));
+	assert_told(&t.row[0], AUTH_POLICY, "holds a NUL");
+	make(&message, ed25519, TAGS "; a=ed25519-sha256; c=relaxed/relaxed", HEADER, "one #two\r\n");
+	at = memchr(message.at, '#', message.len);
+	*at = 0;
+	check(&t, buf_span(&message), records_of(ed25519, ""));
+	assert_told(&t.row[0], AUTH_FAIL, "the body was changed");
+	buf_fini(&message);
+	buf_fini(&t.tale);
+}
+
+/* The library's list of fields has a place for each of the header, and it writes one more. */
+static void t_h_may_name_every_field_and_more(void **state)
+{
+	struct buf message;
+	struct told t;
+
+	(void)state;
+	told_init(&t);
+	buf_init(&message, 1 << 20);
+	for (unsigned n = 0; n < 8; n++) {
+		char header[200] = "From: a@example.org\r\n";
+
+		for (unsigned i = 0; i < n; i++)
+			strcat(header, "X: y\r\n");
+		make(&message, ed25519, "v=1; d=example.org; s=s; h=from:dkim-signature:x:x:x:x:x:x:x:x:y:z; a=ed25519-sha256", header, BODY);
+		check(&t, buf_span(&message), records_of(ed25519, ""));
+		assert_int_equal(t.n, 1);
+		assert_told(&t.row[0], AUTH_FAIL, "header fields");	/* it takes its own field for one that is signed */
+	}
+	buf_fini(&message);
+	buf_fini(&t.tale);
+}
+
+static void t_a_word_without_end_is_not_kept(void **state)
+{
+	char piece[60000];
+	struct facts *facts = facts_new(5);
+	struct fields header;
+	struct dkim_check *check;
+	struct buf all;
+	struct span rest;
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece));
+	buf_init(&all, 1 << 20);
+	make(&all, ed25519, TAGS "; a=ed25519-sha256; c=relaxed/relaxed", HEADER, "");
+	rest = buf_span(&all);
+	fields_init(&header, 256 << 10, 1000);
+	fields_feed(&header, &rest);
+	check = dkim_check_new(house, &header, facts, 10, NOW);
+	for (unsigned i = 0; i < 1000; i++) {
+		piece[i * 37 % sizeof(piece)] = i < 900 ? ' ' : 'x';	/* now and then a blank, then none */
+		dkim_check_body(check, span_of(piece, sizeof(piece)));
+		memset(piece, 'x', sizeof(piece));
+	}
+	answer(facts, records_of(ed25519, ""));
+	assert_true(dkim_check_end(check, facts, NULL));
+	assert_told(dkim_check_told(check, 0), AUTH_POLICY, "a word of more than");
+	dkim_check_free(&check);
+	fields_fini(&header);
+	facts_free(&facts);
+	buf_fini(&all);
+}
+
+/* Checks leave nothing behind, whatever they met. */
+static void t_memory_is_given_back(void **state)
+{
+	static const char *const records[] = { "v=DKIM1; p=", "v=DKIM1; k=rsa; p=AAAA", "v=DKIM1; k=ed25519; p=AAAA", "x", NULL };
+	struct buf message;
+	struct told t;
+	size_t before = 0;
+
+	(void)state;
+	told_init(&t);
+	buf_init(&message, 1 << 20);
+	for (unsigned round = 0; round < 2000; round++) {
+		struct record bad[] = { { "s._domainkey.example.org", records[round % N_OF(records)] }, { 0 } };
+		bool is_rsa = round % 2;
+
+		if (round == 200)
+			before = mallinfo2().uordblks;
+		make(&message, ed25519, is_rsa ? TAGS "; a=rsa-sha256" : TAGS "; a=ed25519-sha256; l=3", HEADER, BODY);
+		check(&t, buf_span(&message), bad);
+		check(&t, buf_span(&message), records_of(ed25519, ""));
+		if (round % 10)
+			continue;
+		message.at[message.len / 2] ^= 1;
+		check(&t, buf_span(&message), records_of(rsa, ""));
+	}
+	assert_true(mallinfo2().uordblks < before + 20000);
+	buf_fini(&message);
+	buf_fini(&t.tale);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -404,6 +676,17 @@ int main(void)
 		cmocka_unit_test(t_the_example_of_rfc_6376_passes),
 		cmocka_unit_test(t_a_good_signature_passes_in_every_form_and_in_pieces_of_any_size),
 		cmocka_unit_test(t_each_fault_has_its_result_and_its_reason),
+		cmocka_unit_test(t_no_byte_of_what_is_signed_can_be_changed),
+		cmocka_unit_test(t_each_signature_is_told_for_itself),
+		cmocka_unit_test(t_more_signatures_than_are_looked_at_are_told),
+		cmocka_unit_test(t_b_is_as_long_as_it_takes),
+		cmocka_unit_test(t_t_y_is_told_and_counts),
+		cmocka_unit_test(t_the_dns_is_asked_once_the_header_is_there_and_once_for_each_key),
+		cmocka_unit_test(t_who_has_no_question_left_gets_no_answer),
+		cmocka_unit_test(t_what_stands_behind_a_nul_does_not_pass),
+		cmocka_unit_test(t_h_may_name_every_field_and_more),
+		cmocka_unit_test(t_a_word_without_end_is_not_kept),
+		cmocka_unit_test(t_memory_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
