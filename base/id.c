@@ -64,11 +64,6 @@ int64_t id_wall_ms(const struct msg_id *id)
 	return ms;
 }
 
-bool id_eq(const struct msg_id *a, const struct msg_id *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 bool id_is_zero(const struct msg_id *id)
 {
 	static const struct msg_id zero;

@@ -19,7 +19,7 @@ struct msg_id id_new(int64_t wall_ms);
 /* Derived, the same for the same input: SHA-256 over both, made a UUIDv7 of parent's time. */
 struct msg_id id_derive(const struct msg_id *parent, uint32_t round);
 int64_t id_wall_ms(const struct msg_id *id);
-bool id_eq(const struct msg_id *a, const struct msg_id *b);
+static inline bool id_eq(const struct msg_id *a, const struct msg_id *b) { return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0; }
 bool id_is_zero(const struct msg_id *id);
 void id_to_text(const struct msg_id *id, char text[ID_TEXT_LEN + 1]);
 /* Any case; I and L read as 1, O as 0. False when it is no whole id. */

@@ -29,18 +29,6 @@ size_t span_find(struct span s, char c)
 	return found ? (size_t)(found - s.at) : s.len;
 }
 
-struct span span_from(struct span s, size_t from)
-{
-	if (from > s.len)
-		from = s.len;
-	return span_of(s.at + from, s.len - from);
-}
-
-struct span span_first(struct span s, size_t n)
-{
-	return span_of(s.at, n < s.len ? n : s.len);
-}
-
 struct span span_cut(struct span *rest, char c)
 {
 	size_t at = span_find(*rest, c);

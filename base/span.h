@@ -42,9 +42,16 @@ bool span_ends_nocase(struct span s, struct span suffix);
 size_t span_find(struct span s, char c);
 
 /* From byte `from` to the end, `from` beyond the end gives the empty span. */
-struct span span_from(struct span s, size_t from);
+static inline struct span span_from(struct span s, size_t from)
+{
+	return from < s.len ? (struct span){ s.at + from, s.len - from } : (struct span){ s.at + s.len, 0 };
+}
+
 /* The first n bytes at most. */
-struct span span_first(struct span s, size_t n);
+static inline struct span span_first(struct span s, size_t n)
+{
+	return (struct span){ s.at, n < s.len ? n : s.len };
+}
 
 /* Cuts *rest at the first c: returns what was before it and leaves in *rest
  * what comes after; without a c returns all and leaves the empty span. */

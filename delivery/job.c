@@ -12,6 +12,13 @@ void jobs_init(struct jobs *j, const struct jobs_handlers *on, void *owner)
 	*j = (struct jobs){ .on = on, .owner = owner };
 	list_init(&j->all);
 	list_init(&j->spare);
+	for (unsigned i = 0; i < JOB_LINES; i++)
+		list_init(&j->lines[i]);
+}
+
+static struct list *line_of(struct jobs *j, uint32_t number)
+{
+	return &j->lines[number % JOB_LINES];
 }
 
 static void part_free(struct jobs *j, struct job_part *part)
@@ -29,7 +36,7 @@ static void drop_parts(struct jobs *j, struct job *job)
 		part_free(j, LIST_OWNER(node, struct job_part, list));
 }
 
-static struct job *job_new(struct jobs *j)
+static struct job *job_new(struct jobs *j, uint32_t number)
 {
 	struct list *node = list_take_first(&j->spare);
 	struct job *job = node ? LIST_OWNER(node, struct job, list) : mem_new(sizeof(*job));
@@ -37,10 +44,11 @@ static struct job *job_new(struct jobs *j)
 
 	if (!node)
 		arena_init(&arena, ARENA_BLOCK);
-	*job = (struct job){ .arena = arena };
+	*job = (struct job){ .arena = arena, .number = number };
 	list_init(&job->parts);
 	list_init(&job->used);
 	list_add_last(&j->all, &job->list);
+	list_add_first(line_of(j, number), &job->line);
 	j->n++;
 	return job;
 }
@@ -55,6 +63,7 @@ static void job_end_of_life(struct jobs *j, struct job *job)
 {
 	drop_parts(j, job);
 	list_remove(&job->list);
+	list_remove(&job->line);
 	j->n--;
 	arena_reset(&job->arena);
 	if (j->n < SPARE_MAX)
@@ -78,11 +87,10 @@ void jobs_fini(struct jobs *j)
 	}
 }
 
-/* Newest first: what is spoken of is mostly what came last. */
-static struct job *job_find(const struct jobs *j, uint32_t number)
+static struct job *job_find(struct jobs *j, uint32_t number)
 {
-	for (struct list *node = j->all.prev; node != &j->all; node = node->prev) {
-		struct job *job = LIST_OWNER(node, struct job, list);
+	LIST_EACH(node, line_of(j, number)) {
+		struct job *job = LIST_OWNER(node, struct job, line);
 
 		if (job->number == number && job->step != JOB_TOLD && !job->is_inherited)
 			return job;
@@ -98,8 +106,7 @@ static enum pr_err hear_begin(struct jobs *j, const struct wire_job_begin *m)
 
 	if (job_find(j, m->job))
 		return PR_BAD;
-	job = job_new(j);
-	job->number = m->job;
+	job = job_new(j, m->job);
 	job->id = m->id;
 	job->flags = m->flags;
 	job->deliver = arena_span(&job->arena, m->deliver);
@@ -213,8 +220,8 @@ static void hear_cancel(struct jobs *j, uint32_t number)
 
 static void hear_ack(struct jobs *j, const struct wire_job_ack *m)
 {
-	LIST_EACH(node, &j->all) {
-		struct job *job = LIST_OWNER(node, struct job, list);
+	LIST_EACH(node, line_of(j, m->job)) {
+		struct job *job = LIST_OWNER(node, struct job, line);
 
 		if (job->step != JOB_TOLD || job->number != m->job || !id_eq(&job->id, &m->id))
 			continue;

@@ -57,7 +57,7 @@ enum job_step {
 };
 
 struct job {
-	struct list list;
+	struct list list, line;
 	uint32_t number;
 	struct msg_id id;
 	uint32_t flags;		/* enum wire_mail */
@@ -93,10 +93,13 @@ struct jobs_handlers {
 	void (*on_idle)(void *owner);				/* no job is left */
 };
 
+#define JOB_LINES 256
+
 struct jobs {
 	const struct jobs_handlers *on;
 	void *owner;
 	struct list all, spare;
+	struct list lines[JOB_LINES];	/* by number: those whose outcomes wait for their word are many */
 	size_t n, n_orphans;
 };
 

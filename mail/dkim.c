@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "mail/masks.h"
 
 /* ---- the body ---------------------------------------------------------------- */
 
@@ -30,11 +31,58 @@ static bool is_plain(char c)
 	return c != ' ' && c != '\t' && c != '\r';
 }
 
+struct canon_masks {
+	uint64_t blank, tab, cr, lf;
+};
+
+static inline struct canon_masks look(const char *at)
+{
+	return (struct canon_masks){ mask_of(at, ' '), mask_of(at, '\t'), mask_of(at, '\r'), mask_of(at, '\n') };
+}
+
+/* The first bytes, as far as they go by blocks: up to what begins something that is not canonical. A block's last two bytes are
+ * looked at again: they don't tell what follows. */
+MASK_INLINE size_t blocks_by(const char *at, size_t len, struct canon_masks (*look_at)(const char *at))
+{
+	size_t i = 0;
+	unsigned n = MASK_BYTES - 2;
+
+	while (n == MASK_BYTES - 2 && len - i >= MASK_BYTES) {
+		struct canon_masks m = look_at(at + i);
+		uint64_t other = m.blank | m.tab | m.cr, ends = m.tab | (m.blank & other >> 1) | (m.cr & ~(m.lf >> 1)) | (m.cr & other >> 2);
+
+		n = (unsigned)__builtin_ctzll(ends | UINT64_C(3) << (MASK_BYTES - 2));
+		i += n;
+	}
+	return i;
+}
+
+#ifdef MASK_WIDE
+MASK_WIDE static inline struct canon_masks look_wide(const char *at)
+{
+	return (struct canon_masks){ mask_of_wide(at, ' '), mask_of_wide(at, '\t'), mask_of_wide(at, '\r'), mask_of_wide(at, '\n') };
+}
+
+MASK_WIDE static size_t blocks_wide(const char *at, size_t len)
+{
+	return blocks_by(at, len, look_wide);
+}
+#endif
+
+static size_t canonical_blocks(const char *at, size_t len)
+{
+#ifdef MASK_WIDE
+	if (mask_is_wide())
+		return blocks_wide(at, len);
+#endif
+	return blocks_by(at, len, look);
+}
+
 /* How much of the front is canonical as it stands: between its first byte and its last, both plain, lie single blanks
  * and single line ends. Nearly all of a usual body: it is hashed in large pieces. */
 static size_t canonical_run(const char *at, size_t len)
 {
-	size_t i = 0;
+	size_t i = canonical_blocks(at, len);
 
 	while (i < len) {
 		if (is_plain(at[i]))

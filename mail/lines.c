@@ -1,14 +1,12 @@
 #include "mail/lines.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/err.h"
+#include "mail/masks.h"
 
 /* Bytes looked at in one step; a bit of a mask each. */
-#define STEP 64
+#define STEP MASK_BYTES
 
 enum state {
 	IN_TEXT,		/* within a line */
@@ -23,40 +21,15 @@ struct masks {
 	uint64_t cr, lf, dot, nul, high;
 };
 
-#ifdef __SSE2__
-static inline uint64_t bits_of(__m128i v, int quarter)
-{
-	return (uint64_t)(unsigned)_mm_movemask_epi8(v) << (16 * quarter);
-}
-
 static inline struct masks look(const char *at)
 {
-	struct masks m = { 0 };
-
-	for (int q = 0; q < STEP / 16; q++) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * (size_t)q));
-
-		m.cr |= bits_of(_mm_cmpeq_epi8(v, _mm_set1_epi8('\r')), q);
-		m.lf |= bits_of(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')), q);
-		m.dot |= bits_of(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')), q);
-		m.nul |= bits_of(_mm_cmpeq_epi8(v, _mm_setzero_si128()), q);
-		m.high |= bits_of(v, q);
-	}
-	return m;
+	return (struct masks){ mask_of(at, '\r'), mask_of(at, '\n'), mask_of(at, '.'), mask_of(at, '\0'), mask_high(at) };
 }
-#else
-static inline struct masks look(const char *at)
-{
-	struct masks m = { 0 };
 
-	for (int i = 0; i < STEP; i++) {
-		m.cr |= (uint64_t)(at[i] == '\r') << i;
-		m.lf |= (uint64_t)(at[i] == '\n') << i;
-		m.dot |= (uint64_t)(at[i] == '.') << i;
-		m.nul |= (uint64_t)(at[i] == '\0') << i;
-		m.high |= (uint64_t)((unsigned char)at[i] >> 7) << i;
-	}
-	return m;
+#ifdef MASK_WIDE
+MASK_WIDE static inline struct masks look_wide(const char *at)
+{
+	return (struct masks){ mask_of_wide(at, '\r'), mask_of_wide(at, '\n'), mask_of_wide(at, '.'), mask_of_wide(at, '\0'), mask_high_wide(at) };
 }
 #endif
 
@@ -90,7 +63,7 @@ static inline void measure_lines(struct lines *l, uint64_t lf, unsigned n)
 
 /* How many bytes at the front are plain text and whole CRLFs: up to a bare CR's
  * successor, a bare LF, or a dot at a line's beginning. l->state is IN_TEXT. */
-static size_t plain_run(struct lines *l, struct span in)
+MASK_INLINE size_t run_by(struct lines *l, struct span in, struct masks (*look_at)(const char *at))
 {
 	uint64_t cr_before = 0, lf_before = 0, nul = 0, high = 0;
 	size_t done = 0;
@@ -106,7 +79,7 @@ static size_t plain_run(struct lines *l, struct span in)
 			memset(last, 'x', sizeof(last));
 			memcpy(last, in.at + done, n);
 		}
-		m = look(n < STEP ? last : in.at + done);
+		m = look_at(n < STEP ? last : in.at + done);
 		events = ((m.cr << 1 | cr_before) ^ m.lf) & within;
 		if (l->dots)
 			events |= m.dot & (m.lf << 1 | lf_before) & within;
@@ -127,6 +100,22 @@ static size_t plain_run(struct lines *l, struct span in)
 	if (l->line_len > l->max_line + 1)
 		l->faults |= LINES_TOO_LONG;
 	return done;
+}
+
+#ifdef MASK_WIDE
+MASK_WIDE static size_t run_wide(struct lines *l, struct span in)
+{
+	return run_by(l, in, look_wide);
+}
+#endif
+
+static size_t plain_run(struct lines *l, struct span in)
+{
+#ifdef MASK_WIDE
+	if (mask_is_wide())
+		return run_wide(l, in);
+#endif
+	return run_by(l, in, look);
 }
 
 /* After a bare CR or LF at which the line ends by our rule. */
@@ -288,13 +277,13 @@ static void note_sent(struct dots *d, struct span s)
 }
 
 /* Up to the first dot behind a CR or LF, the first byte apart. */
-static size_t run_before_dot(struct span s)
+MASK_INLINE size_t before_dot_by(struct span s, struct masks (*look_at)(const char *at))
 {
 	uint64_t end_before = 0;
 	size_t done = 0;
 
 	for (; s.len - done >= STEP; done += STEP) {
-		struct masks m = look(s.at + done);
+		struct masks m = look_at(s.at + done);
 		uint64_t ends = m.cr | m.lf, found = m.dot & (ends << 1 | end_before);
 
 		if (found)
@@ -307,6 +296,22 @@ static size_t run_before_dot(struct span s)
 		end_before = s.at[done] == '\r' || s.at[done] == '\n';
 	}
 	return done;
+}
+
+#ifdef MASK_WIDE
+MASK_WIDE static size_t before_dot_wide(struct span s)
+{
+	return before_dot_by(s, look_wide);
+}
+#endif
+
+static size_t run_before_dot(struct span s)
+{
+#ifdef MASK_WIDE
+	if (mask_is_wide())
+		return before_dot_wide(s);
+#endif
+	return before_dot_by(s, look);
 }
 
 bool dots_take(struct dots *d, struct span *in, struct span *out)

@@ -158,6 +158,7 @@ static struct span row(unsigned n)
 	uint16_t len = 0;
 
 	for (;;) {
+		assert_true(rest.len >= 2);
 		memcpy(&len, rest.at, 2);
 		data = span_of(rest.at + 2, len);
 		rest = span_from(rest, 2u + len);
