@@ -1,6 +1,7 @@
 #include "ctl/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "ctl/say.h"
 
+#define LENT_FD     3		/* where the master finds our end of the pair */
 #define PATIENCE_MS 90000	/* a reload awaits the new programs: more than they are given to start */
 
 /* ---- the socket ---------------------------------------------------------- */
@@ -34,7 +36,7 @@ static int connect_control(const char *runtime)
 
 static void client_init(struct client *c, int fd, enum wire_role peer)
 {
-	*c = (struct client){ .fd = fd, .peer = peer, .packet = mem_new(WIRE_PACKET_MAX), .rest = SPAN_NONE, .came = -1 };
+	*c = (struct client){ .fd = fd, .peer = peer, .packet = mem_new(WIRE_PACKET_MAX), .rest = SPAN_NONE, .came = -1, .lender = -1 };
 }
 
 bool client_open_quietly(struct client *c, const char *runtime)
@@ -77,9 +79,11 @@ void client_close(struct client *c)
 {
 	if (c->came >= 0)
 		(void)close(c->came);
+	if (c->lender >= 0)
+		(void)close(c->lender);
 	(void)close(c->fd);
 	mem_free(c->packet);
-	*c = (struct client){ .fd = -1, .came = -1 };
+	*c = (struct client){ .fd = -1, .came = -1, .lender = -1 };
 }
 
 /* ---- verbs --------------------------------------------------------------- */
@@ -208,4 +212,43 @@ int client_meet(struct client *c, enum wire_role role)
 	client_close(c);
 	client_init(c, fd, role);
 	return EX_OK;
+}
+
+/* ---- borrowed programs ----------------------------------------------------- */
+
+static int start_lender(struct client *c, const struct call *call)
+{
+	static const char *const words[] = { "lend", NULL };
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0 || (pid = fork()) < 0) {
+		say("can't start %s: %s", master_program("master"), strerror(errno));
+		return EX_SOFTWARE;
+	}
+	if (pid == 0) {
+		/* It may not go on when we end, whatever becomes of us: its end of the pair tells. */
+		if (dup2(pair[1], LENT_FD) >= 0 && fcntl(LENT_FD, F_SETFD, 0) == 0)
+			(void)master_become(call, words);
+		_exit(EX_SOFTWARE);
+	}
+	(void)close(pair[1]);
+	client_init(c, pair[0], ROLE_MASTER);
+	return EX_OK;
+}
+
+int client_borrow(struct client *c, const struct call *call, enum wire_role role)
+{
+	char runtime[PATH_MAX];
+	bool is_sure;
+	int lender = -1, status = access(call->config, F_OK) == 0 ? master_runtime(call, runtime, sizeof(runtime), &is_sure) : EX_NOINPUT;
+
+	if (status != EX_OK || !client_open_quietly(c, runtime)) {
+		status = start_lender(c, call);
+		lender = status == EX_OK ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	}
+	if (status == EX_OK && (status = client_meet(c, role)) != EX_OK)
+		client_close(c);
+	c->lender = lender;
+	return status;
 }

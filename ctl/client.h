@@ -17,6 +17,7 @@ struct client {
 	char *packet;
 	struct span rest;	/* of the packet: verbs not heard yet */
 	int came;		/* a descriptor that came with it, -1 without */
+	int lender;		/* of a borrowed program: it lives as long as this is open; -1 without */
 };
 
 /* To the master. 0, or the exit code to end with, which was explained: 69 when no server runs. A server that runs is found
@@ -24,6 +25,9 @@ struct client {
 int client_open(struct client *c, const struct call *call);
 /* To the one at this place, quietly: for those who only tell a server that may run. False when none does. */
 bool client_open_quietly(struct client *c, const char *runtime);
+/* To one that answers questions, dns or verify: of the running server, or, where none runs, one that is started for this call
+ * and ends with it. */
+int client_borrow(struct client *c, const struct call *call, enum wire_role role);
 /* To another program, by the master's introduction; `c` becomes the channel to it. */
 int client_meet(struct client *c, enum wire_role role);
 void client_close(struct client *c);

@@ -49,6 +49,9 @@ static const struct command commands[] = {
 	{ "dkim", "list", "", "the keys that there are, and which of them sign", CALL_JSON, 0, 0, run_dkim_list },
 	{ "dkim", "rotate", "DOMAIN", "new keys, which sign as soon as their records are seen; keys that were replaced before are removed", CALL_JSON, 1, 1, run_dkim_rotate },
 	{ "explain", "", "ADDRESS", "where mail to ADDRESS would go, and why; for mail --from an address, of a --client", CALL_JSON | CALL_FROM | CALL_CLIENT, 1, 1, run_explain },
+	{ "probe", "spf", "", "may --ip send for --from (or for --helo, without it)? Every step, and the result", CALL_JSON | CALL_IP | CALL_HELO | CALL_FROM, 0, 0, run_probe_spf },
+	{ "probe", "dkim", "FILE", "what the signatures of a message say; - for standard input", CALL_JSON, 1, 1, run_probe_dkim },
+	{ "probe", "dmarc", "FILE", "who vouches for the author of a message, and what would be done with it", CALL_JSON | CALL_IP | CALL_HELO | CALL_FROM, 1, 1, run_probe_dmarc },
 	{ "dns", "lookup", "NAME [TYPE]", "what the running server finds in the DNS (A, AAAA, MX, TXT, CNAME, PTR, NS, TLSA)", CALL_JSON, 1, 2, run_dns_lookup },
 	{ "dns", "site", "DOMAIN", "the hosts that take mail for a domain, in the order in which they are tried", CALL_JSON, 1, 1, run_dns_site },
 	{ "completion", "bash", "", "completion for the shell, to be sourced", 0, 0, 0, run_completion },
@@ -63,6 +66,7 @@ static const struct {
 	{ "--json", CALL_JSON, NULL }, { "--yes", CALL_YES, NULL }, { "--all", CALL_ALL, NULL }, { "--erase", CALL_ERASE, NULL },
 	{ "--password-stdin", CALL_PASSWORD_STDIN, NULL }, { "--rsa", CALL_RSA, NULL }, { "--ed25519", CALL_ED25519, NULL },
 	{ "--label", CALL_LABEL, "LABEL" }, { "--from", CALL_FROM, "ADDRESS" }, { "--client", CALL_CLIENT, "IP" },
+	{ "--ip", CALL_IP, "IP" }, { "--helo", CALL_HELO, "NAME" },
 };
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
 
@@ -214,7 +218,14 @@ static unsigned flag_find(const struct command *c, const char *word)
 /* Where the value of such a flag goes; NULL for one without. */
 static const char **value_of(struct call *call, unsigned flag)
 {
-	return flag == CALL_LABEL ? &call->label : flag == CALL_FROM ? &call->from : flag == CALL_CLIENT ? &call->client : NULL;
+	switch (flag) {
+	case CALL_LABEL: return &call->label;
+	case CALL_FROM: return &call->from;
+	case CALL_CLIENT: return &call->client;
+	case CALL_IP: return &call->ip;
+	case CALL_HELO: return &call->helo;
+	default: return NULL;
+	}
 }
 
 /* Flags may stand anywhere behind the command; `--` ends them. */

@@ -7,7 +7,7 @@
 
 enum call_flag {		/* a set */
 	CALL_JSON = 1, CALL_YES = 2, CALL_ALL = 4, CALL_ERASE = 8, CALL_PASSWORD_STDIN = 16, CALL_RSA = 32, CALL_ED25519 = 64,
-	CALL_LABEL = 128, CALL_FROM = 256, CALL_CLIENT = 512	/* with a value */
+	CALL_LABEL = 128, CALL_FROM = 256, CALL_CLIENT = 512, CALL_IP = 1024, CALL_HELO = 2048	/* with a value */
 };
 
 /* One call of the program. */
@@ -17,7 +17,7 @@ struct call {
 	char **words;		/* behind the command, without flags */
 	int n_words;
 	unsigned flags;		/* enum call_flag */
-	const char *label, *from, *client;	/* the values of these flags; NULL without */
+	const char *label, *from, *client, *ip, *helo;	/* the values of these flags; NULL without */
 };
 
 struct command {
@@ -66,6 +66,9 @@ int run_dkim_keygen(struct call *call);
 int run_dkim_list(struct call *call);
 int run_dkim_rotate(struct call *call);
 int run_explain(struct call *call);
+int run_probe_spf(struct call *call);
+int run_probe_dkim(struct call *call);
+int run_probe_dmarc(struct call *call);
 int run_dns_lookup(struct call *call);
 int run_dns_site(struct call *call);
 int run_completion(struct call *call);

@@ -412,6 +412,11 @@ enum header_step header_take(struct header *h, struct span *in, struct span *out
 	return pass_body(in, out);	/* something is left only behind the header's end */
 }
 
+struct span header_held(const struct header *h)
+{
+	return span_of(h->hold, h->hold_len);
+}
+
 struct span header_close(struct header *h)
 {
 	struct span held = span_of(h->hold, h->hold_len);

@@ -65,6 +65,8 @@ void header_init(struct header *h, const struct header_rules *rules);
 /* Eats from the front of *in. HEADER_PART: *out (at least one byte) passes, call again; it is valid until the next call.
  * HEADER_MORE: all was used. After the header's end everything passes untouched. */
 enum header_step header_take(struct header *h, struct span *in, struct span *out);
+/* What it keeps back now, of what it was given; valid until the next call. */
+struct span header_held(const struct header *h);
 /* The message has ended, perhaps within the header: decides on what is still
  * kept back and gives it out when it stays (else empty). */
 struct span header_close(struct header *h);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "loop/process.h"
 #include "master/file.h"
+#include "master/evidence.h"
 #include "master/folders.h"
 #include "master/keys.h"
 #include "master/server_io.h"
@@ -127,7 +128,7 @@ static char reader_of(enum wire_role role)
 {
 	static const char letters[N_ROLES] = {
 		[ROLE_SMTPD] = 'S', [ROLE_AUTH] = 'A', [ROLE_SPOOL] = 'Q', [ROLE_RELAY] = 'D', [ROLE_LOCAL] = 'D', [ROLE_DNS] = 'N',
-		[ROLE_SIGN] = 'K',
+		[ROLE_SIGN] = 'K', [ROLE_VERIFY] = 'V',
 		[ROLE_EVENTS] = 'E',
 	};
 
@@ -449,6 +450,26 @@ static void close_channel(struct child *c)
 	channel_close(&c->channel);
 }
 
+/* Who waits for its answer asks the next one, but for that message. */
+static void tell_died_over(struct server *s, const struct msg_id *id)
+{
+	struct wire_died_over told = { .id = *id };
+	int evidence = evidence_open(s->settings, id);
+
+	EACH_CHILD(node, s) {
+		struct child *c = child_of(unit_at(node));
+
+		if (unit_at(node)->role != ROLE_SMTPD || !is_reachable(c))
+			continue;
+		if (evidence >= 0)
+			channel_put_fd(c->channel, WIRE_died_over, &told, evidence);
+		else
+			channel_put(c->channel, WIRE_died_over, &told);
+	}
+	if (evidence >= 0)
+		close(evidence);
+}
+
 /* The second death over it. */
 static void set_aside(struct server *s, enum wire_role role, const struct msg_id *id)
 {
@@ -469,6 +490,8 @@ static void died(struct child *c, int status)
 		report_death(c, status, &id);
 	if (!expected && !id_is_zero(&id) && deaths_note(&s->deaths, &id, c->unit->role))
 		set_aside(s, c->unit->role, &id);
+	if (c->unit->role == ROLE_VERIFY && !id_is_zero(&id))
+		tell_died_over(s, &id);
 	c->pid = 0;
 	supervise_died(&s->core, c->unit, loop_now(s->loop).mono_ms);
 	server_perform(s);

@@ -221,7 +221,6 @@ static void check_logins(struct check *ck, const struct outline_section *section
 
 /* ---- listeners ----------------------------------------------------------- */
 
-enum { CHECKS_AUTO, CHECKS_OFF, CHECKS_OBSERVE, CHECKS_ENFORCE };	/* the order of choices of spf, dkim, dmarc */
 
 static bool has_certificate(const struct settings *s)
 {

@@ -16,7 +16,7 @@
 struct control {
 	struct loop *loop;
 	uv_poll_t poll;
-	int fd;
+	int fd;			/* -1: lent to one client */
 	uid_t base_uid, own_uid;
 	gid_t group;
 	bool has_group;
@@ -25,6 +25,7 @@ struct control {
 	uint16_t next_instance;
 	control_asked *asked;
 	control_is_own *is_own;
+	void (*left)(void *arg);	/* NULL: clients come and go */
 	void *arg;
 };
 
@@ -107,6 +108,8 @@ static void on_gone(void *owner, struct channel *ch)
 		forget_ask(LIST_OWNER(node, struct control_ask, of_client));
 	list_remove(&client->list);
 	client->control->n_clients--;
+	if (client->control->left)
+		client->control->left(client->control->arg);
 	mem_free(client);
 }
 
@@ -183,20 +186,37 @@ static bool may_ask(const struct control *c, int fd)
 	    (c->has_group && has_group(fd, &peer, c->group));
 }
 
-static void take_client(struct control *c, int fd)
+static void add_client_take(struct control *c, int fd)
 {
-	struct control_client *client;
+	struct control_client *client = mem_new(sizeof(*client));
 
-	if (c->n_clients >= CONTROL_CLIENTS_MAX || !may_ask(c, fd)) {
-		close(fd);
-		return;
-	}
-	client = mem_new(sizeof(*client));
 	client->control = c;
 	list_init(&client->asks);
 	list_add_last(&c->clients, &client->list);
 	c->n_clients++;
 	client->channel = channel_open_take(c->loop, fd, ROLE_MASTER, ROLE_CTL, c->next_instance++, &handlers, client);
+}
+
+static void take_client(struct control *c, int fd)
+{
+	if (c->n_clients < CONTROL_CLIENTS_MAX && may_ask(c, fd))
+		add_client_take(c, fd);
+	else
+		close(fd);
+}
+
+struct control *control_lent_take(struct loop *loop, int fd, control_asked *asked, void (*left)(void *arg), void *arg)
+{
+	struct control *c = mem_new(sizeof(*c));
+
+	c->loop = loop;
+	c->fd = -1;
+	c->asked = asked;
+	c->left = left;
+	c->arg = arg;
+	list_init(&c->clients);
+	add_client_take(c, fd);
+	return c;
 }
 
 static void on_connection(uv_poll_t *poll, int status, int what)
@@ -255,6 +275,7 @@ void control_free(struct control **cp)
 	*cp = NULL;
 	if (!c)
 		return;
+	c->left = NULL;
 	LIST_EACH_SAFE(node, &c->clients) {
 		struct control_client *client = LIST_OWNER(node, struct control_client, list);
 		struct channel *ch = client->channel;
@@ -262,5 +283,8 @@ void control_free(struct control **cp)
 		on_gone(client, ch);
 		channel_close(&ch);
 	}
-	uv_close((uv_handle_t *)&c->poll, on_closed);
+	if (c->fd >= 0)
+		uv_close((uv_handle_t *)&c->poll, on_closed);
+	else
+		mem_free(c);
 }

@@ -41,6 +41,8 @@ typedef bool control_is_own(void *arg, pid_t pid);
 /* Binds; done while root has all its rights. PR_IO and words. */
 enum pr_err control_bind(const char *runtime, const struct identities *ids, int *fd, struct buf *words) MUST_USE;
 struct control *control_new_take(struct loop *loop, int fd, const struct identities *ids, control_asked *asked, control_is_own *is_own, void *arg);
+/* For one client, whose end this is; left is called when it is gone. */
+struct control *control_lent_take(struct loop *loop, int fd, control_asked *asked, void (*left)(void *arg), void *arg);
 void control_free(struct control **c);
 
 void control_row(const struct control_ask *ask, const struct wire_ctl_row *row);

@@ -274,11 +274,14 @@ static const char *next_name(struct drops *d)
 
 void drops_go_on(struct drops *d)
 {
-	struct server *s = d->server;
+	struct server *s;
 	struct flight *f;
 	struct child *c;
 	const char *name;
 
+	if (!d)
+		return;
+	s = d->server;
 	if (s->core.is_stopping || loop_now(s->loop).mono_ms < d->paused_until)
 		return;
 	while ((f = flight_of(d, 0)) && (c = choose_worker(d)) && (name = next_name(d)))
@@ -342,13 +345,13 @@ void drops_kills(struct drops *d, const struct msg_id *id)
 	char name[ID_TEXT_LEN + 1];
 
 	id_to_text(id, name);
-	if (faccessat(d->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (d && faccessat(d->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		set_aside(d, name, "two workers died over it");
 }
 
 void drops_left(struct drops *d, const struct child *c)
 {
-	for (unsigned i = 0; i < FLIGHTS_MAX; i++) {
+	for (unsigned i = 0; d && i < FLIGHTS_MAX; i++) {
 		if (!d->flights[i].ask || d->flights[i].child != c)
 			continue;
 		d->flights[i].ask = 0;

@@ -20,7 +20,7 @@ enum pr_err drops_open(const struct settings *s, struct drops **out, struct buf 
 void drops_begin(struct drops *d, struct server *server);
 void drops_free(struct drops **d);
 
-/* A worker for users is ready: what waits may go. */
+/* For these NULL is a folder that nobody looks into. A worker for users is ready: what waits may go. */
 void drops_go_on(struct drops *d);
 void drops_told(struct drops *d, const struct wire_drop_told *told);
 /* Programs died over this message, twice. */

@@ -44,6 +44,7 @@ enum pr_err identities_find(struct identities *ids, const char *user, struct buf
 	static const char *const own[N_ROLES] = {
 		[ROLE_SMTPD] = "postrider-net", [ROLE_RELAY] = "postrider-net", [ROLE_DNS] = "postrider-net",
 		[ROLE_AUTH] = "postrider-auth", [ROLE_LOCAL] = "postrider-mail", [ROLE_SIGN] = "postrider-keys",
+		[ROLE_VERIFY] = "postrider-verify",
 	};
 
 	*ids = (struct identities){ .is_root = geteuid() == 0 };

@@ -13,7 +13,7 @@
 #include "master/server_io.h"
 
 static const char usage[] =
-	"usage: master [--config FILE] serve\n"
+	"usage: master [--config FILE] serve | lend\n"
 	"       master [--config FILE] config check | show | explain | value …\n";
 
 /* The other programs lie beside this one, in the build tree as installed. */
@@ -49,7 +49,10 @@ static int take_config(int argc, char **argv, const char **file)
 	return 0;
 }
 
-static int serve(int argc, char **argv, const char *file)
+#define LENT_FD 3	/* of `lend`: the socket of the one who borrows */
+
+/* lend: dns and verify for one call of the command line. */
+static int serve(int argc, char **argv, const char *file, bool lends)
 {
 	struct start start = { .programs = programs_folder() };
 
@@ -58,7 +61,7 @@ static int serve(int argc, char **argv, const char *file)
 		return EX_USAGE;
 	}
 	start.file = file;
-	return server_run(&start);
+	return lends ? server_lend_take(&start, LENT_FD) : server_run(&start);
 }
 
 int main(int argc, char **argv)
@@ -67,7 +70,9 @@ int main(int argc, char **argv)
 	int taken = 1 + take_config(argc - 1, argv + 1, &file);
 
 	if (taken < argc && strcmp(argv[taken], "serve") == 0)
-		return serve(argc - taken - 1, argv + taken + 1, file);
+		return serve(argc - taken - 1, argv + taken + 1, file, false);
+	if (taken < argc && strcmp(argv[taken], "lend") == 0)
+		return serve(argc - taken - 1, argv + taken + 1, file, true);
 	if (taken < argc && strcmp(argv[taken], "config") == 0)
 		return config_cli(argc - taken - 1, argv + taken + 1, file);
 	fputs(usage, stderr);

@@ -40,7 +40,7 @@ libexec_master_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libexec_master_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libexec_master_SOURCES = master/main.c master/config_cli.c master/config_cli.h $(MASTER_CORE) \
 	master/answer_io.c master/bind.c master/bind.h master/certificates.c master/certificates.h master/child_io.c \
-	master/control_io.c master/control_io.h master/drops_io.c master/drops_io.h master/file.c master/file.h master/folders.c master/folders.h \
+	master/control_io.c master/control_io.h master/drops_io.c master/drops_io.h master/evidence.c master/evidence.h master/file.c master/file.h master/folders.c master/folders.h \
 	master/identity.c master/identity.h master/keys.c master/keys.h master/srs_keys.c master/srs_keys.h master/notify.c master/notify.h master/reload_io.c master/report.c master/report.h \
 	master/server_io.c master/server_io.h master/spawn.c master/spawn.h master/tables.c master/tables.h \
 	master/watch_io.c master/watch_io.h

@@ -52,6 +52,7 @@ struct plan server_plan(const struct settings *s)
 
 	if (has_strangers(s))
 		plan.mx = workers(s->workers.mx, n < MXS_MAX ? n : MXS_MAX);
+	plan.verify = workers(s->workers.verify, plan.mx > 1 ? plan.mx / 2 : 1);
 	plan.submission = workers(s->workers.submission, has_logins(s) ? SUBMISSIONS : 1);
 	return plan;
 }

@@ -19,6 +19,13 @@
 
 /* ---- effects ----------------------------------------------------------------------- */
 
+/* There is nothing to be drained. */
+static void on_borrower_left(void *arg)
+{
+	server_stop(arg);
+	server_stop(arg);
+}
+
 static void tell_ready(struct server *s)
 {
 	struct event ev;
@@ -55,6 +62,13 @@ static void tell_drain(struct child *c, struct drain_times times)
 		channel_put(c->channel, WIRE_drain, &told);
 }
 
+/* Who borrows has said already what he wants: it lies in the socket until somebody can answer. */
+static void begin_lending(struct server *s)
+{
+	s->control = control_lent_take(s->loop, s->lent, answer_asked, on_borrower_left, s);
+	s->lent = -1;
+}
+
 static void do_effect(struct server *s, const struct effect *e)
 {
 	struct child *c = e->unit ? child_of(e->unit) : NULL;
@@ -76,7 +90,12 @@ static void do_effect(struct server *s, const struct effect *e)
 			kill(c->pid, SIGKILL);
 		break;
 	case DO_FORGET: child_forget(e->unit); break;
-	case DO_TELL_READY: tell_ready(s); break;
+	case DO_TELL_READY:
+		if (s->lent >= 0)
+			begin_lending(s);
+		else
+			tell_ready(s);
+		break;
 	case DO_TELL_SERVES:
 		tell_loaded(s);
 		answers_reloaded(s);
@@ -345,21 +364,29 @@ static void server_free(struct server **sp)
 	*sp = NULL;
 }
 
-int server_run(const struct start *start)
+static struct server *server_new(const struct start *start)
 {
 	struct server *s = mem_new(sizeof(*s));
 	const char *strict = getenv("POSTRIDER_STRICT");
-	struct buf words;
-	int exit, control = -1;
 
 	s->file = start->file;
 	s->programs = start->programs;
+	s->lent = s->tally = -1;
 	s->strict = strict && strcmp(strict, "1") == 0;
 	umask(022);
-	buf_init(&words, COMPLAINTS_MAX);
 	buf_init(&s->table_problems, COMPLAINTS_MAX);
 	report_init(&s->report);
 	supervise_init(&s->core);
+	return s;
+}
+
+int server_run(const struct start *start)
+{
+	struct server *s = server_new(start);
+	struct buf words;
+	int exit, control = -1;
+
+	buf_init(&words, COMPLAINTS_MAX);
 	exit = load(s, &words);
 	if (exit == EX_OK) {
 		exit = acquire(s, &control, &words);
@@ -369,6 +396,51 @@ int server_run(const struct start *start)
 	buf_fini(&words);
 	if (exit == EX_OK) {
 		begin(s, control);
+		loop_run(s->loop);
+		end(s);
+	}
+	server_free(&s);
+	return exit;
+}
+
+/* ---- lending ------------------------------------------------------------------------------- */
+
+/* Warnings are for `config check`. */
+static int prepare_lending(struct server *s, struct buf *words)
+{
+	bool is_there = access(s->file, F_OK) == 0 || errno != ENOENT;
+	enum pr_err err = is_there ? config_load(s->file, &s->settings, words) : config_parse(s->file, SPAN_NONE, &s->settings, words);
+
+	if (err != PR_OK) {
+		(void)!write(STDERR_FILENO, words->at, words->len);
+		return EX_CONFIG;
+	}
+	buf_clear(words);
+	s->generation = s->settings->generation = 1;
+	s->report.level = LOG_LEVEL_ERROR;
+	if (identities_find(&s->ids, s->settings->top.user, words) == PR_OK)
+		return EX_OK;
+	report_say(buf_span(words));
+	return EX_NOUSER;
+}
+
+int server_lend_take(const struct start *start, int fd)
+{
+	struct server *s = server_new(start);
+	struct buf words;
+	int exit;
+
+	buf_init(&words, COMPLAINTS_MAX);
+	exit = prepare_lending(s, &words);
+	buf_fini(&words);
+	if (exit == EX_OK) {
+		s->lent = fd;
+		s->loop = loop_new();
+		s->log = open_log();
+		start_deadlines(s);
+		watch_signals(s);
+		supervise_lend(&s->core, s->generation, loop_now(s->loop).mono_ms);
+		server_perform(s);
 		loop_run(s->loop);
 		end(s);
 	}

@@ -34,6 +34,7 @@ struct server {
 	struct loop *loop;
 	const char *file;		/* the configuration's */
 	const char *programs;		/* the folder of the programs */
+	int lent;			/* the socket of the one who borrows, until he is spoken with; -1: this is a server */
 	bool strict;
 	int tally;			/* memory in which smtpd workers count together; -1: there is none */
 	int log;			/* standard error of children; never blocks where that can be had */
@@ -76,6 +77,9 @@ struct start {
 };
 /* Runs until it is stopped; a sysexits code. What keeps it from starting was said on standard error. */
 int server_run(const struct start *start);
+/* For one call of the command line, where no server runs: dns and verify, which it meets over fd as it would over the control
+ * socket. Ends with it. Without a configuration there the defaults count. */
+int server_lend_take(const struct start *start, int fd);
 /* Does what the core wants done, after each event that it was fed. */
 void server_perform(struct server *s);
 /* Drains and ends; a second time: at once. */

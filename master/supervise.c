@@ -6,10 +6,10 @@
 #include "master/wires.h"
 
 #define SET(role) (1u << (role))
-#define REPLACED (SET(ROLE_SMTPD) | SET(ROLE_RELAY) | SET(ROLE_LOCAL) | SET(ROLE_SIGN))
+#define REPLACED (SET(ROLE_SMTPD) | SET(ROLE_RELAY) | SET(ROLE_LOCAL) | SET(ROLE_SIGN) | SET(ROLE_VERIFY))
 
 /* Who ends when: nobody before those that may still need it. Auth, dns,
- * sign and events have nothing to wait for. All together must be under the 60 s that the
+ * sign, verify and events have nothing to wait for. All together must be under the 60 s that the
  * service manager waits. */
 static const struct {
 	unsigned roles;
@@ -18,7 +18,7 @@ static const struct {
 	{ 0, 0 },
 	{ SET(ROLE_SMTPD), STOP_DEADLINE_MS },
 	{ SET(ROLE_SPOOL) | SET(ROLE_RELAY) | SET(ROLE_LOCAL), STOP_DEADLINE_MS },
-	{ SET(ROLE_AUTH) | SET(ROLE_DNS) | SET(ROLE_SIGN), STOP_LAST_MS },
+	{ SET(ROLE_AUTH) | SET(ROLE_DNS) | SET(ROLE_SIGN) | SET(ROLE_VERIFY), STOP_LAST_MS },
 	{ SET(ROLE_EVENTS), STOP_LAST_MS },
 };
 #define LAST_STAGE (sizeof(stop_stages) / sizeof(*stop_stages) - 1)
@@ -113,6 +113,8 @@ static void add_generation(struct supervise *s, const struct plan *plan, int64_t
 	add_unit(s, ROLE_SIGN, 0, now);
 	for (unsigned i = 0; i < plan->relay; i++)
 		add_unit(s, ROLE_RELAY, i, now);
+	for (unsigned i = 0; i < plan->verify; i++)
+		add_unit(s, ROLE_VERIFY, i, now);
 	for (unsigned i = 0; i < plan->mx + plan->submission; i++)
 		add_unit(s, ROLE_SMTPD, i, now)->group = i < plan->mx ? GROUP_MX : GROUP_SUBMISSION;
 }
@@ -162,11 +164,19 @@ static void wire_new(struct supervise *s)
 		unit_of(node)->is_unwired = false;
 }
 
+/* Nobody waits for a role that nobody has. */
+static bool is_served(const struct supervise *s, enum wire_role role)
+{
+	LIST_EACH(node, &s->units)
+		if (unit_of(node)->role == role)
+			return supervise_role_is_ready(s, role);
+	return true;
+}
+
 /* smtpd takes connections when there is somebody to ask and to give mail to; until then they wait in the kernel. */
 static bool may_begin(const struct supervise *s, const struct unit *u)
 {
-	return u->role != ROLE_SMTPD ||
-	    (supervise_role_is_ready(s, ROLE_SPOOL) && supervise_role_is_ready(s, ROLE_AUTH));
+	return u->role != ROLE_SMTPD || (is_served(s, ROLE_SPOOL) && is_served(s, ROLE_AUTH) && is_served(s, ROLE_VERIFY));
 }
 
 static void begin_wired(struct supervise *s)
@@ -302,6 +312,14 @@ void supervise_start(struct supervise *s, const struct plan *plan, uint32_t gene
 	add_unit(s, ROLE_DNS, 0, now);
 	add_unit(s, ROLE_SPOOL, 0, now);
 	add_generation(s, plan, now);
+	settle(s, now);
+}
+
+void supervise_lend(struct supervise *s, uint32_t generation, int64_t now)
+{
+	s->generation = generation;
+	add_unit(s, ROLE_DNS, 0, now);
+	add_unit(s, ROLE_VERIFY, 0, now);
 	settle(s, now);
 }
 

@@ -1,8 +1,8 @@
 /* What runs: a core that knows no process, file or clock. Events go in, what
  * is to be done comes out (supervise_take), and is done before the next event.
  *
- * spool, auth, dns and events run once and get new settings by a verb. smtpd, relay,
- * local and sign are replaced by generation: the new ones serve before the old are
+ * spool, auth, dns and events run once and get new settings by a verb. smtpd, verify,
+ * relay, local and sign are replaced by generation: the new ones serve before the old are
  * told to drain, and there is at most one old generation. What dies is started
  * again after a wait that doubles. */
 #ifndef MASTER_SUPERVISE_H
@@ -52,7 +52,7 @@ struct unit {
 };
 
 struct plan {
-	unsigned mx, submission, relay;	/* how many; of all others one */
+	unsigned mx, submission, relay, verify;	/* how many; of all others one */
 };
 
 struct drain_times {
@@ -102,6 +102,8 @@ int64_t supervise_due(const struct supervise *s);
 void unit_free(struct unit *u);
 
 void supervise_start(struct supervise *s, const struct plan *plan, uint32_t generation, int64_t now);
+/* The few that answer questions without a server: dns and one verify. */
+void supervise_lend(struct supervise *s, uint32_t generation, int64_t now);
 void supervise_ready(struct supervise *s, struct unit *u, int64_t now);
 void supervise_died(struct supervise *s, struct unit *u, int64_t now);
 /* It closed its channel: it ends, or is ended. */

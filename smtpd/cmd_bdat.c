@@ -8,7 +8,7 @@ static enum progress chunk(struct session *s, struct effects *fx);
 
 const struct step STEP_CHUNK = { "chunk", chunk, session_late, true };
 
-static const struct reply *may_begin(struct session *s)
+static const struct reply *may_begin(struct session *s, struct effects *fx)
 {
 	static const struct reply TLS_FIRST = { 530, "5.7.0", "STARTTLS first" };
 	const struct reply *wrong;
@@ -18,7 +18,7 @@ static const struct reply *may_begin(struct session *s)
 	wrong = session_may_send_body(s, BODY_BY_BDAT);
 	if (wrong || s->tx->way != BODY_NONE)
 		return wrong;
-	return transaction_body_begin(s->tx, BODY_BY_BDAT);
+	return transaction_body_begin(s->tx, BODY_BY_BDAT, fx);
 }
 
 /* The chunk follows the command whatever we think of it: it is taken off the stream before we answer. */
@@ -33,7 +33,7 @@ enum progress cmd_bdat(struct session *s, struct span args, struct effects *fx)
 	s->chunk_left = b.size;
 	s->chunk_size = b.size;
 	s->chunk_is_last = b.last;
-	s->chunk_refused = may_begin(s);
+	s->chunk_refused = may_begin(s, fx);
 	s->skipped = 0;
 	return session_step_to(s, &STEP_CHUNK, s->listen->timeout_data);
 }

@@ -48,7 +48,7 @@ enum progress cmd_data(struct session *s, struct span args, struct effects *fx)
 	if (!wrong)
 		wrong = session_may_send_body(s, BODY_BY_DATA);
 	if (!wrong)
-		wrong = transaction_body_begin(s->tx, BODY_BY_DATA);
+		wrong = transaction_body_begin(s->tx, BODY_BY_DATA, fx);
 	if (wrong)
 		return session_reply(s, fx, wrong);
 	buf_add(&fx->out, SPAN("354 End data with <CR><LF>.<CR><LF>\r\n"));
@@ -108,6 +108,7 @@ enum progress session_refuse_message(struct session *s, struct effects *fx, cons
 {
 	struct transaction *tx = s->tx;
 	struct event *ev = session_event(s, fx, EV_MESSAGE_REFUSED);
+	enum progress progress;
 
 	event_text(ev, EF_HELO, span_of_text(s->helo));
 	event_text(ev, EF_FROM, tx->sender);
@@ -117,8 +118,9 @@ enum progress session_refuse_message(struct session *s, struct effects *fx, cons
 	event_num(ev, EF_CODE, r->code);
 	event_text(ev, EF_DSN, span_of_text(r->enhanced));
 	event_text(ev, EF_REPLY, span_of_text(r->text));
+	progress = session_reply(s, fx, r);	/* whose words may be the transaction's own */
 	transaction_end(s, fx);
-	return session_reply(s, fx, r);
+	return progress;
 }
 
 enum progress session_body_ends(struct session *s, struct effects *fx)
@@ -129,6 +131,8 @@ enum progress session_body_ends(struct session *s, struct effects *fx)
 		return session_refuse_message(s, fx, refused);
 	if (s->login && s->listen->senders == LISTEN_SENDERS_OWN)
 		return session_ask_authors(s, fx);
+	if (s->tx->verdict.state != VERDICT_NONE)
+		return verdict_await(s, fx);
 	return session_hand_over(s, fx);
 }
 

@@ -1,11 +1,13 @@
 #include "smtpd/effects.h"
 
 #include "base/err.h"
+#include "wire/verbs.h"
 
 #define STEP_EFFECTS 8
 #define STEP_EVENTS  3
 #define OUT_CEILING  (2 * EFFECTS_OUT_MAX)
-#define PREFIX_MAX   8192	/* Received, Date and Message-ID */
+#define PREFIX_MAX   32768	/* what verify found, Received, Date and Message-ID */
+#define CHECKED_MAX  (2 * WIRE_WINDOW)
 
 void effects_init(struct effects *fx)
 {
@@ -13,12 +15,14 @@ void effects_init(struct effects *fx)
 	fx->must_leave = false;
 	buf_init(&fx->out, OUT_CEILING);
 	buf_init(&fx->prefix, PREFIX_MAX);
+	buf_init(&fx->checked, CHECKED_MAX);
 }
 
 void effects_fini(struct effects *fx)
 {
 	buf_fini(&fx->out);
 	buf_fini(&fx->prefix);
+	buf_fini(&fx->checked);
 }
 
 void effects_clear(struct effects *fx)
@@ -26,6 +30,7 @@ void effects_clear(struct effects *fx)
 	fx->n = fx->n_events = 0;
 	fx->must_leave = false;
 	buf_clear(&fx->out);
+	buf_clear(&fx->checked);
 }
 
 struct effect *effects_add(struct effects *fx, enum effect_type type)
@@ -36,6 +41,20 @@ struct effect *effects_add(struct effects *fx, enum effect_type type)
 	e = &fx->row[fx->n++];
 	e->type = type;
 	return e;
+}
+
+void effects_check_part(struct effects *fx, struct span bytes)
+{
+	struct effect *last = fx->n > 0 ? &fx->row[fx->n - 1] : NULL;
+	size_t at = fx->checked.len;
+
+	BUG_ON(buf_add(&fx->checked, bytes) != PR_OK);
+	if (!last || last->type != FX_CHECK_PART) {
+		last = effects_add(fx, FX_CHECK_PART);
+		last->part.at = at;
+		last->part.len = 0;
+	}
+	last->part.len += bytes.len;
 }
 
 struct event *effects_event(struct effects *fx)

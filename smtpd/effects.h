@@ -27,6 +27,11 @@ enum effect_type {
 	FX_DROP_MAIL,		/* the answer is not waited for any more */
 	FX_WITHDRAW,		/* id: its client was told 4xx; when spool is away, as soon as it is back */
 	FX_HAVE,		/* id: is it on the disk? */
+	FX_CHECK,		/* verify is asked who sent what comes */
+	FX_CHECK_PART,		/* part: the next bytes for it, of effects.checked */
+	FX_CHECK_END,		/* that was all of it */
+	FX_CHECK_CANCEL,	/* nobody waits for the verdict any more */
+	FX_EVIDENCE,		/* evidence: to be kept of the message that killed verify, if there is a file for it */
 	FX_START_TLS,		/* text: the first bytes of it, when they were read already */
 	FX_EVENT,		/* event */
 	FX_CLOSE		/* what was said leaves, then the connection ends; the session is over */
@@ -40,10 +45,17 @@ struct effect {
 			struct span address, deliver;
 		} recipient;
 		struct pool_block *block;
+		struct {
+			size_t at, len;
+		} part;
+		struct {
+			struct span helo, sender, message;
+		} evidence;
 		struct msg_id id;
 		struct {
 			uint64_t size;
 			uint32_t flags;	/* set of enum wire_mail */
+			struct span quarantine;	/* why it goes to .Junk; empty: it does not */
 			struct span body_hash, from_domain;	/* of the transaction; empty where nothing is to be signed */
 		} commit;
 		const struct event *event;
@@ -61,12 +73,15 @@ struct effects {
 	struct event events[EFFECTS_EVENTS_MAX];
 	struct buf out;		/* replies, in order: one write before all other effects */
 	struct buf prefix;	/* of FX_COMMIT */
+	struct buf checked;	/* of FX_CHECK_PART */
 };
 
 void effects_init(struct effects *fx);
 void effects_fini(struct effects *fx);
 void effects_clear(struct effects *fx);
 struct effect *effects_add(struct effects *fx, enum effect_type type);
+/* The next bytes for verify: copied. */
+void effects_check_part(struct effects *fx, struct span bytes);
 /* Room for an event; fill it with event_begin and so on. */
 struct event *effects_event(struct effects *fx);
 /* A step makes at most 8 effects, 3 of them events: is there room for one more step, and may it be made? */

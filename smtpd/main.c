@@ -77,11 +77,12 @@ static void ticket_keys(struct smtpd *d, struct span keys)
 
 static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_t generation, int fd)
 {
-	(void)generation;
 	if (peer == ROLE_AUTH || peer == ROLE_SPOOL)
 		peers_io_wire(owner, peer, instance, fd);
 	else if (peer == ROLE_RELAY)
 		peers_io_wire_relay(owner, instance, fd);
+	else if (peer == ROLE_VERIFY)
+		peers_io_wire_verify(owner, instance, generation, fd);
 	else
 		close(fd);
 }
@@ -112,6 +113,10 @@ static void on_verb(void *owner, enum wire_verb verb, const union wire_msg *msg,
 	}
 	if (verb == WIRE_drop_file && fd >= 0 && d->settings) {
 		session_io_open_dropped_take(d, fd, &msg->drop_file);
+		return;
+	}
+	if (verb == WIRE_died_over && d->settings) {
+		session_io_died_over_take(d, &msg->died_over.id, fd);
 		return;
 	}
 	if (fd >= 0)
@@ -190,6 +195,8 @@ static struct smtpd *smtpd_new(struct process *p)
 	list_init(&d->listeners);
 	list_init(&d->conns);
 	list_init(&d->relays);
+	list_init(&d->verifiers);
+	d->evidence = -1;
 	effects_init(&d->fx);
 	pending_init(&d->at_auth, SESSIONS_MAX);
 	pending_init(&d->at_spool, SESSIONS_MAX);

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libsmtpd.a
 libsmtpd_a_SOURCES = smtpd/client.c smtpd/client.h smtpd/cmd_auth.c smtpd/cmd_bdat.c smtpd/cmd_data.c smtpd/cmd_helo.c smtpd/cmd_mail.c \
 	smtpd/cmd_rcpt.c smtpd/cmd_simple.c smtpd/cmd_starttls.c smtpd/dialogue.c smtpd/effects.c smtpd/effects.h smtpd/greet.c smtpd/known.c smtpd/known.h \
 	smtpd/limits.c smtpd/limits.h smtpd/pool.c smtpd/pool.h smtpd/proxy.c smtpd/proxy.h smtpd/session.c smtpd/session.h \
-	smtpd/sender.c smtpd/session_private.h smtpd/signers.c smtpd/signers.h smtpd/tally.c smtpd/tally.h smtpd/transaction.c smtpd/transaction.h
+	smtpd/sender.c smtpd/session_private.h smtpd/signers.c smtpd/signers.h smtpd/tally.c smtpd/tally.h smtpd/transaction.c smtpd/transaction.h smtpd/verdict.c
 
 pkglibexec_PROGRAMS += libexec/smtpd
 libexec_smtpd_SOURCES = smtpd/dropped_io.c smtpd/listener_io.c smtpd/main.c smtpd/peers_io.c smtpd/session_io.c smtpd/smtpd_private.h
@@ -40,7 +40,7 @@ tests_fuzz_f_session_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 EXTRA_DIST += tests/transcript/README tests/transcript/ask.t tests/transcript/bdat.t tests/transcript/commands.t tests/transcript/data.t \
 	tests/transcript/drain.t tests/transcript/greeting.t tests/transcript/local.t tests/transcript/login.t tests/transcript/parameters.t tests/transcript/proxy.t \
-	tests/transcript/recipients.t tests/transcript/spool.t tests/transcript/state.t tests/transcript/submission.t tests/transcript/tls.t
+	tests/transcript/recipients.t tests/transcript/spool.t tests/transcript/state.t tests/transcript/submission.t tests/transcript/tls.t tests/transcript/verify.t
 
 check_PROGRAMS += tests/unit/t_smtpd
 tests_unit_t_smtpd_SOURCES = tests/unit/t_smtpd.c

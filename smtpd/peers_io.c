@@ -1,4 +1,4 @@
-/* The channels to auth, spool and relays: questions leave by session_io.c, answers come in here. */
+/* The channels to auth, spool, relays and verify: questions leave by session_io.c, answers come in here. */
 #include "base/mem.h"
 #include "smtpd/smtpd_private.h"
 
@@ -227,6 +227,78 @@ void peers_io_wire_relay(struct smtpd *d, uint16_t instance, int fd)
 	list_add_first(&d->relays, &r->list);
 	r->channel = channel_open_take(d->loop, fd, ROLE_SMTPD, ROLE_RELAY, instance, &RELAY, r);
 	d->house.relay_is_up = true;
+}
+
+/* ---- verify ---------------------------------------------------------------------- */
+
+struct verifier *peers_io_verifier(struct smtpd *d)
+{
+	struct verifier *best = NULL;
+
+	LIST_EACH(node, &d->verifiers) {
+		struct verifier *v = LIST_OWNER(node, struct verifier, list);
+
+		if (best && v->generation != best->generation)
+			break;
+		if (!best || pending_used(&v->asked) < pending_used(&best->asked))
+			best = v;
+	}
+	return best;
+}
+
+static void on_verify(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
+{
+	struct verifier *v = owner;
+	struct conn *c;
+
+	(void)ch;
+	(void)fd;
+	if (verb == WIRE_check_done && (c = pending_close(&v->asked, msg->check_done.ask)))
+		conn_checked(c, &msg->check_done);
+	if (verb == WIRE_check_window && (c = pending_find(&v->asked, msg->check_window.ask)))
+		conn_answer(c, SE_CHECK_WINDOW, msg->check_window.bytes);
+}
+
+static void on_verify_gone(void *owner, struct channel *ch)
+{
+	struct verifier *v = owner;
+	struct smtpd *d = v->d;
+
+	(void)ch;
+	list_remove(&v->list);
+	d->house.verify_is_up = !list_is_empty(&d->verifiers);
+	while (pending_used(&v->asked) > 0) {
+		uint32_t any = 0;
+
+		pending_each(&v->asked, note_any, &any);
+		conn_verifier_left(pending_close(&v->asked, any));
+	}
+	pending_fini(&v->asked);
+	mem_free(v);
+}
+
+static void add_by_generation(struct smtpd *d, struct verifier *v)
+{
+	LIST_EACH(node, &d->verifiers)
+		if (LIST_OWNER(node, struct verifier, list)->generation <= v->generation) {
+			list_add_last(node, &v->list);
+			return;
+		}
+	list_add_last(&d->verifiers, &v->list);
+}
+
+void peers_io_wire_verify(struct smtpd *d, uint16_t instance, uint32_t generation, int fd)
+{
+	static const struct channel_handlers VERIFY = { .on_verb = on_verify, .on_gone = on_verify_gone };
+	struct verifier *v = mem_new(sizeof(*v));
+
+	v->d = d;
+	v->generation = generation;
+	pending_init(&v->asked, SESSIONS_MAX);
+	add_by_generation(d, v);
+	v->channel = channel_open_take(d->loop, fd, ROLE_SMTPD, ROLE_VERIFY, instance, &VERIFY, v);
+	d->house.verify_is_up = true;
+	session_io_each(d, SE_VERIFY_BACK, 0);
 }
 
 /* ---- wires ---------------------------------------------------------------------- */

@@ -190,7 +190,7 @@ enum progress session_refuse(struct session *s, struct effects *fx, unsigned cod
 
 enum progress session_reply(struct session *s, struct effects *fx, const struct reply *r)
 {
-	if (r->code >= 500)
+	if (r->code >= 500 || s->n_errors >= (uint64_t)s->listen->max_errors)
 		return session_refuse(s, fx, r->code, r->enhanced, r->text);
 	return session_say(s, fx, r->code, r->enhanced, r->text);
 }
@@ -372,6 +372,11 @@ static void absorb(struct session *s, const struct session_event *ev, struct eff
 	case SE_SPOOL_GONE: spool_left(s, fx); return;
 	case SE_SPOOL_BACK: session_answer(s, &STEP_SPOOL, 1); return;
 	case SE_AUTH_GONE: auth_is_gone(s); return;
+	case SE_VERDICT: verdict_told(s, ev->checked); return;
+	case SE_CHECK_WINDOW: verdict_window(s, ev->number); return;
+	case SE_VERIFY_GONE: verdict_lost(s); return;
+	case SE_VERIFY_BACK: verdict_again(s, fx); return;
+	case SE_DIED_OVER: verdict_killed(s, ev->id, fx); return;
 	case SE_SPILL: transaction_spill(s, fx); return;
 	case SE_DRAIN: return;
 	}
@@ -517,6 +522,14 @@ struct session_envelope session_envelope(const struct session *s)
 	const struct transaction *tx = s->tx;
 
 	return (struct session_envelope){ tx->id, (uint64_t)tx->began_wall_ms, tx->sender, tx->envid };
+}
+
+struct session_check session_check(const struct session *s)
+{
+	size_t len = s->client.family == 4 ? 4 : 16;
+
+	return (struct session_check){ s->tx->id, s->listen, span_of((const char *)s->client.address, s->client.family ? len : 0),
+	    span_of_text(s->helo), s->tx->sender };
 }
 
 const struct recipient *session_recipients(const struct session *s)

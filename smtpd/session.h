@@ -35,7 +35,7 @@ struct house {
 	struct known known;
 	struct signers signers;
 	struct list gathering;	/* transactions whose body is still here: who goes on as a part when memory is short */
-	bool spool_is_up, auth_is_up, relay_is_up, has_tls;
+	bool spool_is_up, auth_is_up, relay_is_up, verify_is_up, has_tls;
 	bool draining, stopping;	/* stopping: nobody takes our place */
 	uint64_t n_messages;	/* accepted */
 	int64_t drain_idle_ms, drain_began_at, drain_deadline_at;	/* monotonic */
@@ -65,6 +65,11 @@ enum session_event_type {
 	SE_SPOOL_BACK,
 	SE_AUTH_GONE,
 	SE_HAVE,		/* number: 1 when spool has it */
+	SE_VERDICT,		/* checked */
+	SE_CHECK_WINDOW,	/* number: that many more bytes may be sent to verify */
+	SE_VERIFY_GONE,		/* the one that was asked */
+	SE_VERIFY_BACK,		/* there is a new one */
+	SE_DIED_OVER,		/* id: the message that a verify died over */
 	SE_SPILL,		/* memory is short: the body goes on as a part */
 	SE_DRAIN		/* the house drains from now on */
 };
@@ -83,6 +88,8 @@ struct session_event {
 	uint64_t proof;
 	struct span enhanced;
 	const struct session_tls *tls;
+	const struct wire_check_done *checked;
+	const struct msg_id *id;
 };
 
 struct session *session_new(struct house *h, unsigned listener, const struct client *client, const struct client *local, void *owner);
@@ -117,6 +124,13 @@ struct recipient {
 	struct span address, orcpt;
 	uint8_t notify;
 };
+/* Performing FX_CHECK: what verify is asked. */
+struct session_check {
+	struct msg_id id;
+	const struct set_listen *listen;
+	struct span client, helo, sender;	/* client: 4 or 16 bytes */
+};
+struct session_check session_check(const struct session *s);
 const struct recipient *session_recipients(const struct session *s);
 const struct client *session_client(const struct session *s);
 const struct client *session_local(const struct session *s);

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "smtpd/smtpd_private.h"
 
+#define EVIDENCE_HEAD_MAX 2048	/* what the client said of itself */
+
 struct conn {
 	struct list list;
 	struct smtpd *d;
@@ -15,8 +17,9 @@ struct conn {
 	struct dropped_file *dropped;	/* NULL: it is a connection */
 	struct deadline deadline;
 	int64_t armed_at;		/* INT64_MAX: not */
-	uint32_t at_auth, at_spool, at_relay;	/* questions under way, 0: none */
+	uint32_t at_auth, at_spool, at_relay, at_verify;	/* questions under way, 0: none */
 	struct relay *relay;		/* whom at_relay is for */
+	struct verifier *verifier;	/* whom at_verify is for */
 	bool is_reading, is_over;
 };
 
@@ -58,6 +61,52 @@ static void ask_sender(struct conn *c, struct span address)
 	BUG_ON(c->at_auth == 0);
 	channel_put(d->auth, WIRE_sender_ask, &(struct wire_sender_ask){ .ask = c->at_auth, .logins = who.logins, .login = who.login,
 	    .proof = who.proof, .address = address });
+}
+
+static void begin_check(struct conn *c)
+{
+	struct session_check check = session_check(c->session);
+	const struct set_listen *l = check.listen;
+
+	c->verifier = peers_io_verifier(c->d);
+	c->at_verify = pending_open(&c->verifier->asked, c);
+	BUG_ON(c->at_verify == 0);
+	channel_put(c->verifier->channel, WIRE_check_ask, &(struct wire_check_ask){ .ask = c->at_verify, .id = check.id,
+	    .spf = (uint8_t)l->spf, .dkim = (uint8_t)l->dkim, .dmarc = (uint8_t)l->dmarc, .received_spf = l->received_spf,
+	    .client = check.client, .helo = check.helo, .sender = check.sender });
+}
+
+static void send_check_part(struct conn *c, struct span bytes)
+{
+	for (; bytes.len > 0; bytes = span_from(bytes, WIRE_PART_MAX))
+		channel_put(c->verifier->channel, WIRE_check_part,
+		    &(struct wire_check_part){ .ask = c->at_verify, .bytes = span_first(bytes, WIRE_PART_MAX) });
+}
+
+static void cancel_check(struct conn *c)
+{
+	if (!c->at_verify)
+		return;
+	channel_put(c->verifier->channel, WIRE_check_cancel, &(struct wire_check_cancel){ .ask = c->at_verify });
+	pending_close(&c->verifier->asked, c->at_verify);
+	c->at_verify = 0;
+}
+
+/* On a failing disk evidence is lost, and nothing else. */
+static void keep_evidence(struct conn *c, const struct effect *e)
+{
+	char client[CLIENT_TEXT_MAX];
+	struct buf text;
+
+	if (c->d->evidence < 0)
+		return;
+	client_text(session_client(c->session), client);
+	buf_init(&text, e->evidence.message.len + EVIDENCE_HEAD_MAX);
+	(void)buf_printf(&text, "X-Postrider-Client: %s\r\nX-Postrider-Helo: %.*s\r\nX-Postrider-Sender: <%.*s>\r\n", client,
+	    SPAN_ARG(e->evidence.helo), SPAN_ARG(e->evidence.sender));
+	(void)buf_add(&text, e->evidence.message);
+	(void)!write(c->d->evidence, text.at, text.len);
+	buf_fini(&text);
 }
 
 static void begin_login(struct conn *c)
@@ -163,13 +212,20 @@ static void perform(struct conn *c, struct effect *e)
 	case FX_PART: send_part(c, e->block); return;
 	case FX_COMMIT:
 		channel_put(d->spool, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = c->at_spool,
-		    .flags = e->commit.flags, .size = e->commit.size, .prefix = buf_span(&d->fx.prefix), .quarantine = SPAN_NONE,
+		    .flags = e->commit.flags, .size = e->commit.size, .prefix = buf_span(&d->fx.prefix), .quarantine = e->commit.quarantine,
 		    .body_hash = e->commit.body_hash, .from_domain = e->commit.from_domain });
 		return;
 	case FX_ABORT: abort_mail(c); return;
 	case FX_DROP_MAIL: drop(&d->at_spool, &c->at_spool); return;
 	case FX_WITHDRAW: peers_io_withdraw(d, &e->id); return;
 	case FX_HAVE: ask_have(c, &e->id); return;
+	case FX_CHECK: begin_check(c); return;
+	case FX_CHECK_PART: send_check_part(c, span_of(d->fx.checked.at + e->part.at, e->part.len)); return;
+	case FX_CHECK_END:
+		channel_put(c->verifier->channel, WIRE_check_end, &(struct wire_check_end){ .ask = c->at_verify });
+		return;
+	case FX_CHECK_CANCEL: cancel_check(c); return;
+	case FX_EVIDENCE: keep_evidence(c, e); return;
 	case FX_START_TLS: start_tls(c, e->text); return;
 	case FX_EVENT: process_event(d->process, e->event); return;
 	case FX_CLOSE: c->is_over = true; return;
@@ -196,6 +252,7 @@ static void end(struct conn *c)
 	drop(&d->at_auth, &c->at_auth);
 	drop(&d->at_spool, &c->at_spool);
 	drop_recipient(c);
+	cancel_check(c);
 	deadline_clear(d->loop, &c->deadline);
 	if (c->stream)
 		stream_close(&c->stream);
@@ -307,6 +364,18 @@ void conn_relay_left(struct conn *c)
 	feed(c, &(struct session_event){ .type = SE_RECIPIENT_LOST });
 }
 
+void conn_checked(struct conn *c, const struct wire_check_done *done)
+{
+	c->at_verify = 0;
+	feed(c, &(struct session_event){ .type = SE_VERDICT, .checked = done });
+}
+
+void conn_verifier_left(struct conn *c)
+{
+	c->at_verify = 0;
+	feed(c, &(struct session_event){ .type = SE_VERIFY_GONE });
+}
+
 void conn_login_told(struct conn *c, const struct wire_login_done *done)
 {
 	feed(c, &(struct session_event){ .type = SE_LOGIN_DONE, .number = done->result, .bytes = done->login, .proof = done->proof });
@@ -327,8 +396,9 @@ void conn_auth_answered(struct conn *c)
 	c->at_auth = 0;
 }
 
-void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t number)
+static void feed_each(struct smtpd *d, const struct session_event *ev)
 {
+	enum session_event_type type = ev->type;
 	struct list all;
 
 	/* Any of them may end any time: those that were told move over. */
@@ -341,10 +411,24 @@ void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t num
 			c->at_spool = 0;
 		if (type == SE_AUTH_GONE)
 			c->at_auth = 0;
-		conn_answer(c, type, number);
+		feed(c, &(struct session_event){ .type = type, .number = ev->number, .id = ev->id });
 	}
 	for (struct list *n; (n = list_take_first(&all));)
 		list_add_last(&d->conns, n);
+}
+
+void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t number)
+{
+	feed_each(d, &(struct session_event){ .type = type, .number = number });
+}
+
+void session_io_died_over_take(struct smtpd *d, const struct msg_id *id, int evidence)
+{
+	d->evidence = evidence;
+	feed_each(d, &(struct session_event){ .type = SE_DIED_OVER, .id = id });
+	d->evidence = -1;
+	if (evidence >= 0)
+		close(evidence);
 }
 
 /* ---- the socket ------------------------------------------------------------------- */

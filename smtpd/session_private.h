@@ -19,7 +19,8 @@ struct step {
 };
 
 extern const struct step STEP_SEEN, STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_RECIPIENT, STEP_DATA,
-    STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_LOGIN, STEP_RESPONSE, STEP_SENDER, STEP_AUTHOR, STEP_CLOSED;
+    STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_LOGIN, STEP_RESPONSE, STEP_SENDER, STEP_AUTHOR, STEP_VERDICT,
+    STEP_CLOSED;
 
 /* Of a session that is a file. */
 struct dropped {
@@ -149,6 +150,27 @@ enum progress session_ask_sender(struct session *s, struct effects *fx);
 enum progress session_ask_authors(struct session *s, struct effects *fx);
 enum progress session_hand_over(struct session *s, struct effects *fx);
 enum progress session_refuse_message(struct session *s, struct effects *fx, const struct reply *r);
+
+/* ---- verdict.c: who sent a stranger's message ------------------------------------ */
+
+/* A body begins: verify is asked about it, where this listener checks. */
+void verdict_begin(struct transaction *tx, struct effects *fx);
+/* How many bytes may be sent to verify now. */
+size_t verdict_room(const struct transaction *tx);
+/* The next bytes of the message as they were sent. */
+void verdict_part(struct transaction *tx, struct span bytes, struct effects *fx);
+/* Nobody wants to know any more. */
+void verdict_cancel(struct transaction *tx, struct effects *fx);
+/* False while the block holds what verify must be told again. */
+bool verdict_may_leave(const struct transaction *tx);
+/* The body is whole and good: what verify says comes next, then session_hand_over, or it is refused. */
+enum progress verdict_await(struct session *s, struct effects *fx);
+void verdict_told(struct session *s, const struct wire_check_done *m);
+void verdict_window(struct session *s, uint32_t bytes);
+/* The verify that was asked is gone; there is one again; one died over this message. */
+void verdict_lost(struct session *s);
+void verdict_again(struct session *s, struct effects *fx);
+void verdict_killed(struct session *s, const struct msg_id *id, struct effects *fx);
 
 enum progress cmd_starttls_failed(struct session *s, struct effects *fx, struct span why);
 

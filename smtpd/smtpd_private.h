@@ -33,11 +33,13 @@ struct smtpd {
 	struct deadline accept_again;
 	struct channel *auth, *spool, *auth_next, *spool_next;
 	struct pending at_auth, at_spool;
+	struct list verifiers;			/* struct verifier, the newest generation first */
 	struct list relays;			/* struct relay, the one that was wired last first */
 	void *tally_memory;
 	struct msg_id *withdrawn;		/* said when spool is back */
 	size_t n_withdrawn, withdrawn_room;
 	uint64_t n_connections;
+	int evidence;				/* a file for it while who has a message is told that verify died over it; else -1 */
 };
 
 /* ---- session_io.c: one session, its socket, its questions ------------------ */
@@ -48,6 +50,8 @@ void session_io_open_take(struct smtpd *d, unsigned listener, int fd, const stru
 void session_io_open_dropped_take(struct smtpd *d, int fd, const struct wire_drop_file *told);
 /* To all of them; each may end by it. */
 void session_io_each(struct smtpd *d, enum session_event_type type, uint32_t number);
+/* A verify died over that message, of which what is here is written to evidence, a file, or -1. */
+void session_io_died_over_take(struct smtpd *d, const struct msg_id *id, int evidence);
 
 /* ---- dropped_io.c: a file in the place of a client ---------------------------- */
 
@@ -66,6 +70,18 @@ void dropped_refuse(struct smtpd *d, uint32_t ask);
 void peers_io_wire(struct smtpd *d, enum wire_role peer, uint16_t instance, int fd);	/* auth, spool */
 void peers_io_wire_relay(struct smtpd *d, uint16_t instance, int fd);
 void peers_io_withdraw(struct smtpd *d, const struct msg_id *id);
+
+/* A program that tells who sent a message. */
+struct verifier {
+	struct list list;
+	struct smtpd *d;
+	struct channel *channel;
+	uint32_t generation;
+	struct pending asked;
+};
+void peers_io_wire_verify(struct smtpd *d, uint16_t instance, uint32_t generation, int fd);
+/* The one of the newest generation with the least to do. While house.verify_is_up. */
+struct verifier *peers_io_verifier(struct smtpd *d);
 
 /* A worker that can be asked what the server of a domain says. */
 struct relay {
@@ -95,6 +111,8 @@ void conn_answer(struct conn *c, enum session_event_type type, uint32_t number);
 void conn_address_told(struct conn *c, const struct wire_address_told *told);
 void conn_recipient_told(struct conn *c, const struct wire_recipient_told *told);
 void conn_relay_left(struct conn *c);
+void conn_checked(struct conn *c, const struct wire_check_done *done);
+void conn_verifier_left(struct conn *c);
 void conn_login_told(struct conn *c, const struct wire_login_done *done);
 void conn_challenge(struct conn *c, struct span bytes);
 void conn_mail_answered(struct conn *c);

@@ -32,6 +32,8 @@ struct transaction *transaction_new(struct session *s)
 	tx->began_wall_ms = s->now.wall_ms;
 	tx->began_mono_ms = s->now.mono_ms;
 	tx->last = &tx->first;
+	tx->verdict.fields = tx->verdict.quarantine = SPAN_NONE;
+	buf_init(&tx->verdict.kept, VERDICT_KEPT_MAX);
 	tx->last_author = &tx->first_author;
 	tx->submitted = session_submits(s);
 	return tx;
@@ -46,6 +48,7 @@ void transaction_free(struct transaction **txp)
 		return;
 	list_remove(&tx->gathering);
 	dkim_body_fini(&tx->hashed);
+	buf_fini(&tx->verdict.kept);
 	pool_give(&tx->block);
 	pool_discharge(&tx->session->house->pool, tx->charged);
 	arena_fini(&tx->arena);
@@ -66,6 +69,7 @@ void transaction_end(struct session *s, struct effects *fx)
 	} else if (tx->begun) {
 		effects_add(fx, FX_ABORT);
 	}
+	verdict_cancel(tx, fx);
 	transaction_free(&s->tx);
 }
 
@@ -95,7 +99,7 @@ static void begin(struct transaction *tx, struct effects *fx)
 
 static bool may_leave(const struct transaction *tx)
 {
-	if (!tx->session->house->spool_is_up)
+	if (!tx->session->house->spool_is_up || !verdict_may_leave(tx))
 		return false;
 	return !tx->begun || tx->window >= tx->block->len;
 }
@@ -133,6 +137,8 @@ static size_t room(struct transaction *tx, struct effects *fx)
 	if (!tx->block)
 		return 0;
 	left = tx->block->room - tx->block->len - reserve(tx);
+	if (left > verdict_room(tx))
+		left = verdict_room(tx);
 	return tx->lines.rule == LINES_NORMALISE ? left / 2 : left;	/* each bare byte may become two */
 }
 
@@ -202,7 +208,7 @@ static void look_for(struct transaction *tx)
 	header_init(&tx->header, &tx->rules);
 }
 
-const struct reply *transaction_body_begin(struct transaction *tx, enum body_way way)
+const struct reply *transaction_body_begin(struct transaction *tx, enum body_way way, struct effects *fx)
 {
 	struct session *s = tx->session;
 	enum lines_rule rule = s->listen->bare_newline == NEWLINE_NORMALISE ? LINES_NORMALISE : LINES_REFUSE;
@@ -217,6 +223,7 @@ const struct reply *transaction_body_begin(struct transaction *tx, enum body_way
 	else
 		lines_init_chunks(&tx->lines, rule, (size_t)s->listen->max_line);
 	look_for(tx);
+	verdict_begin(tx, fx);
 	return NULL;
 }
 
@@ -228,6 +235,7 @@ void transaction_refuse(struct transaction *tx, const struct reply *why, struct 
 	tx->refused = why;
 	list_remove(&tx->gathering);
 	pool_give(&tx->block);
+	verdict_cancel(tx, fx);
 	if (tx->begun)
 		effects_add(fx, FX_ABORT);
 	tx->begun = false;
@@ -285,11 +293,12 @@ static void hash_body(struct transaction *tx, struct span bytes)
 	dkim_body_feed(&tx->hashed, bytes);
 }
 
-static void put_clean(struct transaction *tx, struct span clean)
+static void put_clean(struct transaction *tx, struct span clean, struct effects *fx)
 {
 	bool is_body = tx->header.ended;
 	struct span out;
 
+	verdict_part(tx, clean, fx);
 	for (; header_take(&tx->header, &clean, &out) == HEADER_PART; is_body = tx->header.ended) {
 		put(tx, out);
 		if (is_body)
@@ -298,7 +307,7 @@ static void put_clean(struct transaction *tx, struct span clean)
 }
 
 /* One piece of at most n bytes through lines and header; true when it held the body's end. */
-static bool take_piece(struct transaction *tx, struct span *in, size_t n)
+static bool take_piece(struct transaction *tx, struct span *in, size_t n, struct effects *fx)
 {
 	struct span piece = span_first(*in, n), clean;
 	size_t before = piece.len;
@@ -306,7 +315,7 @@ static bool take_piece(struct transaction *tx, struct span *in, size_t n)
 
 	while ((step = lines_take(&tx->lines, &piece, &clean)) == LINES_PART)
 		if (!tx->refused)
-			put_clean(tx, clean);
+			put_clean(tx, clean, fx);
 	*in = span_from(*in, before - piece.len);
 	return step == LINES_END;
 }
@@ -320,7 +329,7 @@ enum pr_err transaction_body(struct transaction *tx, struct span *in, struct eff
 
 		if (n == 0)
 			return PR_AGAIN;
-		ended = take_piece(tx, in, n);
+		ended = take_piece(tx, in, n, fx);
 		why = fault(tx);
 		if (why)
 			transaction_refuse(tx, why, fx);
@@ -341,7 +350,7 @@ const struct reply *transaction_body_end(struct transaction *tx, struct effects 
 	if (tx->refused)
 		return tx->refused;
 	if (tx->way == BODY_BY_BDAT)
-		put_clean(tx, lines_close(&tx->lines));
+		put_clean(tx, lines_close(&tx->lines), fx);
 	put(tx, header_close(&tx->header));
 	why = fault(tx);
 	if (why)
@@ -424,6 +433,7 @@ void transaction_commit(struct transaction *tx, struct effects *fx)
 	struct effect *commit;
 
 	buf_clear(&fx->prefix);
+	buf_add(&fx->prefix, tx->verdict.fields);
 	add_received(tx, &fx->prefix);
 	if (tx->submitted)
 		add_missing(tx, &fx->prefix);
@@ -432,6 +442,7 @@ void transaction_commit(struct transaction *tx, struct effects *fx)
 		leave(tx, fx);
 	commit = effects_add(fx, FX_COMMIT);
 	commit->commit.size = tx->size;
+	commit->commit.quarantine = tx->verdict.quarantine;
 	commit->commit.flags = flags_learned(tx, buf_span(&fx->prefix));
 	add_signing(tx, commit);
 	tx->committed = true;

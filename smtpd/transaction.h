@@ -28,6 +28,24 @@ struct author {
 	struct span address;
 };
 
+/* Who sent it, as verify says. */
+enum verdict_state {
+	VERDICT_NONE,			/* nobody asks */
+	VERDICT_LOST,			/* verify is away: the next one is told all of it */
+	VERDICT_ASKED,			/* verify was told all that came */
+	VERDICT_TOLD
+};
+
+#define VERDICT_KEPT_MAX (1u << 20)	/* bytes of a message that are kept as evidence */
+
+struct verdict {
+	enum verdict_state state;
+	uint32_t window;		/* bytes that may still be sent to verify */
+	struct reply refusal;		/* code 0: it is taken */
+	struct span quarantine, fields;
+	struct buf kept;		/* what verify was told, where evidence is wanted */
+};
+
 struct transaction {
 	struct session *session;
 	struct list gathering;		/* at the house, while the block holds all of the body */
@@ -55,6 +73,7 @@ struct transaction {
 	bool authors_are_bad;		/* there are some that can't be read, or too many */
 	struct author *asked_author;	/* the one auth is asked about */
 	struct pool_block *block;
+	struct verdict verdict;
 	uint64_t size;			/* of what goes to spool */
 	uint32_t window;		/* bytes that may still be sent */
 	bool begun;			/* spool knows of it */
@@ -75,7 +94,7 @@ void transaction_end(struct session *s, struct effects *fx);
 bool transaction_charge(struct transaction *tx);
 
 /* A body may begin: NULL, or why not. */
-const struct reply *transaction_body_begin(struct transaction *tx, enum body_way way);
+const struct reply *transaction_body_begin(struct transaction *tx, enum body_way way, struct effects *fx);
 /* Takes n bytes at most of the front of *in towards spool; after a refusal all is taken and dropped.
  * PR_OK: all was taken; PR_NONE: the body's end was seen, the rest of *in comes after it; PR_AGAIN: no room now. */
 enum pr_err transaction_body(struct transaction *tx, struct span *in, struct effects *fx) MUST_USE;

@@ -26,10 +26,11 @@ struct facts {
 	struct map map;
 	struct entry **row;
 	unsigned n, n_given, n_known, max, kept_back;
-	bool are_exhausted;
+	bool are_exhausted, are_closed;
 };
 
 static const struct fact NOT_ASKED = { .result = RESOLVE_REFUSED };
+static const struct fact NOT_KNOWN = { .result = RESOLVE_TEMPORARY };
 
 struct facts *facts_new(unsigned max_questions)
 {
@@ -101,10 +102,12 @@ const struct fact *facts_find(struct facts *f, enum wire_record type, struct spa
 	if (key.len == 0)
 		return &NOT_ASKED;
 	node = map_find(&f->map, key);
-	e = node ? MAP_OWNER(node, struct entry, node) : add(f, type, key);
-	if (!e)
+	e = node ? MAP_OWNER(node, struct entry, node) : NULL;
+	if (!e && !f->are_closed && !(e = add(f, type, key)))
 		return &NOT_ASKED;
-	return e->state == ENTRY_KNOWN ? &e->fact : NULL;
+	if (e && e->state == ENTRY_KNOWN)
+		return &e->fact;
+	return f->are_closed ? &NOT_KNOWN : NULL;
 }
 
 void facts_foresee(struct facts *f, enum wire_record type, struct span name)
@@ -131,7 +134,7 @@ bool facts_next(struct facts *f, struct facts_question *out)
 {
 	struct entry *e;
 
-	if (f->n_given == f->n)
+	if (f->n_given == f->n || f->are_closed)
 		return false;
 	e = f->row[f->n_given];
 	e->state = ENTRY_ASKED;
@@ -172,6 +175,11 @@ void facts_answer(struct facts *f, unsigned number, enum wire_resolve result, bo
 	e->fact.data = e->data;
 	e->state = ENTRY_KNOWN;
 	f->n_known++;
+}
+
+void facts_close(struct facts *f)
+{
+	f->are_closed = true;
 }
 
 unsigned facts_awaited(const struct facts *f)

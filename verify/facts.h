@@ -52,6 +52,8 @@ bool facts_next(struct facts *f, struct facts_question *out);
 /* A record of its answer; data is copied. Nothing for a question that was not given or is answered. */
 void facts_record(struct facts *f, unsigned number, struct span data);
 void facts_answer(struct facts *f, unsigned number, enum wire_resolve result, bool is_secure);
+/* Time is over: nothing more is asked, and what is not known can't be told now (RESOLVE_TEMPORARY). */
+void facts_close(struct facts *f);
 /* Questions that were given and not answered. */
 unsigned facts_awaited(const struct facts *f);
 unsigned facts_asked(const struct facts *f);

@@ -4,6 +4,7 @@ libverify_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libverify_a_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
 libverify_a_SOURCES = verify/arc.c verify/arc.h verify/dkim.c verify/dkim.h verify/dkim_key.c verify/dkim_key.h verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
 libverify_a_SOURCES += verify/authres.c verify/authres.h verify/dmarc.c verify/dmarc.h verify/dmarc_from.c verify/dmarc_from.h verify/dmarc_tree.c verify/dmarc_tree.h verify/exceptions.c verify/exceptions.h verify/verdict.c verify/verdict.h
+libverify_a_SOURCES += verify/check.c verify/check.h verify/check_private.h verify/check_tell.c
 VERIFY_LIBS = libverify.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(SPF_LIBS) $(OPENDKIM_LIBS)
 
 check_PROGRAMS += tests/unit/t_facts tests/unit/t_fields
@@ -88,3 +89,10 @@ tests_fuzz_f_spf_SOURCES = tests/fuzz/f_spf.c $(FACTS_ZONE)
 tests_fuzz_f_spf_LDADD = $(VERIFY_LIBS)
 tests_fuzz_f_spf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/seeds/spf_record/terms tests/fuzz/seeds/spf_record/redirect tests/fuzz/seeds/spf_record/explanation tests/fuzz/seeds/spf/records tests/fuzz/seeds/spf/loop
+
+# The program.
+pkglibexec_PROGRAMS += libexec/verify
+libexec_verify_SOURCES = verify/guard_io.c verify/guard_io.h verify/main.c verify/verify_io.c verify/verify_io.h
+libexec_verify_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+libexec_verify_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+libexec_verify_LDADD = libverify.a $(MAIL_LIBS) $(LOOP_LIBS) $(SPF_LIBS) $(OPENDKIM_LIBS)

@@ -26,9 +26,10 @@ struct kind {
 #define LOCAL  (1u << ROLE_LOCAL)
 #define DNS    (1u << ROLE_DNS)
 #define SIGN   (1u << ROLE_SIGN)
+#define VERIFY (1u << ROLE_VERIFY)
 #define EVENTS (1u << ROLE_EVENTS)
 #define CTL    (1u << ROLE_CTL)
-#define EVERY  (SMTPD | AUTH | SPOOL | RELAY | LOCAL | DNS | SIGN | EVENTS)
+#define EVERY  (SMTPD | AUTH | SPOOL | RELAY | LOCAL | DNS | SIGN | VERIFY | EVENTS)
 
 /* A function a verb, so that its FIELDs know whose offsets they take. */
 #define VERB(verb, from, to, cost, help) \
@@ -87,7 +88,7 @@ bool wire_is_secret(enum wire_verb verb)
 
 const char *wire_role_text(enum wire_role role)
 {
-	static const char *const words[N_ROLES] = { "master", "smtpd", "auth", "spool", "relay", "local", "dns", "sign", "events", "ctl" };
+	static const char *const words[N_ROLES] = { "master", "smtpd", "auth", "spool", "relay", "local", "dns", "sign", "verify", "events", "ctl" };
 
 	return role < N_ROLES ? words[role] : "?";
 }

@@ -88,6 +88,7 @@ enum set_route_tls { ROUTE_TLS_AUTO, ROUTE_TLS_NONE, ROUTE_TLS_OPPORTUNISTIC, RO
 enum set_outbound_tls { OUTBOUND_TLS_NONE, OUTBOUND_TLS_OPPORTUNISTIC, OUTBOUND_TLS_REQUIRED, OUTBOUND_TLS_VERIFIED };
 enum set_severity { SEVERITY_NOTE, SEVERITY_SLOW, SEVERITY_REFUSE };
 enum set_newline { NEWLINE_AUTO, NEWLINE_REFUSE, NEWLINE_NORMALISE };
+enum set_checks { CHECKS_AUTO, CHECKS_OFF, CHECKS_OBSERVE, CHECKS_ENFORCE };	/* spf, dkim, dmarc */
 enum set_trust_ad { TRUST_AD_LOOPBACK, TRUST_AD_YES, TRUST_AD_NO };	/* of servers[i]: `auto` depends on its address */
 enum set_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum set_log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };

@@ -8,7 +8,7 @@
 #include "base/span.h"
 
 enum wire_role {
-	ROLE_MASTER, ROLE_SMTPD, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_LOCAL, ROLE_DNS, ROLE_SIGN, ROLE_EVENTS, ROLE_CTL,
+	ROLE_MASTER, ROLE_SMTPD, ROLE_AUTH, ROLE_SPOOL, ROLE_RELAY, ROLE_LOCAL, ROLE_DNS, ROLE_SIGN, ROLE_VERIFY, ROLE_EVENTS, ROLE_CTL,
 	N_ROLES
 };
 const char *wire_role_text(enum wire_role role);	/* "smtpd" */

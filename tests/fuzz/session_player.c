@@ -14,7 +14,8 @@ struct world {
 	struct span choices;
 	const struct player_rules *rules;
 	struct buf body;
-	bool asks_user, asks_server, asks_sender, asks_login, awaits_spool, asks_have, tls_begins, is_begun;
+	bool asks_user, asks_server, asks_sender, asks_login, awaits_spool, asks_have, tls_begins, is_begun, is_checking, check_ended;
+	int64_t check_window;
 	uint32_t user;
 	int64_t window;
 };
@@ -77,9 +78,29 @@ static void perform(struct world *w, struct effect *e)
 		return;
 	case FX_DROP_MAIL: w->is_begun = w->awaits_spool = w->asks_have = false; return;
 	case FX_HAVE: w->asks_have = true; return;
+	case FX_CHECK:
+		BUG_ON(w->is_checking);
+		w->is_checking = true;
+		w->check_ended = false;
+		w->check_window = WIRE_WINDOW;
+		return;
+	case FX_CHECK_PART:
+		BUG_ON(!w->is_checking || w->check_ended || e->part.len == 0);
+		w->check_window -= (int64_t)e->part.len;
+		BUG_ON(w->check_window < 0);
+		return;
+	case FX_CHECK_END:
+		BUG_ON(!w->is_checking || w->check_ended);
+		w->check_ended = true;
+		return;
+	case FX_CHECK_CANCEL:
+		BUG_ON(!w->is_checking);
+		w->is_checking = false;
+		return;
 	case FX_START_TLS: w->tls_begins = true; return;
 	case FX_CLOSE: w->out->closed = true; return;
 	case FX_WITHDRAW:
+	case FX_EVIDENCE:
 	case FX_EVENT: return;
 	}
 }
@@ -111,6 +132,34 @@ static void spool_restarts(struct world *w)
 	}
 }
 
+static void verify_restarts(struct world *w)
+{
+	struct msg_id other = { { 9 } };
+	const struct msg_id *id = session_mail_id(w->session);
+
+	w->house.verify_is_up = w->is_checking = false;
+	feed(w, (struct session_event){ .type = SE_VERIFY_GONE });
+	if (choice(w, 2) == 0)
+		feed(w, (struct session_event){ .type = SE_DIED_OVER, .id = id && choice(w, 2) ? id : &other });
+	if (choice(w, 3) > 0)
+		return;
+	w->house.verify_is_up = true;
+	feed(w, (struct session_event){ .type = SE_VERIFY_BACK });
+}
+
+static void tell_verdict(struct world *w)
+{
+	static const struct wire_check_done told[] = {
+		{ .enhanced = { "", 0 }, .words = { "", 0 }, .quarantine = { "", 0 }, .fields = { "X: y\r\n", 6 } },
+		{ .enhanced = { "", 0 }, .words = { "", 0 }, .quarantine = { "why", 3 }, .fields = { "", 0 } },
+		{ .code = 550, .enhanced = { "5.7.1", 5 }, .words = { "no", 2 }, .quarantine = { "", 0 }, .fields = { "", 0 } },
+		{ .code = 451, .enhanced = { "4.7.1", 5 }, .words = { "later", 5 }, .quarantine = { "", 0 }, .fields = { "", 0 } },
+	};
+
+	w->is_checking = false;
+	feed(w, (struct session_event){ .type = SE_VERDICT, .checked = &told[choice(w, 4)] });
+}
+
 static bool answer_one(struct world *w)
 {
 	static const struct session_tls tls = { "TLSv1.3", "x", 128 };
@@ -139,6 +188,13 @@ static bool answer_one(struct world *w)
 	} else if (w->asks_have) {
 		w->asks_have = false;
 		feed(w, (struct session_event){ .type = SE_HAVE, .number = choice(w, 2) });
+	} else if (w->is_checking && w->check_ended) {
+		tell_verdict(w);
+	} else if (w->is_checking && w->check_window < WIRE_WINDOW && !w->rules->by_data) {
+		uint32_t n = (uint32_t)(WIRE_WINDOW - w->check_window);
+
+		w->check_window = WIRE_WINDOW;
+		feed(w, (struct session_event){ .type = SE_CHECK_WINDOW, .number = n });
 	} else if (w->tls_begins) {
 		w->tls_begins = false;
 		feed(w, (struct session_event){ .type = choice(w, 4) == 3 ? SE_TLS_FAILED : SE_TLS_UP, .tls = &tls });
@@ -155,7 +211,7 @@ static bool answer_one(struct world *w)
 
 static void trouble(struct world *w)
 {
-	switch (choice(w, 12)) {
+	switch (choice(w, 14)) {
 	case 1: spool_restarts(w); return;
 	case 2: feed(w, (struct session_event){ .type = SE_SPILL }); return;
 	case 3:
@@ -173,6 +229,16 @@ static void trouble(struct world *w)
 		w->window += 30000;
 		if (w->is_begun)
 			feed(w, (struct session_event){ .type = SE_WINDOW, .number = 30000 });
+		return;
+	case 9: verify_restarts(w); return;
+	case 10:
+		w->check_window += 30000;
+		if (w->is_checking)
+			feed(w, (struct session_event){ .type = SE_CHECK_WINDOW, .number = 30000 });
+		return;
+	case 11:
+		w->house.verify_is_up = true;
+		feed(w, (struct session_event){ .type = SE_VERIFY_BACK });
 		return;
 	case 8:
 		if (w->is_begun && !w->awaits_spool) {
@@ -227,11 +293,12 @@ static void world_init(struct world *w, const struct player_rules *rules, struct
 		listen_section->max_header = 20000;
 		tally_memory = mem_new(WIRE_TALLY_SIZE);
 	}
+	listen_section->dmarc = rules->checks ? CHECKS_ENFORCE : CHECKS_OFF;
 	listen_section->bare_newline = rules->normalise ? NEWLINE_NORMALISE : NEWLINE_REFUSE;
 	*w = (struct world){ .rules = rules, .out = out, .now = { 1000, 1795248000000 } };
 	tally_init(&w->tally, tally_memory, 0);
 	house_init(&w->house, settings, &w->tally);
-	w->house.spool_is_up = w->house.auth_is_up = w->house.relay_is_up = w->house.has_tls = true;
+	w->house.spool_is_up = w->house.auth_is_up = w->house.relay_is_up = w->house.verify_is_up = w->house.has_tls = true;
 	effects_init(&w->fx);
 	buf_init(&w->body, 1 << 22);
 	buf_init(&out->replies, 1 << 22);

@@ -14,7 +14,7 @@ struct played {
 struct player_rules {
 	bool by_data;		/* answers, windows and troubles are chosen by the input */
 	size_t piece;		/* bytes a read; 0: all at once */
-	bool normalise;
+	bool normalise, checks;
 };
 
 void session_play(struct span in, const struct player_rules *rules, struct played *out);

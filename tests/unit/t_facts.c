@@ -116,6 +116,28 @@ static void t_an_answer_of_many_records_is_bounded(void **state)
 	facts_free(&f);
 }
 
+static void t_when_time_is_over_what_is_not_known_can_not_be_told(void **state)
+{
+	struct facts *f = facts_new(5);
+	struct facts_question q;
+	unsigned n;
+
+	(void)state;
+	(void)facts_find(f, RECORD_A, SPAN("a.example"));
+	(void)facts_find(f, RECORD_A, SPAN("b.example"));
+	n = next(f, "a.example");
+	facts_record(f, n, SPAN("1234"));
+	facts_answer(f, n, RESOLVED, false);
+	(void)next(f, "b.example");
+	facts_close(f);
+	assert_int_equal(facts_find(f, RECORD_A, SPAN("a.example"))->result, RESOLVED);
+	assert_int_equal(facts_find(f, RECORD_A, SPAN("b.example"))->result, RESOLVE_TEMPORARY);
+	assert_int_equal(facts_find(f, RECORD_A, SPAN("c.example"))->result, RESOLVE_TEMPORARY);
+	assert_false(facts_next(f, &q));
+	assert_int_equal(facts_asked(f), 2);
+	facts_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +146,7 @@ int main(void)
 		cmocka_unit_test(t_questions_have_a_ceiling_and_a_reserve),
 		cmocka_unit_test(t_no_name_is_no_question),
 		cmocka_unit_test(t_an_answer_of_many_records_is_bounded),
+		cmocka_unit_test(t_when_time_is_over_what_is_not_known_can_not_be_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

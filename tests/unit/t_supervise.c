@@ -548,17 +548,18 @@ static void t_the_second_death_over_a_message_sets_it_aside(void **state)
 static void t_wires_are_those_of_the_design(void **state)
 {
 	static const char *const rows[N_ROLES] = {
-		/*                  M S A Q R L D K E C */
-		[ROLE_MASTER] =    "----------",
-		[ROLE_SMTPD] =     "--xxx---x-",
-		[ROLE_AUTH] =      "-x-xx---x-",
-		[ROLE_SPOOL] =     "-xx-xxxxx-",
-		[ROLE_RELAY] =     "-xxx--x-x-",
-		[ROLE_LOCAL] =     "---x----x-",
-		[ROLE_DNS] =       "---xx--xx-",
-		[ROLE_SIGN] =      "---x--x-x-",
-		[ROLE_EVENTS] =    "-xxxxxxx--",
-		[ROLE_CTL] =       "----------",
+		/*                  M S A Q R L D K V E C */
+		[ROLE_MASTER] =    "-----------",
+		[ROLE_SMTPD] =     "--xxx---xx-",
+		[ROLE_AUTH] =      "-x-xx----x-",
+		[ROLE_SPOOL] =     "-xx-xxxx-x-",
+		[ROLE_RELAY] =     "-xxx--x--x-",
+		[ROLE_LOCAL] =     "---x-----x-",
+		[ROLE_DNS] =       "---xx--xxx-",
+		[ROLE_SIGN] =      "---x--x--x-",
+		[ROLE_VERIFY] =    "-x----x--x-",
+		[ROLE_EVENTS] =    "-xxxxxxxx--",
+		[ROLE_CTL] =       "-----------",
 	};
 
 	(void)state;
@@ -566,7 +567,7 @@ static void t_wires_are_those_of_the_design(void **state)
 		for (unsigned b = 0; b < N_ROLES; b++)
 			assert_int_equal(wires_join(a, b), rows[a][b] == 'x');
 	assert_true(wires_meet_ctl(ROLE_SPOOL) && wires_meet_ctl(ROLE_EVENTS) && wires_meet_ctl(ROLE_AUTH) && wires_meet_ctl(ROLE_DNS) &&
-	    wires_meet_ctl(ROLE_SIGN));
+	    wires_meet_ctl(ROLE_SIGN) && wires_meet_ctl(ROLE_VERIFY));
 	assert_false(wires_meet_ctl(ROLE_SMTPD) || wires_meet_ctl(ROLE_LOCAL) || wires_meet_ctl(200));
 }
 

@@ -37,7 +37,7 @@ struct player {
 	struct session *session;
 	struct client client, local;
 	struct instant now;
-	struct buf reply, body, block, prefix;
+	struct buf reply, body, block, prefix, checked, quarantine;
 	struct said replies, effects;
 	bool by_hand_user, by_hand_spool, is_closed, has_events;
 	bool answers_user, answers_spool, answers_sender, early;
@@ -181,6 +181,8 @@ static void perform(struct player *p, struct effect *e)
 		return;
 	case FX_COMMIT:
 		buf_add(&p->prefix, buf_span(&p->fx.prefix));
+		buf_clear(&p->quarantine);
+		buf_add(&p->quarantine, e->commit.quarantine);
 		p->flags = e->commit.flags;
 		snprintf(p->from_domain, sizeof(p->from_domain), "%.*s", SPAN_ARG(e->commit.from_domain));
 		memset(p->body_hash, 0, sizeof(p->body_hash));
@@ -197,6 +199,14 @@ static void perform(struct player *p, struct effect *e)
 	case FX_DROP_MAIL: note(p, &p->effects, SPAN("drop mail")); return;
 	case FX_WITHDRAW: note(p, &p->effects, SPAN("withdraw")); return;
 	case FX_HAVE: note(p, &p->effects, SPAN("have")); return;
+	case FX_CHECK:
+		note_text(p, "check ", session_check(p->session).helo);
+		buf_clear(&p->checked);
+		return;
+	case FX_CHECK_PART: buf_add(&p->checked, span_of(p->fx.checked.at + e->part.at, e->part.len)); return;
+	case FX_CHECK_END: note(p, &p->effects, SPAN("end of check")); return;
+	case FX_EVIDENCE: note(p, &p->effects, SPAN("evidence")); return;
+	case FX_CHECK_CANCEL: note(p, &p->effects, SPAN("cancel check")); return;
 	case FX_START_TLS: note_text(p, "start tls", e->text.len ? SPAN(" with what came") : SPAN_NONE); return;
 	case FX_EVENT: {
 		struct event_view view;
@@ -375,7 +385,7 @@ static void begin(struct player *p)
 	if (p->session)
 		return;
 	house_init(&p->house, p->settings, &p->tally);
-	p->house.spool_is_up = p->house.auth_is_up = p->house.relay_is_up = p->house.has_tls = true;
+	p->house.spool_is_up = p->house.auth_is_up = p->house.relay_is_up = p->house.verify_is_up = p->house.has_tls = true;
 	if (p->listen->tls == LISTEN_TLS_AUTO)
 		p->listen->tls = LISTEN_TLS_OFFERED;
 	if (p->listen->bare_newline == NEWLINE_AUTO)
@@ -515,6 +525,31 @@ static void tell_recipient(struct player *p, struct span words)
 	buf_fini(&text);
 }
 
+/* `verdict take [FIELDS]`, `verdict junk WHY`, `verdict CODE ENHANCED WORDS` */
+static void tell_verdict(struct player *p, struct span words)
+{
+	struct span what = span_cut(&words, ' ');
+	struct wire_check_done done = { .enhanced = SPAN_NONE, .words = SPAN_NONE, .quarantine = SPAN_NONE, .fields = SPAN_NONE };
+	unsigned long long code;
+	struct buf text;
+
+	buf_init(&text, 1 << 16);
+	add_unescaped(p, &text, words);
+	if (span_eq(what, SPAN("take"))) {
+		done.fields = buf_span(&text);
+	} else if (span_eq(what, SPAN("junk"))) {
+		done.quarantine = words;
+	} else if (span_to_u64(what, 599, &code)) {
+		done.code = (uint16_t)code;
+		done.enhanced = span_cut(&words, ' ');
+		done.words = words;
+	} else {
+		fault(p, "which verdict?");
+	}
+	feed(p, (struct session_event){ .type = SE_VERDICT, .checked = &done });
+	buf_fini(&text);
+}
+
 static void tell(struct player *p, struct span words)
 {
 	static const char *const senders[] = { "own", "foreign", "gone", "temporary", NULL };
@@ -536,6 +571,10 @@ static void tell(struct player *p, struct span words)
 		feed(p, (struct session_event){ .type = SE_STORED, .number = word_of(p, words, results) });
 	else if (span_eq(what, SPAN("have")))
 		feed(p, (struct session_event){ .type = SE_HAVE, .number = word_of(p, words, haves) });
+	else if (span_eq(what, SPAN("verdict")))
+		tell_verdict(p, words);
+	else if (span_eq(what, SPAN("check-window")))
+		feed(p, (struct session_event){ .type = SE_CHECK_WINDOW, .number = (uint32_t)duration(p, words) });
 	else if (span_eq(what, SPAN("window")))
 		feed(p, (struct session_event){ .type = SE_WINDOW, .number = (uint32_t)duration(p, words) });
 	else
@@ -557,6 +596,16 @@ static void peer_word(struct player *p, struct span line)
 		feed(p, (struct session_event){ .type = SE_AUTH_GONE });
 	} else if (span_eq(line, SPAN("auth back"))) {
 		p->house.auth_is_up = true;
+	} else if (span_eq(line, SPAN("verify gone"))) {
+		p->house.verify_is_up = false;
+		feed(p, (struct session_event){ .type = SE_VERIFY_GONE });
+	} else if (span_eq(line, SPAN("verify back"))) {
+		p->house.verify_is_up = true;
+		feed(p, (struct session_event){ .type = SE_VERIFY_BACK });
+	} else if (span_eq(line, SPAN("verify died over this"))) {
+		feed(p, (struct session_event){ .type = SE_DIED_OVER, .id = session_mail_id(p->session) });
+	} else if (span_eq(line, SPAN("verify died over another"))) {
+		feed(p, (struct session_event){ .type = SE_DIED_OVER, .id = &FILE_ID });
 	} else if (span_eq(line, SPAN("relay lost"))) {
 		feed(p, (struct session_event){ .type = SE_RECIPIENT_LOST });
 	} else if (span_eq(line, SPAN("relays gone"))) {
@@ -668,6 +717,13 @@ static void play_line(struct player *p, struct span line)
 		tell(p, rest);
 	} else if (takes("body ", line, &rest)) {
 		check_text(p, &p->body, rest, true);
+	} else if (takes("checked as ", line, &rest)) {
+		check_text(p, &p->checked, rest, true);
+	} else if (takes("checked octets ", line, &rest)) {
+		if (!span_to_u64(rest, 1 << 30, &n) || p->checked.len != n)
+			fault(p, "%zu octets", p->checked.len);
+	} else if (takes("quarantine ", line, &rest)) {
+		check_text(p, &p->quarantine, span_eq(rest, SPAN("none")) ? SPAN_NONE : rest, true);
 	} else if (takes("prefix has ", line, &rest)) {
 		check_text(p, &p->prefix, rest, false);
 	} else if (takes("signed by ", line, &rest)) {
@@ -720,6 +776,8 @@ static void player_init(struct player *p, const char *file)
 	buf_init(&p->body, 16 << 20);
 	buf_init(&p->block, 16 << 20);
 	buf_init(&p->prefix, 1 << 20);
+	buf_init(&p->checked, 16 << 20);
+	buf_init(&p->quarantine, 1 << 16);
 }
 
 static void said_fini(struct said *q)
@@ -737,6 +795,8 @@ static void player_fini(struct player *p)
 	buf_fini(&p->body);
 	buf_fini(&p->block);
 	buf_fini(&p->prefix);
+	buf_fini(&p->checked);
+	buf_fini(&p->quarantine);
 	said_fini(&p->replies);
 	said_fini(&p->effects);
 	settings_free(&p->settings);
