@@ -82,6 +82,7 @@ void message_left(struct journal *j, struct place place)
 {
 	struct segment *s = segment_find(j, place.segment);
 
+	j->n_gone++;
 	if (s && s->messages)
 		one_left(j, s, &s->messages);
 }

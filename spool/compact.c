@@ -49,18 +49,37 @@ static bool may_be_victim(const struct segment *s)
 	return (s->state == SEG_SEALED || s->state == SEG_FAILED) && !s->stuck && !s->pins;
 }
 
+static uint64_t count_living(const struct journal *j)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < j->n_used; i++)
+		n += j->used[i]->messages;
+	return n;
+}
+
+/* Nobody counts the STATEs and DONEs that still tell something: what was copied once is taken for living until half of the
+ * messages that they may belong to have left. Else the same ones would be written again and again while a long queue waits. */
+static bool tells_something(const struct journal *j, const struct segment *s, uint64_t n_living)
+{
+	uint64_t gone = j->n_gone - s->gone_before, about = n_living + gone < s->n_copied ? n_living + gone : s->n_copied;
+
+	return s->copied_bytes > s->size / 4 && gone < about / 2;
+}
+
 /* What is dead costs least. Living ones are moved where segments are short: from mostly dead segments, and where the disk is
  * full from all that give back more than they take. */
 static struct segment *choose(const struct journal *j, bool even_living)
 {
 	struct segment *best = NULL;
+	uint64_t n_living = count_living(j);
 
 	for (unsigned i = 0; i < j->n_used; i++) {
 		struct segment *s = j->used[i];
 		uint64_t most = j->make_failed ? s->size / 4 * 3 : s->size / 4;
-		bool dead = s->messages == 0 && s->chunks == 0 && s->annexes == 0;
+		bool dead = s->messages == 0 && s->chunks == 0 && s->annexes == 0 && !tells_something(j, s, n_living);
 
-		if (!may_be_victim(s) || (!dead && (!even_living || s->live_bytes > most)))
+		if (!may_be_victim(s) || (!dead && (!even_living || s->live_bytes + s->copied_bytes > most)))
 			continue;
 		if (dead && s->doubled)
 			return s;
@@ -92,6 +111,15 @@ bool compact_begin(struct journal *j, bool even_living)
 
 /* ---- walking through the victim ------------------------------------------------------- */
 
+static void note_copied(struct journal *j, const struct journal_request *r)
+{
+	struct segment *s = segment_find(j, r->place.segment);
+
+	s->n_copied++;
+	s->copied_bytes += record_size((uint32_t)request_payload_len(r));
+	s->gone_before = j->n_gone;
+}
+
 static void on_copied(struct journal_request *r, enum pr_err err)
 {
 	struct own_request *copy = (struct own_request *)(void *)r;
@@ -99,6 +127,8 @@ static void on_copied(struct journal_request *r, enum pr_err err)
 
 	c->under_way--;
 	c->failed |= err != PR_OK;
+	if (!err && r->type != RECORD_ANNEX)
+		note_copied(copy->journal, r);
 	if (!err && r->type == RECORD_ANNEX)
 		copy->journal->owner->on_annex_moved(copy->journal->arg, &r->message.id, r->about, r->place);
 	own_free(copy);

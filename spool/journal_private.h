@@ -19,6 +19,8 @@ struct segment {
 	uint32_t used, synced;		/* bytes written, bytes that a good sync covers */
 	uint32_t messages, chunks, annexes;	/* that live in it */
 	uint64_t live_bytes;		/* an estimate: a message or annex that leaves takes the average with it */
+	uint32_t n_copied;		/* STATEs and DONEs that counted when compaction wrote them here */
+	uint64_t copied_bytes, gone_before;	/* their records; how many messages had left by then */
 	unsigned pins;
 	bool doubled;			/* a later copy of one of its messages exists */
 	bool stuck;			/* can't be emptied in this run */
@@ -134,6 +136,7 @@ struct journal {
 	char header[SEGMENT_PROBE];
 	bool look_for_victims;
 	struct compaction compact;
+	uint64_t n_gone;			/* messages that left a segment */
 	struct map specials;
 
 	bool make_failed, full_told, failing;

@@ -918,6 +918,72 @@ static void planted(enum journal_fault fault)
 	assert_string_equal(without, "");
 }
 
+/* Everything that is under way comes to its end; what the journal writes by itself then, it would write for ever. */
+static uint64_t bytes_written_by_itself(void)
+{
+	struct journal_stats before, after;
+
+	run_out();
+	journal_stats(w->journal, &before);
+	for (unsigned i = 0; i < 3000; i++) {
+		finish_job(1);
+		finish_job(0);
+		w->now += 20;
+		journal_turn(w->journal, w->now);
+	}
+	journal_stats(w->journal, &after);
+	return after.bytes_written - before.bytes_written;
+}
+
+/* A queue that stays, retried for days: its segments of states are written again when enough of it has left, not all the time. */
+static void t_states_that_count_are_not_copied_for_ever(void **state)
+{
+	struct journal_stats stats;
+	uint64_t told = 0, before;
+
+	(void)state;
+	w = mem_new(sizeof(*w));
+	w->asks.next = w->asks.before = &w->asks;
+	w->disk.state = 7;
+	w->disk.room_files = SIM_FILES;
+	recover();
+	for (unsigned i = 0; i < 100; i++) {
+		make_message();
+		run_out();
+	}
+	journal_stats(w->journal, &stats);
+	before = stats.bytes_written;
+	for (unsigned round = 0; round < 40; round++) {
+		for (unsigned i = 0; i < w->n; i++) {
+			if (w->models[i].stand != STORED)
+				continue;
+			ask_state(&w->models[i], round % (SLOTS - BOUNCES));
+			told += 2 * SEGMENT_UNIT;
+		}
+		run_out();
+	}
+	assert_true(bytes_written_by_itself() < SEGMENT);
+	journal_stats(w->journal, &stats);
+	print_message("# %llu bytes told, %llu written\n", (unsigned long long)told, (unsigned long long)(stats.bytes_written - before));
+	assert_true(stats.bytes_written - before < 4 * told);
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->models[i].stand == STORED)
+			ask_finish(&w->models[i]);
+	assert_true(bytes_written_by_itself() < SEGMENT);
+	journal_stats(w->journal, &stats);
+	assert_true(stats.segments < 4);
+	crash();
+	recover();
+	assert_string_equal(w->failure, "");
+	forget_run();
+	sim_free(&w->disk);
+	for (unsigned i = 0; i < w->n; i++)
+		for (unsigned t = 0; t <= CHUNKS; t++)
+			mem_free(w->models[i].texts[t]);
+	mem_free(w);
+	w = NULL;
+}
+
 static void t_the_sync_taken_out_is_caught(void **state)
 {
 	(void)state;
@@ -989,6 +1055,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_no_cut_loses_or_doubles_what_was_acknowledged),
+		cmocka_unit_test(t_states_that_count_are_not_copied_for_ever),
 		cmocka_unit_test(t_the_sync_taken_out_is_caught),
 		cmocka_unit_test(t_the_answer_before_the_sync_is_caught),
 		cmocka_unit_test(t_a_segment_reused_before_its_free_mark_is_synced_is_caught),
