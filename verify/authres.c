@@ -264,6 +264,7 @@ void authres_add(struct buf *out, const struct authres_ask *ask)
 	add_word(&w, ask->authserv_id);
 	add_iprev(&w, &ask->iprev);
 	add_spf(&w, &ask->spf);
+	add_spf(&w, &ask->helo);
 	add_dkim(&w, ask);
 	add_dmarc(&w, ask->dmarc);
 	add_arc(&w, &ask->arc);

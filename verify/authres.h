@@ -55,6 +55,7 @@ struct authres_ask {
 	struct span authserv_id;	/* our hostname */
 	struct authres_iprev iprev;
 	struct authres_spf spf;
+	struct authres_spf helo;	/* the name in HELO, where it was looked at beside a sender */
 	bool has_dkim;			/* signatures were looked for: none of them is a result too */
 	const struct authres_signature *dkim;
 	unsigned n_dkim;

@@ -37,6 +37,12 @@ void check_write_fields(struct check *c)
 		.n_dkim = c->dkim ? dkim_check_n(c->dkim) : 0, .dmarc = c->ask.dmarc != CHECKS_OFF ? &c->dmarc : NULL,
 	};
 
+	if (c->helo.domain[0] && c->helo.result != AUTH_NONE) {
+		ask.helo = ask.spf;
+		ask.helo.is_helo = true;
+		ask.helo.result = c->helo.result;
+		ask.helo.why = span_of_text(c->helo.why);
+	}
 	if (check_wants_message(c) && c->ask.client.len > 0)
 		ask.iprev = (struct authres_iprev){ true, c->iprev.result, span_of_text(c->client_text), span_of_text(c->iprev.name),
 			span_of_text(c->iprev.why) };

@@ -138,6 +138,15 @@ def test_observe_refuses_nothing(world):
     assert mail["Received-SPF"].startswith("fail ") and "client-ip=127.0.0.3" in re.sub(r"\s+", " ", mail["Received-SPF"])
 
 
+def test_the_name_in_helo_is_told_where_it_has_a_record(world):
+    world.start()
+    assert offer(world, message("a@none.test"), sender="a@none.test", helo="good.test")[0] == 250
+    assert offer(world, message("a@none.test"), sender="", helo="none.test")[0] == 250
+    first, second = (results(mail) for mail in sorted(world.wait_mails(2), key=lambda mail: mail["Return-Path"], reverse=True))
+    assert "smtp.mailfrom=a@none.test" in first and re.search(r"spf=pass \([^)]*\) smtp.helo=good.test", first)
+    assert "smtp.mailfrom" not in second and "smtp.helo=none.test" in second and "dmarc=pass" in second
+
+
 def test_off_is_off(world):
     world.listen = "spf = off dkim = off dmarc = off"
     world.start()
