@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libverify.a
 libverify_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libverify_a_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
-libverify_a_SOURCES = verify/arc.c verify/arc.h verify/dkim.c verify/dkim.h verify/dkim_key.c verify/dkim_key.h verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
+libverify_a_SOURCES = verify/arc.c verify/arc.h verify/dkim.c verify/dkim.h verify/dkim_key.c verify/dkim_key.h verify/dkim_list.c verify/dkim_list.h verify/facts.c verify/facts.h verify/fields.c verify/fields.h verify/result.c verify/result.h
 libverify_a_SOURCES += verify/authres.c verify/authres.h verify/dmarc.c verify/dmarc.h verify/dmarc_from.c verify/dmarc_from.h verify/dmarc_tree.c verify/dmarc_tree.h verify/exceptions.c verify/exceptions.h verify/verdict.c verify/verdict.h
 libverify_a_SOURCES += verify/check.c verify/check.h verify/check_private.h verify/check_tell.c
 VERIFY_LIBS = libverify.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(SPF_LIBS) $(OPENDKIM_LIBS)
@@ -23,6 +23,20 @@ noinst_PROGRAMS += tests/bench/verify
 tests_bench_verify_SOURCES = tests/bench/verify.c tests/unit/sign_any.c tests/unit/sign_any.h
 tests_bench_verify_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
 tests_bench_verify_LDADD = $(VERIFY_LIBS)
+
+FUZZERS += tests/fuzz/f_dkim_verify tests/fuzz/f_arc tests/fuzz/f_dkim_record
+tests_fuzz_f_dkim_verify_SOURCES = tests/fuzz/f_dkim_verify.c
+tests_fuzz_f_dkim_verify_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_dkim_verify_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_arc_SOURCES = tests/fuzz/f_arc.c
+tests_fuzz_f_arc_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_arc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_f_dkim_record_SOURCES = tests/fuzz/f_dkim_record.c
+tests_fuzz_f_dkim_record_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_dkim_record_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/arc/sealed tests/fuzz/seeds/dkim_record/ed25519 tests/fuzz/seeds/dkim_record/rsa tests/fuzz/seeds/dkim_record/seal \
+	tests/fuzz/seeds/dkim_record/signature tests/fuzz/seeds/dkim_record/tags tests/fuzz/seeds/dkim_verify/ed25519 tests/fuzz/seeds/dkim_verify/rsa \
+	tests/fuzz/seeds/dkim_verify/tags
 
 check_PROGRAMS += tests/unit/t_arc
 tests_unit_t_arc_SOURCES = tests/unit/t_arc.c tests/unit/sealed.h
