@@ -202,7 +202,7 @@ void client_feed(struct client *c, const struct client_event *ev)
 	switch (ev->type) {
 	case CLIENT_CONNECTED:
 		reply_reader_init(&c->reader);
-		step_to(c, c->options->tls_first ? &AT_SHAKE : &AT_GREETING, CLIENT_GREETING_MS);
+		step_to(c, c->options->tls_first ? &AT_SHAKE : &AT_GREETING, c->options->times.greeting);
 		break;
 	case CLIENT_FAILED:
 		connecting_failed(c, ev->why);
@@ -353,7 +353,7 @@ static enum progress run_settle(struct client *c, struct buf *out, struct client
 	(void)out;
 	if (c->job)
 		return tell(c, effect, rcpt_open(c->job, 0), &c->verdict);
-	step_to(c, c->after, c->after == &AT_LEFTOVER ? CLIENT_COMMAND_MS : INT64_MAX);
+	step_to(c, c->after, c->after == &AT_LEFTOVER ? c->options->times.command : INT64_MAX);
 	return STEP_AGAIN;
 }
 
@@ -383,7 +383,7 @@ static enum progress run_connect(struct client *c, struct buf *out, struct clien
 	c->n_mails = 0;
 	c->in = SPAN_NONE;
 	c->must_reset = c->has_tls = c->has_login = false;
-	step_to(c, &AT_CONNECTING, CLIENT_CONNECT_MS);
+	step_to(c, &AT_CONNECTING, c->options->times.connect);
 	effect->type = CLIENT_CONNECT;
 	return STEP_EFFECT;
 }

@@ -24,16 +24,6 @@
 #include "mail/lines.h"
 #include "mail/reply.h"
 
-/* RFC 5321 4.5.3.2: how long a reply may take, in ms; a byte does not extend it, a whole reply does. */
-#define CLIENT_CONNECT_MS  SECONDS(30)		/* there may be other addresses to try */
-#define CLIENT_GREETING_MS SECONDS(300)
-#define CLIENT_TLS_MS      SECONDS(60)
-#define CLIENT_COMMAND_MS  SECONDS(300)		/* EHLO, STARTTLS, AUTH, RSET, MAIL, RCPT */
-#define CLIENT_DATA_MS     SECONDS(120)
-#define CLIENT_BLOCK_MS    SECONDS(180)		/* until the server took a piece of the body, and until we have the next */
-#define CLIENT_FINAL_MS    SECONDS(600)
-#define CLIENT_IDLE_MS     SECONDS(5)		/* a connection without work is kept that long */
-
 /* Room for what one feed may send: 1,000 recipients with all parameters, or the largest part with every byte a dot's line. */
 #define CLIENT_OUT_MAX (2u << 20)
 
@@ -87,6 +77,16 @@ enum client_tls {
 	CLIENT_TLS_REQUIRED
 };
 
+/* RFC 5321 4.5.3.2: how long a reply may take, in ms; a byte does not extend it, a whole reply does. */
+struct client_times {
+	int64_t connect, greeting, tls;
+	int64_t command;	/* EHLO, STARTTLS, AUTH, RSET, MAIL, RCPT */
+	int64_t data;
+	int64_t block;		/* until the server took a piece of the body, and until we have the next */
+	int64_t final;
+	int64_t idle;		/* a connection without work is kept that long */
+};
+
 /* Borrowed as long as the client lives. */
 struct client_options {
 	const char *host;	/* how the server is called in outcomes: "mx.example.org[192.0.2.1]:25" */
@@ -97,6 +97,7 @@ struct client_options {
 	enum client_tls tls;
 	bool tls_first;		/* from the first byte on (RFC 8314), not by STARTTLS; tls is REQUIRED then */
 	struct span user, password;	/* our login there, which is said under TLS only; no user: none is needed */
+	struct client_times times;
 };
 
 enum client_command { SAY_RSET, SAY_MAIL, SAY_RCPT, SAY_DATA, SAY_NOTHING };

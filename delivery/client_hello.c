@@ -38,7 +38,7 @@ static enum progress say_hello(struct client *c, struct buf *out, enum client_he
 	buf_add(out, hellos[hello].word);
 	buf_add_text(out, c->options->helo);
 	buf_add(out, SPAN("\r\n"));
-	step_to(c, &AT_HELLO, CLIENT_COMMAND_MS);
+	step_to(c, &AT_HELLO, c->options->times.command);
 	return STEP_AGAIN;
 }
 
@@ -133,7 +133,7 @@ static enum progress begin_login(struct client *c, struct buf *out)
 		say_plain(c, out);
 	else
 		buf_add(out, SPAN("AUTH LOGIN\r\n"));
-	step_to(c, &AT_LOGIN, CLIENT_COMMAND_MS);
+	step_to(c, &AT_LOGIN, c->options->times.command);
 	return STEP_AGAIN;
 }
 
@@ -141,7 +141,7 @@ static enum progress say_login_turn(struct client *c, struct buf *out)
 {
 	say_base64(out, c->login_turn == 0 ? c->options->user : c->options->password);
 	c->login_turn++;
-	step_to(c, &AT_LOGIN, CLIENT_COMMAND_MS);
+	step_to(c, &AT_LOGIN, c->options->times.command);
 	return STEP_AGAIN;
 }
 
@@ -160,7 +160,7 @@ static enum progress run_login(struct client *c, struct buf *out, struct client_
 		protocol_broken(c);
 	} else {
 		c->has_login = true;
-		step_to(c, &AT_READY, CLIENT_IDLE_MS);
+		step_to(c, &AT_READY, c->options->times.idle);
 	}
 	return STEP_AGAIN;
 }
@@ -170,7 +170,7 @@ static enum progress run_login(struct client *c, struct buf *out, struct client_
 static enum progress say_starttls(struct client *c, struct buf *out)
 {
 	buf_add(out, SPAN("STARTTLS\r\n"));
-	step_to(c, &AT_STARTTLS, CLIENT_COMMAND_MS);
+	step_to(c, &AT_STARTTLS, c->options->times.command);
 	return STEP_AGAIN;
 }
 
@@ -187,7 +187,7 @@ static enum progress go_on(struct client *c, struct buf *out)
 	}
 	if (c->options->user.len > 0 && !c->has_login)
 		return begin_login(c, out);
-	step_to(c, &AT_READY, CLIENT_IDLE_MS);
+	step_to(c, &AT_READY, c->options->times.idle);
 	return STEP_AGAIN;
 }
 
@@ -233,7 +233,7 @@ static enum progress run_starttls(struct client *c, struct buf *out, struct clie
 static enum progress run_shake(struct client *c, struct buf *out, struct client_effect *effect)
 {
 	(void)out;
-	step_to(c, &AT_SHAKING, CLIENT_TLS_MS);
+	step_to(c, &AT_SHAKING, c->options->times.tls);
 	effect->type = CLIENT_START_TLS;
 	return STEP_EFFECT;
 }
@@ -246,6 +246,6 @@ static enum progress run_shaking(struct client *c, struct buf *out, struct clien
 		return STEP_WAIT;
 	if (!c->options->tls_first)
 		return say_hello(c, out, c->options->is_lmtp ? SAY_LHLO : SAY_EHLO);
-	step_to(c, &AT_GREETING, CLIENT_GREETING_MS);
+	step_to(c, &AT_GREETING, c->options->times.greeting);
 	return STEP_AGAIN;
 }

@@ -24,7 +24,7 @@ static void await_reply_to(struct client *c, enum client_command command)
 
 	c->awaits = command;
 	c->waits_for = replies[command];
-	step_to(c, &AT_ENVELOPE, command == SAY_DATA ? CLIENT_DATA_MS : CLIENT_COMMAND_MS);
+	step_to(c, &AT_ENVELOPE, command == SAY_DATA ? c->options->times.data : c->options->times.command);
 }
 
 static enum progress begin_mail(struct client *c, struct client_effect *effect)
@@ -60,7 +60,7 @@ static enum progress run_ready(struct client *c, struct buf *out, struct client_
 	else if (c->job)
 		return begin_mail(c, effect);
 	else if (c->due_ms == INT64_MAX)
-		step_to(c, &AT_READY, CLIENT_IDLE_MS);
+		step_to(c, &AT_READY, c->options->times.idle);
 	return wait_or_again(c, &AT_READY);
 }
 
@@ -104,7 +104,7 @@ static void say_next(struct client *c, struct buf *out)
 static void leave_mail(struct client *c)
 {
 	c->must_reset = c->in_mail;
-	step_to(c, &AT_LEFTOVER, CLIENT_COMMAND_MS);
+	step_to(c, &AT_LEFTOVER, c->options->times.command);
 }
 
 /* Of the whole message: MAIL or DATA was refused. */
@@ -136,7 +136,7 @@ static void begin_body(struct client *c)
 	c->said_chunk = false;
 	c->wants = true;
 	c->body_is_there = c->is_hungry = false;
-	step_to(c, &AT_BODY, CLIENT_BLOCK_MS);
+	step_to(c, &AT_BODY, c->options->times.block);
 }
 
 static enum progress answer_rcpt(struct client *c, struct client_effect *effect)
@@ -214,7 +214,7 @@ static enum progress run_leftover(struct client *c, struct buf *out, struct clie
 		if (!take_reply(c))
 			return wait_or_again(c, &AT_LEFTOVER);
 		c->owed--;
-		step_to(c, &AT_LEFTOVER, CLIENT_COMMAND_MS);
+		step_to(c, &AT_LEFTOVER, c->options->times.command);
 	}
 	if (c->asked_data && !is_refusal(c)) {
 		if (c->reader.code == 354)
@@ -267,11 +267,11 @@ static enum progress send_body(struct client *c, struct buf *out)
 		add_with_dots(c, out);
 	c->body_is_there = false;
 	if (!c->body_is_last) {
-		step_to(c, &AT_BODY, CLIENT_BLOCK_MS);
+		step_to(c, &AT_BODY, c->options->times.block);
 		return STEP_AGAIN;
 	}
 	c->rcpt_answered = rcpt_open(c->job, 0);
-	step_to(c, &AT_FINAL, CLIENT_FINAL_MS);
+	step_to(c, &AT_FINAL, c->options->times.final);
 	return STEP_AGAIN;
 }
 
@@ -287,7 +287,7 @@ static enum progress run_body(struct client *c, struct buf *out, struct client_e
 		return STEP_WAIT;
 	c->wants = false;
 	c->is_hungry = true;
-	step_to(c, &AT_BODY, CLIENT_BLOCK_MS);
+	step_to(c, &AT_BODY, c->options->times.block);
 	effect->type = CLIENT_WANT;
 	return STEP_EFFECT;
 }
@@ -313,7 +313,7 @@ static enum progress end_for_one(struct client *c, struct client_effect *effect)
 	if (is_good(c) && c->offers & OFFERS_DSN && c->job->rcpts[rcpt].notify & NOTIFY_SUCCESS)
 		said.fate = FATE_PASSED;
 	c->rcpt_answered = rcpt_open(c->job, rcpt + 1);
-	step_to(c, &AT_FINAL, CLIENT_FINAL_MS);
+	step_to(c, &AT_FINAL, c->options->times.final);
 	(void)tell(c, effect, rcpt, &said);
 	if (!c->job) {
 		c->must_reset = false;

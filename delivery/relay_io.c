@@ -40,6 +40,12 @@ static unsigned share_of_connections(const struct relay *r, const struct setting
 	return share > 0 ? (unsigned)share : 1;
 }
 
+static struct client_times times_of(const struct set_outbound *o)
+{
+	return (struct client_times){ .connect = o->timeout_connect, .greeting = o->timeout_greeting, .tls = o->timeout_tls,
+		.command = o->timeout_command, .data = o->timeout_data, .block = o->timeout_block, .final = o->timeout_final, .idle = o->timeout_idle };
+}
+
 static void on_settings(void *owner, const struct settings *s)
 {
 	struct relay *r = owner;
@@ -48,7 +54,7 @@ static void on_settings(void *owner, const struct settings *s)
 		.rules = { .names = { s->top.hostname, helo }, .is_own = own_listens, .arg = &r->own, .has_v4 = speaks(s, '.'), .has_v6 = speaks(s, ':'),
 			.allow_private = s->outbound.allow_private },
 		.target = { .helo = helo, .max_mails = (unsigned)s->outbound.per_connection, .port = (uint16_t)s->outbound.port,
-			.force_8bit = s->outbound.force_8bit, .sources = &s->outbound.address },
+			.force_8bit = s->outbound.force_8bit, .sources = &s->outbound.address, .times = times_of(&s->outbound) },
 		.max_connections = share_of_connections(r, s) };
 
 	if (r->pools)

@@ -85,7 +85,7 @@ struct conn *target_connect(struct conns *all, const struct target *t)
 	char host[HOST_TEXT_MAX], address[INET6_ADDRSTRLEN] = "", name[HOST_TEXT_MAX];
 	struct conn_target target = { .tls_name = name, .is_verified = t->way->is_verified, .options = { .host = host, .helo = o->helo,
 		.max_mails = o->max_mails, .is_lmtp = t->way->is_lmtp, .force_8bit = o->force_8bit, .tls = t->way->tls, .tls_first = t->way->tls_first,
-		.user = t->user, .password = t->password } };
+		.user = t->user, .password = t->password, .times = o->times } };
 	bool is_path = try->address.family == 0;
 
 	set_addresses(t, &target);

@@ -13,6 +13,7 @@ struct target_options {
 	unsigned max_mails;		/* over one connection */
 	uint16_t port;			/* of servers that are named without one */
 	bool force_8bit;
+	struct client_times times;
 	const struct set_list *sources;	/* addresses to speak from; one of each family is chosen for a site, always the same */
 };
 

@@ -138,7 +138,8 @@ static void end(struct fuzz *f)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct client_options options = { .host = "mx[192.0.2.1]:25", .helo = "mx.example.test", .max_mails = 2 };
+	struct client_options options = { .host = "mx[192.0.2.1]:25", .helo = "mx.example.test", .max_mails = 2,
+		.times = { 30000, 300000, 60000, 300000, 120000, 180000, 600000, 5000 } };
 	struct fuzz f = { .due = INT64_MAX };
 	uint8_t variant = size > 1 ? data[1] : 0;
 

@@ -1,5 +1,5 @@
 """An SMTP server that does what a test says, right or wrong, at each stage of the dialogue."""
-import contextlib, socket, ssl, threading
+import contextlib, select, socket, ssl, threading
 
 STAGES = "connect greeting ehlo helo starttls auth mail rcpt data body rset quit".split()
 OFFERS = ("PIPELINING", "SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
@@ -7,7 +7,8 @@ OFFERS = ("PIPELINING", "SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 
 class Sink:
     """says[stage] is what happens there, or a list of it for one time after the other (then all is well again):
-    a reply, "drop" (the connection ends), "hang" (nothing, until the client leaves), bytes (sent as they are),
+    a reply, "drop" (the connection ends), "hang" (nothing, until the client leaves), "stall" (what is right, and then nothing, not
+    even reading), bytes (sent as they are),
     a number of seconds (it is said that late), or a function of the argument that gives one of these or None.
     What was taken is in `mails`, each a dict; `connections` and `commands` tell the rest."""
 
@@ -75,6 +76,13 @@ class Session:
     def say(self, text):
         self.socket.sendall(text.encode() + b"\r\n")
 
+    def await_leaving(self):
+        """Without reading a byte."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+        poll.poll()
+        raise EOFError
+
     def stage(self, stage, good, argument=""):
         """True when all went well there."""
         does = self.sink.what(stage, argument)
@@ -87,6 +95,9 @@ class Session:
             while self.socket.recv(4096):
                 pass
             raise EOFError
+        if does == "stall":
+            self.say(good)
+            self.await_leaving()
         if isinstance(does, bytes):
             self.socket.sendall(does)
             return False

@@ -285,9 +285,42 @@ def test_each_stage_may_refuse(server, world, stage, code, status):
     assert not sink.mails
 
 
-@pytest.mark.parametrize("stage", ["greeting", "ehlo", "mail", "rcpt", "data", "body"])
-def test_who_hangs_up_is_tried_again(server, world, stage):
-    sink = world.sink(1, **{stage: ["drop"]})
+QUICK = "timeout { connect = 1s greeting = 500ms tls = 500ms command = 500ms data = 500ms block = 500ms final = 500ms }"
+
+
+@pytest.mark.parametrize("stage, awaited", [
+    ("greeting", "the greeting"), ("ehlo", "the reply to EHLO"), ("starttls", "the reply to STARTTLS"), ("mail", "the reply to MAIL"),
+    ("rcpt", "the reply to RCPT"), ("data", "the reply to DATA"), ("body", "the reply to the end of data (it may have the message)")])
+def test_who_hangs_is_left_after_its_time(server, world, pair, stage, awaited):
+    sink = world.sink(1, certificate=pair, **{stage: ["hang"]})
+    begin(server, world, outbound=QUICK)
+    server.send(to="u@b.test")
+    taken(sink)
+    line = wait_line(server, "status=deferred")
+    assert "dsn=4.4.2" in line and f"took too long, awaiting {awaited})" in line
+    server.wait_empty()
+
+
+def test_who_hangs_in_the_handshake_gets_it_in_the_clear(server, world, pair):
+    sink = world.sink(1, certificate=pair, starttls=["stall"])
+    begin(server, world, outbound=QUICK)
+    server.send(to="u@b.test")
+    assert taken(sink)[0]["tls"] is None
+    assert "attempt=1" in wait_line(server, "status=sent")
+
+
+def test_who_stops_reading_is_left_after_its_time(server, world):
+    """In the midst of a message."""
+    sink = world.sink(1, offers=("PIPELINING", "8BITMIME"), data=["stall"])
+    begin(server, world, outbound=QUICK)
+    server.send(to="u@b.test", body="\r\n".join(["x" * 70] * 200000))
+    assert "took too long, awaiting the message to be taken" in wait_line(server, "status=deferred")
+    taken(sink)
+
+
+@pytest.mark.parametrize("stage", ["greeting", "ehlo", "starttls", "mail", "rcpt", "data", "body"])
+def test_who_hangs_up_is_tried_again(server, world, pair, stage):
+    sink = world.sink(1, certificate=pair, **{stage: ["drop"]})
     begin(server, world)
     server.send(to="u@b.test")
     taken(sink)

@@ -211,6 +211,8 @@ void play_init(struct play *p, const struct client_options *options, bool cut)
 {
 	memset(p, 0, sizeof(*p));
 	p->options = *options;
+	p->options.times = (struct client_times){ .connect = SECONDS(30), .greeting = MINUTES(5), .tls = MINUTES(1), .command = MINUTES(5),
+		.data = MINUTES(2), .block = MINUTES(3), .final = MINUTES(10), .idle = SECONDS(5) };
 	p->cut = cut;
 	p->due = INT64_MAX;
 	buf_init(&p->out, CLIENT_OUT_MAX);
