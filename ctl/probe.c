@@ -47,6 +47,12 @@ static int read_ip(struct probe *p)
 	return EX_OK;
 }
 
+/* A stranger's words may be no address, and SPF looks at them all the same. */
+static struct span as_sender(struct probe *p, struct span from)
+{
+	return address_parse_mailbox(from, ALLOW_UTF8, &p->sender) == PR_OK ? address_span(&p->sender) : from;
+}
+
 /* Without --from the sender is null, and HELO counts. */
 static int read_sender(struct probe *p)
 {
@@ -54,14 +60,17 @@ static int read_sender(struct probe *p)
 
 	p->ask.helo = span_of_text(p->call->helo);
 	if (from.len > 0 && !span_eq(from, SPAN("<>"))) {
-		if (address_parse_mailbox(from, ALLOW_UTF8, &p->sender) != PR_OK)
+		if (from.len > ADDRESS_MAX)
 			return command_usage(p->call, "--from takes an address, or <> for the null sender");
-		p->ask.sender = address_span(&p->sender);
+		p->ask.sender = as_sender(p, from);
 	} else if (p->ask.helo.len == 0) {
 		return command_usage(p->call, "for whom? --from says the sender's address, --helo the name in HELO");
 	}
-	if (p->ask.helo.len == 0)
-		p->ask.helo = address_domain(&p->sender);
+	if (p->ask.helo.len == 0) {
+		struct span local;
+
+		address_split(p->ask.sender, &local, &p->ask.helo);
+	}
 	return EX_OK;
 }
 
@@ -107,6 +116,8 @@ static void on_result(struct probe *p, const struct wire_check_result *m)
 			json_object_set_new(row, key, json_of_span(value));
 	}
 	json_object_set_new(row, "why", json_of_span(m->why));
+	if (m->explanation.len > 0)
+		json_object_set_new(row, "explanation", json_of_span(m->explanation));
 	json_array_append_new(p->rows, row);
 }
 
@@ -224,32 +235,57 @@ static void print_results(const struct probe *p)
 			print_row(row);
 }
 
-/* A line for each result of the method; of dmarc one with all others in it. */
-static void print_json(const struct probe *p)
+static const json_t *first_of(const struct probe *p)
 {
-	bool is_whole = strcmp(p->method, "dmarc") == 0;
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(p->rows, i, row)
+		if (strcmp(text_of(row, "method"), p->method) == 0)
+			return row;
+	return NULL;
+}
+
+/* One object: the result that was asked for, and within it what else was found. */
+static void print_whole(const struct probe *p)
+{
+	const json_t *first = first_of(p);
 	json_t *whole = json_object(), *others = json_array(), *row;
-	size_t i, n = 0;
+	size_t i;
 
 	json_array_foreach(p->rows, i, row) {
-		bool is_own = strcmp(text_of(row, "method"), p->method) == 0;
-
-		if (is_own && is_whole)
+		if (row == first)
 			json_object_update(whole, row);
-		else if (is_whole)
+		else
 			json_array_append(others, row);
-		else if (is_own)
-			json_print_line(json_incref(row));
-		n += is_own;
 	}
-	if (is_whole) {
-		json_object_set(whole, "found", others);
-		json_print_line(json_incref(whole));
-	} else if (n == 0) {
-		json_print_line(json_pack("{s:s, s:s}", "method", p->method, "result", "none"));
-	}
-	json_decref(whole);
+	json_object_set(whole, "found", others);
 	json_decref(others);
+	json_print_line(whole);
+}
+
+/* A line for each signature. */
+static void print_signatures(const struct probe *p)
+{
+	size_t i, n = 0;
+	json_t *row;
+
+	json_array_foreach(p->rows, i, row) {
+		if (strcmp(text_of(row, "method"), "dkim") != 0)
+			continue;
+		json_print_line(json_incref(row));
+		n++;
+	}
+	if (n == 0)
+		json_print_line(json_pack("{s:s, s:s}", "method", "dkim", "result", "none"));
+}
+
+static void print_json(const struct probe *p)
+{
+	if (strcmp(p->method, "dkim") == 0)
+		print_signatures(p);
+	else
+		print_whole(p);
 }
 
 static int run(struct call *call, const char *method, int (*prepare)(struct probe *p))

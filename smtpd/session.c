@@ -372,7 +372,7 @@ static void absorb(struct session *s, const struct session_event *ev, struct eff
 	case SE_SPOOL_GONE: spool_left(s, fx); return;
 	case SE_SPOOL_BACK: session_answer(s, &STEP_SPOOL, 1); return;
 	case SE_AUTH_GONE: auth_is_gone(s); return;
-	case SE_VERDICT: verdict_told(s, ev->checked); return;
+	case SE_VERDICT: verdict_told(s, ev->checked, fx); return;
 	case SE_CHECK_WINDOW: verdict_window(s, ev->number); return;
 	case SE_VERIFY_GONE: verdict_lost(s); return;
 	case SE_VERIFY_BACK: verdict_again(s, fx); return;

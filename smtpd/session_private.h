@@ -165,7 +165,7 @@ void verdict_cancel(struct transaction *tx, struct effects *fx);
 bool verdict_may_leave(const struct transaction *tx);
 /* The body is whole and good: what verify says comes next, then session_hand_over, or it is refused. */
 enum progress verdict_await(struct session *s, struct effects *fx);
-void verdict_told(struct session *s, const struct wire_check_done *m);
+void verdict_told(struct session *s, const struct wire_check_done *m, struct effects *fx);
 void verdict_window(struct session *s, uint32_t bytes);
 /* The verify that was asked is gone; there is one again; one died over this message. */
 void verdict_lost(struct session *s);

@@ -105,18 +105,20 @@ static enum progress late(struct session *s, struct effects *fx)
 	return session_refuse_message(s, fx, &AWAY);
 }
 
-void verdict_told(struct session *s, const struct wire_check_done *m)
+void verdict_told(struct session *s, const struct wire_check_done *m, struct effects *fx)
 {
 	struct transaction *tx = s->tx;
 	struct verdict *v;
 
-	if (!tx || tx->verdict.state != VERDICT_ASKED || s->step != &STEP_VERDICT)
+	if (!tx || tx->verdict.state != VERDICT_ASKED)
 		return;
 	v = &tx->verdict;
 	v->state = VERDICT_TOLD;
 	v->refusal = (struct reply){ m->code, arena_text(&tx->arena, m->enhanced), arena_text(&tx->arena, m->words) };
 	v->quarantine = arena_span(&tx->arena, m->quarantine);
 	v->fields = arena_span(&tx->arena, m->fields);
+	if (s->step != &STEP_VERDICT)	/* it has too much to do: nobody looked at the rest */
+		transaction_refuse(tx, m->code ? &v->refusal : &AWAY, fx);
 }
 
 void verdict_window(struct session *s, uint32_t bytes)

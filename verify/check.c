@@ -256,6 +256,11 @@ const struct check_told *check_told(const struct check *c)
 	return &c->told;
 }
 
+size_t check_bytes(const struct check *c)
+{
+	return sizeof(*c) + facts_bytes(c->facts) + fields_bytes(&c->header);
+}
+
 struct facts *check_facts(struct check *c)
 {
 	return c->facts;

@@ -50,6 +50,7 @@ struct check_row {
 	struct span about;	/* the domain or name it speaks of */
 	struct span detail;	/* name=value with blanks between */
 	struct span why;
+	struct span explanation;	/* of SPF, in the words of its domain; may be empty */
 };
 
 struct check;
@@ -67,6 +68,8 @@ bool check_go_on(struct check *c, struct instant now) MUST_USE;
 /* Monotonic ms after which check_go_on waits for nothing more; INT64_MAX before the end. */
 int64_t check_due(const struct check *c);
 
+/* Bytes that it holds, about. */
+size_t check_bytes(const struct check *c);
 struct facts *check_facts(struct check *c);
 const struct msg_id *check_id(const struct check *c);
 

@@ -80,7 +80,15 @@ struct teller {
 
 static void tell_row(const struct teller *t, const char *method, enum auth_result result, const char *about, const char *detail, const char *why)
 {
-	struct check_row row = { method, auth_result_text(result), span_of_text(about), span_of_text(detail), span_of_text(why) };
+	struct check_row row = { method, auth_result_text(result), span_of_text(about), span_of_text(detail), span_of_text(why), SPAN_NONE };
+
+	t->fn(t->arg, &row);
+}
+
+static void tell_spf(const struct teller *t, const struct spf_told *told, const char *identity)
+{
+	struct check_row row = { "spf", auth_result_text(told->result), span_of_text(told->domain), span_of_text(identity), span_of_text(told->why),
+		span_of_text(told->explanation) };
 
 	t->fn(t->arg, &row);
 }
@@ -111,7 +119,7 @@ static void tell_verdict(const struct check *c, const struct teller *t)
 		[VERDICT_ACCEPT] = "accept", [VERDICT_REFUSE] = "refuse", [VERDICT_DEFER] = "defer", [VERDICT_QUARANTINE] = "quarantine",
 	};
 	char detail[DETAIL_MAX] = "";
-	struct check_row row = { "verdict", words[c->verdict.what], SPAN_NONE, SPAN_NONE, span_of_text(c->verdict.text) };
+	struct check_row row = { "verdict", words[c->verdict.what], SPAN_NONE, SPAN_NONE, span_of_text(c->verdict.text), SPAN_NONE };
 
 	if (c->told.code)
 		(void)snprintf(detail, sizeof(detail), "code=%u enhanced=%s", c->verdict.code, c->verdict.enhanced);
@@ -127,9 +135,9 @@ void check_each_row(struct check *c, void (*fn)(void *arg, const struct check_ro
 	if (check_wants_message(c) && ask->client.len > 0)
 		tell_row(&t, "iprev", c->iprev.result, c->iprev.name, c->client_text, c->iprev.why);
 	if (spf_told_as(c).is_there)
-		tell_row(&t, "spf", c->spf.result, c->spf.domain, ask->sender.len > 0 ? "identity=mailfrom" : "identity=helo", c->spf.why);
+		tell_spf(&t, &c->spf, ask->sender.len > 0 ? "identity=mailfrom" : "identity=helo");
 	if (c->helo.domain[0])
-		tell_row(&t, "spf", c->helo.result, c->helo.domain, "identity=helo", c->helo.why);
+		tell_spf(&t, &c->helo, "identity=helo");
 	for (unsigned i = 0; c->dkim && i < dkim_check_n(c->dkim); i++)
 		tell_signature(&t, dkim_check_told(c->dkim, i));
 	if (c->arc && arc_check_told(c->arc)->result != AUTH_NONE)

@@ -18,6 +18,7 @@ struct entry {
 	struct span name;
 	struct fact fact;
 	unsigned room;		/* of data */
+	size_t bytes;		/* in its records */
 	struct span *data;
 };
 
@@ -151,8 +152,9 @@ void facts_record(struct facts *f, unsigned number, struct span data)
 {
 	struct entry *e = asked(f, number);
 
-	if (!e || e->fact.n == FACTS_RECORDS_MAX)
+	if (!e || e->fact.n == FACTS_RECORDS_MAX || data.len > FACTS_BYTES_MAX - e->bytes)
 		return;
+	e->bytes += data.len;
 	if (e->fact.n == e->room) {
 		e->room = e->room ? e->room * 2 : 4;
 		e->data = mem_resize(e->data, e->room * sizeof(struct span));
@@ -175,6 +177,11 @@ void facts_answer(struct facts *f, unsigned number, enum wire_resolve result, bo
 	e->fact.data = e->data;
 	e->state = ENTRY_KNOWN;
 	f->n_known++;
+}
+
+size_t facts_bytes(const struct facts *f)
+{
+	return f->arena.used;
 }
 
 void facts_close(struct facts *f)

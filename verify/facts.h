@@ -15,6 +15,7 @@
 
 #define FACTS_NAME_MAX    255	/* octets of a name as text */
 #define FACTS_RECORDS_MAX 512	/* of one answer; more are as if they were not there */
+#define FACTS_BYTES_MAX   32768	/* of these, the same */
 
 struct fact {
 	enum wire_resolve result;	/* RESOLVE_REFUSED: no name that can be looked up, or no question was left */
@@ -52,6 +53,8 @@ bool facts_next(struct facts *f, struct facts_question *out);
 /* A record of its answer; data is copied. Nothing for a question that was not given or is answered. */
 void facts_record(struct facts *f, unsigned number, struct span data);
 void facts_answer(struct facts *f, unsigned number, enum wire_resolve result, bool is_secure);
+/* Bytes that all of it takes, about. */
+size_t facts_bytes(const struct facts *f);
 /* Time is over: nothing more is asked, and what is not known can't be told now (RESOLVE_TEMPORARY). */
 void facts_close(struct facts *f);
 /* Questions that were given and not answered. */

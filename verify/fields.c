@@ -152,6 +152,11 @@ void fields_close(struct fields *f)
 		finish(f);
 }
 
+size_t fields_bytes(const struct fields *f)
+{
+	return f->text.room + f->n * sizeof(struct field);
+}
+
 /* ---- looking --------------------------------------------------------------------------------- */
 
 const struct field *fields_find(const struct fields *f, struct span name, unsigned from)

@@ -37,6 +37,7 @@ void fields_feed(struct fields *f, struct span *in);
 /* The message has ended. */
 void fields_close(struct fields *f);
 
+size_t fields_bytes(const struct fields *f);	/* that it holds */
 /* How many there are of that name, in any case. */
 unsigned fields_count(const struct fields *f, struct span name);
 /* The first one of that name at or behind row[from]; NULL: none. */

@@ -18,6 +18,7 @@ struct verify_io {
 	struct pending at_dns;		/* struct question */
 	struct list unasked, asked;	/* struct question: for want of dns, or of a credit; at dns */
 	unsigned n_jobs;
+	size_t memory;			/* of all checks */
 	uint64_t n_checked;
 	bool is_draining;
 };
@@ -37,6 +38,7 @@ struct job {
 	struct check *check;
 	struct list questions;
 	struct deadline due;
+	size_t memory;			/* counted of it */
 	bool has_ended, tells;
 };
 
@@ -120,6 +122,7 @@ static void job_free(struct job *j)
 	deadline_clear(process_loop(io->process), &j->due);
 	check_free(&j->check);
 	map_remove(&j->asker->jobs, &j->node);
+	io->memory -= j->memory;
 	mem_free(j);
 	io->n_jobs--;
 	end_when_drained(io);
@@ -134,6 +137,11 @@ static void enter(struct job *j)
 
 static void leave(struct job *j)
 {
+	struct verify_io *io = j->asker->io;
+	size_t bytes = check_bytes(j->check);
+
+	io->memory += bytes - j->memory;
+	j->memory = bytes;
 	guard_leave();
 	process_note(j->asker->io->process, NULL);
 }
@@ -143,7 +151,8 @@ static void tell_row(void *arg, const struct check_row *row)
 	const struct job *j = arg;
 
 	channel_put(j->asker->channel, WIRE_check_result, &(struct wire_check_result){ .ask = j->ask, .method = span_of_text(row->method),
-	    .result = span_of_text(row->result), .about = row->about, .detail = row->detail, .why = row->why });
+	    .result = span_of_text(row->result), .about = row->about, .detail = row->detail, .why = row->why,
+	    .explanation = row->explanation });
 }
 
 static void tell_all(struct job *j)
@@ -291,6 +300,13 @@ static bool is_mode(uint8_t mode)
 	return mode == CHECKS_OFF || mode == CHECKS_OBSERVE || mode == CHECKS_ENFORCE;
 }
 
+/* Nothing is begun that could not be finished. */
+static void put_off(struct asker *a, uint32_t ask)
+{
+	channel_put(a->channel, WIRE_check_done, &(struct wire_check_done){ .ask = ask, .code = 451, .enhanced = SPAN("4.3.2"),
+	    .words = SPAN("Too many messages are being checked, try again later"), .quarantine = SPAN_NONE, .fields = SPAN_NONE });
+}
+
 static void begin(struct asker *a, const struct wire_check_ask *m)
 {
 	struct verify_io *io = a->io;
@@ -303,6 +319,10 @@ static void begin(struct asker *a, const struct wire_check_ask *m)
 	if (!io->house.settings || find(a, m->ask) || !is_mode(m->spf) || !is_mode(m->dkim) || !is_mode(m->dmarc) ||
 	    (m->client.len != 4 && m->client.len != 16 && m->client.len != 0)) {
 		captured(io, a->channel, "a check that makes no sense");
+		return;
+	}
+	if (io->memory > (size_t)io->house.settings->verify.max_memory) {
+		put_off(a, m->ask);
 		return;
 	}
 	j = mem_new(sizeof(*j));

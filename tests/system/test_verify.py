@@ -32,6 +32,7 @@ def zone(record):
     for name, policy in policies.items():
         rows += [f'{name}.test. TXT "v=spf1 ip4:127.0.0.2 -all"', f'_dmarc.{name}.test. TXT "v=DMARC1; p={policy}"',
                  f'sel._domainkey.{name}.test. TXT {quoted(record)}']
+    rows += ['words.test. TXT "v=spf1 exp=why.words.test -all"', 'why.words.test. TXT "Ask %{i} who it is"']
     rows += ['wild.test. TXT "v=spf1 include:deep.test ~all"', 'deep.test. TXT "v=spf1 a:mail.good.test mx -all"', 'deep.test. MX 10 mail.good.test.']
     return "\n".join(rows)
 
@@ -364,10 +365,15 @@ def test_postfix_as_the_stranger(world, tmp_path, key):
 @pytest.mark.parametrize("runs", [True, False], ids=["of the server", "without a server"])
 def test_probe(world, key, tmp_path, runs):
     world.start() if runs else world.write()
-    row = world.json("probe", "spf", "--ip", GOOD, "--from", "a@good.test", "--helo", "mail.good.test")[0]
+    row, = world.json("probe", "spf", "--ip", GOOD, "--from", "a@good.test", "--helo", "mail.good.test")
     assert row["result"] == "pass" and row["domain"] == "good.test"
-    row = world.json("probe", "spf", "--ip", BAD, "--from", "a@wild.test")[0]
-    assert row["result"] == "softfail"
+    row, = world.json("probe", "spf", "--ip", BAD, "--from", "a@wild.test", "--helo", "good.test")
+    assert row["result"] == "softfail" and row["identity"] == "mailfrom"
+    assert [(one["identity"], one["result"]) for one in row["found"] if one["method"] == "spf"] == [("helo", "fail")]
+    row, = world.json("probe", "spf", "--ip", BAD, "--from", "<>", "--helo", "good.test")
+    assert row["result"] == "fail" and row["identity"] == "helo"
+    row, = world.json("probe", "spf", "--ip", BAD, "--from", "a@words.test")
+    assert row["explanation"] == "Ask 127.0.0.3 who it is"
     words = world.run("probe", "spf", "--ip", GOOD, "--from", "a@wild.test").stdout
     assert "include:deep.test" in words and "pass" in words
     mail = tmp_path / "mail"

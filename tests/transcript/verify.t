@@ -338,3 +338,21 @@ verify died over this
 do evidence
 do abort
 S: 451 4.3.0 This message could not be checked
+
+== a verify that has too much to do says so at once
+listen dmarc = enforce
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: DATA
+skip 3
+do check client.example.net
+tell verdict 451 4.3.2 Too much to do
+C: From: a@example.net
+C: .
+checked octets 0
+S: 451 4.3.2 Too much to do
+C: NOOP
+S: 250...

@@ -103,6 +103,7 @@ static void t_no_name_is_no_question(void **state)
 
 static void t_an_answer_of_many_records_is_bounded(void **state)
 {
+	static char large[20000];
 	struct facts *f = facts_new(3);
 	unsigned n;
 
@@ -113,6 +114,14 @@ static void t_an_answer_of_many_records_is_bounded(void **state)
 		facts_record(f, n, SPAN("1234"));
 	facts_answer(f, n, RESOLVED, false);
 	assert_int_equal(facts_find(f, RECORD_A, SPAN("many.example"))->n, FACTS_RECORDS_MAX);
+	(void)facts_find(f, RECORD_TXT, SPAN("large.example"));
+	n = next(f, "large.example");
+	facts_record(f, n, span_of(large, 20000));
+	facts_record(f, n, span_of(large, 20000));
+	facts_record(f, n, span_of(large, 12768));
+	facts_answer(f, n, RESOLVED, false);
+	assert_int_equal(facts_find(f, RECORD_TXT, SPAN("large.example"))->n, 2);
+	assert_true(facts_bytes(f) >= FACTS_BYTES_MAX && facts_bytes(f) < 2 * FACTS_BYTES_MAX);
 	facts_free(&f);
 }
 
