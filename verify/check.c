@@ -77,18 +77,26 @@ void check_free(struct check **cp)
 
 /* ---- the message as it comes ------------------------------------------------------------- */
 
+/* First of all, whatever else the sender has looked up: no time that this takes may hide what the author's domain asks for. */
+static void foresee_policy(struct check *c)
+{
+	facts_use_kept_back(c->facts, true);
+	dmarc_foresee(c->facts, &c->header);
+	facts_use_kept_back(c->facts, false);
+}
+
 /* The header is whole: what its fields will need is asked for while the body comes. */
 static void read_header(struct check *c)
 {
 	if (c->header_is_read)
 		return;
 	c->header_is_read = true;
+	if (!c->is_done[PART_DMARC])
+		foresee_policy(c);
 	if (!c->is_done[PART_DKIM])
 		c->dkim = dkim_check_new(c->house->dkim, &c->header, c->facts, (unsigned)c->house->settings->verify.max_signatures, c->now_s);
 	if (!c->is_done[PART_ARC])
 		c->arc = arc_check_new(&c->header, c->facts, c->now_s);
-	if (!c->is_done[PART_DMARC])
-		dmarc_foresee(c->facts, &c->header);
 }
 
 void check_part(struct check *c, struct span bytes)
@@ -146,7 +154,7 @@ static bool run_dmarc(struct check *c, struct buf *tale)
 		dkim[i].result = told->result == AUTH_PASS && !told->is_usable ? AUTH_POLICY : told->result;
 		dkim[i].domain = span_of_text(told->domain);
 	}
-	facts_keep_back(c->facts, 0);
+	facts_use_kept_back(c->facts, true);
 	return dmarc_check(c->facts, &ask, &c->dmarc, tale);
 }
 

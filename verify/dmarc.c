@@ -157,39 +157,53 @@ static bool weigh_all(struct check *c, const struct dmarc_tree *author, const st
 
 /* ---- policy ------------------------------------------------------------------------------ */
 
+enum existence { EXISTS, MISSING, UNSURE };
+
 /* RFC 8020: NXDOMAIN is said of the name, whatever the type. False: it is not known yet. */
-static bool find_existence(struct facts *f, struct span domain, bool *exists)
+static bool find_existence(struct facts *f, struct span domain, enum existence *out)
 {
 	const struct fact *fact;
 
-	*exists = false;
+	*out = MISSING;
 	if (domain.len > ASK_MAX)
 		return true;
 	fact = facts_find(f, RECORD_A, domain);
-	*exists = fact && fact->result != RESOLVE_NO_NAME;
+	if (fact && fact->result != RESOLVE_NO_NAME)
+		*out = fact->result == RESOLVED || fact->result == RESOLVE_NO_DATA ? EXISTS : UNSURE;
 	return fact;
 }
 
-/* Which of p, sp and np counts. False: it is not known yet. */
-static bool choose_policy(struct check *c, const struct dmarc_tree *author, const struct dmarc_node *at, struct dmarc_told *out)
+/* sp and np differ, and one of them counts for this author. */
+static bool existence_counts(const struct dmarc_tree *author, const struct dmarc_node *at)
 {
+	return !span_eq(at->name, author->domain) && at->record.has_np && at->record.np != at->record.sp;
+}
+
+/* Which of p, sp and np counts; of those between which existence would decide the stricter, while that can't be told. False: it
+ * is not known yet. */
+static bool choose_policy(struct check *c, const struct dmarc_tree *author, const struct dmarc_node *at, struct dmarc_told *out, bool *is_unsure)
+{
+	static const char *const words[] = { [EXISTS] = "exists", [MISSING] = "does not exist", [UNSURE] = "may exist or not: that can't be told now" };
 	const struct dmarc_record *r = &at->record;
-	bool exists = true;
+	enum existence existence = EXISTS;
 
 	out->is_testing = r->is_testing;
 	out->which = DMARC_WHICH_P;
 	out->policy = r->p;
 	if (span_eq(at->name, author->domain))
 		return true;
-	if (r->has_np && r->np != r->sp && !find_existence(c->f, author->domain, &exists))
-		return false;
-	if (r->has_np && r->np != r->sp)
-		say(c, "%.*s %s", SPAN_ARG(author->domain), exists ? "exists" : "does not exist");
-	out->policy = exists ? r->sp : r->np;
-	if (!exists)
+	if (existence_counts(author, at)) {
+		if (!find_existence(c->f, author->domain, &existence))
+			return false;
+		say(c, "%.*s %s", SPAN_ARG(author->domain), words[existence]);
+	}
+	*is_unsure |= existence == UNSURE;
+	out->policy = r->sp;
+	out->which = r->has_sp ? DMARC_WHICH_SP : DMARC_WHICH_P;
+	if (existence == MISSING || (existence == UNSURE && r->np > r->sp)) {
+		out->policy = r->np;
 		out->which = DMARC_WHICH_NP;
-	else if (r->has_sp)
-		out->which = DMARC_WHICH_SP;
+	}
 	return true;
 }
 
@@ -211,8 +225,9 @@ PRINTF_LIKE(3, 4) static void conclude(struct dmarc_told *out, enum auth_result 
 	va_end(args);
 }
 
-static void conclude_without_policy(const struct dmarc_tree *author, const struct dmarc_node *at, struct dmarc_told *out)
+static void conclude_without_policy(const struct facts *f, const struct dmarc_tree *author, const struct dmarc_node *at, struct dmarc_told *out)
 {
+	out->is_untold = author->is_unsure && !at && facts_are_closed(f);
 	if (author->is_unsure && !at)
 		conclude(out, AUTH_TEMPERROR, "the policy of %.*s can't be told now", SPAN_ARG(author->domain));
 	else if (at)
@@ -221,7 +236,7 @@ static void conclude_without_policy(const struct dmarc_tree *author, const struc
 		conclude(out, AUTH_NONE, "%.*s has no DMARC record", SPAN_ARG(author->domain));
 }
 
-static void conclude_by(const struct dmarc_tree *author, const struct dmarc_node *at, const struct vouchers *v, struct dmarc_told *out)
+static void conclude_by(const struct dmarc_tree *author, bool is_policy_unsure, const struct vouchers *v, struct dmarc_told *out)
 {
 	out->spf_aligned = v->spf;
 	out->dkim_aligned = v->dkim;
@@ -229,7 +244,7 @@ static void conclude_by(const struct dmarc_tree *author, const struct dmarc_node
 		conclude(out, AUTH_PASS, "%s for %.*s", v->spf && v->dkim ? "SPF and DKIM vouch" : v->spf ? "SPF vouches" : "DKIM vouches", SPAN_ARG(author->domain));
 	else if (v->is_unsure)
 		conclude(out, AUTH_TEMPERROR, "whether SPF or DKIM vouches for %.*s can't be told now", SPAN_ARG(author->domain));
-	else if (author->is_unsure && at != &author->node[0])
+	else if (is_policy_unsure)
 		conclude(out, AUTH_TEMPERROR, "the policy of %.*s can't be told now", SPAN_ARG(author->domain));
 	else
 		conclude(out, AUTH_FAIL, "neither SPF nor DKIM vouches for %.*s", SPAN_ARG(author->domain));
@@ -240,7 +255,7 @@ static bool judge(struct check *c, const struct dmarc_tree *author, struct dmarc
 {
 	const struct dmarc_node *at = dmarc_tree_policy(author);
 	struct vouchers v = { .spf = false };
-	bool is_known;
+	bool is_known, is_policy_unsure = author->is_unsure && at != &author->node[0];
 
 	*out = (struct dmarc_told){ .from = DMARC_FROM_READ, .n_authors = c->authors.n };
 	put_name(out->domain, author->domain);
@@ -253,16 +268,16 @@ static bool judge(struct check *c, const struct dmarc_tree *author, struct dmarc
 	say(c, "author: %.*s", SPAN_ARG(author->domain));
 	say_tree(c, author);
 	if (!at || !at->record.is_usable) {
-		conclude_without_policy(author, at, out);
+		conclude_without_policy(c->f, author, at, out);
 		return true;
 	}
 	put_name(out->record_at, at->name);
-	is_known = choose_policy(c, author, at, out);
+	is_known = choose_policy(c, author, at, out, &is_policy_unsure);
 	if (!weigh_all(c, author, &at->record, &v) || !is_known)
 		return false;
 	say(c, "policy: %s, by %s of _dmarc.%.*s%s", dmarc_policy_text(out->policy),
 	    out->which == DMARC_WHICH_NP ? "np" : out->which == DMARC_WHICH_SP ? "sp" : "p", SPAN_ARG(at->name), out->is_testing ? ", testing" : "");
-	conclude_by(author, at, &v, out);
+	conclude_by(author, is_policy_unsure, &v, out);
 	return true;
 }
 
@@ -279,7 +294,7 @@ static unsigned severity(const struct dmarc_told *t)
 	case AUTH_FAIL:
 		return 10 * policy + 5;
 	case AUTH_TEMPERROR:
-		return 10 * policy + 4;
+		return t->is_untold ? 10 * DMARC_REJECT + 4 : 10 * policy + 4;
 	case AUTH_NONE:
 		return 2;
 	default:
@@ -296,6 +311,15 @@ static void told_nothing(const struct dmarc_authors *authors, struct dmarc_told 
 		conclude(out, AUTH_PERMERROR, "%s", authors->why);
 }
 
+/* Before the names of any signature. */
+static void foresee_existence(struct check *c, const struct dmarc_tree *author)
+{
+	const struct dmarc_node *at = dmarc_tree_policy(author);
+
+	if (at && existence_counts(author, at) && author->domain.len <= ASK_MAX)
+		facts_foresee(c->f, RECORD_A, author->domain);
+}
+
 /* False: facts are missing; all of the walks were asked for. */
 static bool walk_all(struct check *c)
 {
@@ -305,6 +329,8 @@ static bool walk_all(struct check *c)
 		dmarc_tree_foresee(c->f, span_of_text(c->authors.domain[i]));
 	for (unsigned i = 0; i < c->authors.n; i++)
 		is_known = dmarc_tree_walk(c->f, span_of_text(c->authors.domain[i]), &c->tree[i]) && is_known;
+	for (unsigned i = 0; is_known && i < c->authors.n; i++)
+		foresee_existence(c, &c->tree[i]);
 	return is_known;
 }
 

@@ -17,8 +17,8 @@
 #include "verify/result.h"
 
 #define DMARC_DOMAIN_MAX  255	/* octets */
-#define DMARC_AUTHORS_MAX 3	/* different domains of a From field that are looked at: eight questions each */
-#define DMARC_QUESTIONS   24	/* to be kept back for it (facts_keep_back), so that nothing else in a message uses them up */
+#define DMARC_AUTHORS_MAX 3	/* different domains of a From field that are looked at: nine questions each */
+#define DMARC_QUESTIONS   27	/* to be kept back for it (facts_keep_back), so that nothing else in a message uses them up */
 
 /* What SPF or one signature vouches for, if it passes. */
 struct dmarc_identity {
@@ -54,6 +54,7 @@ struct dmarc_told {
 	enum dmarc_policy policy;	/* as published, for this author; with temperror: what it would be by what is known */
 	enum dmarc_which which;
 	bool is_testing;		/* t=y */
+	bool is_untold;			/* the policy is not known because the time was over, which a sender can bring about */
 	bool spf_aligned, dkim_aligned;	/* passes, and is aligned */
 	char why[512];			/* words: printable ASCII */
 };

@@ -23,13 +23,19 @@ static bool is_author_name(struct span name)
 	return n == sizeof(FROM) - 1;
 }
 
+/* What stands before the colon, with folds: RFC 5322 has none there, but some programs join such lines. */
+static struct span name_of(const struct field *f)
+{
+	return f->name.len > 0 ? f->name : span_first(f->whole, span_find(f->whole, ':'));
+}
+
 /* The only one; NULL: none, or several. */
 static const struct field *find_field(const struct fields *header, struct dmarc_authors *out)
 {
 	const struct field *found = NULL;
 
 	for (unsigned i = 0; i < header->n; i++) {
-		if (!is_author_name(header->row[i].name))
+		if (!is_author_name(name_of(&header->row[i])))
 			continue;
 		if (found) {
 			out->from = DMARC_FROM_REPEATED;

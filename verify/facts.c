@@ -27,7 +27,7 @@ struct facts {
 	struct map map;
 	struct entry **row;
 	unsigned n, n_given, n_known, max, kept_back;
-	bool are_exhausted, are_closed;
+	bool is_kept_back_used, are_exhausted, are_closed;
 };
 
 static const struct fact NOT_ASKED = { .result = RESOLVE_REFUSED };
@@ -78,10 +78,11 @@ static struct entry *add(struct facts *f, enum wire_record type, struct span key
 {
 	struct entry *e;
 
-	if (f->n + f->kept_back >= f->max) {
+	if (f->n + (f->is_kept_back_used ? 0 : f->kept_back) >= f->max) {
 		f->are_exhausted = true;
 		return NULL;
 	}
+	f->kept_back -= f->is_kept_back_used && f->kept_back > 0;
 	if ((f->n & (f->n - 1)) == 0)
 		f->row = mem_resize(f->row, (f->n ? (size_t)f->n * 2 : 1) * sizeof(struct entry *));
 	e = arena_new(&f->arena, sizeof(*e));
@@ -122,6 +123,11 @@ void facts_foresee(struct facts *f, enum wire_record type, struct span name)
 void facts_keep_back(struct facts *f, unsigned n)
 {
 	f->kept_back = n;
+}
+
+void facts_use_kept_back(struct facts *f, bool is_used)
+{
+	f->is_kept_back_used = is_used;
 }
 
 bool facts_are_exhausted(const struct facts *f)
@@ -187,6 +193,11 @@ size_t facts_bytes(const struct facts *f)
 void facts_close(struct facts *f)
 {
 	f->are_closed = true;
+}
+
+bool facts_are_closed(const struct facts *f)
+{
+	return f->are_closed;
 }
 
 unsigned facts_awaited(const struct facts *f)

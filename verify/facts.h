@@ -36,8 +36,10 @@ void facts_free(struct facts **f);
 const struct fact *facts_find(struct facts *f, enum wire_record type, struct span name);
 /* It will probably be wanted: it is asked beside others, and nobody waits for it. */
 void facts_foresee(struct facts *f, enum wire_record type, struct span name);
-/* From now on that many questions are kept back: what strangers write can't use up what a later part needs. */
+/* That many questions are kept back from now on: what strangers write can't use up what a later part needs. */
 void facts_keep_back(struct facts *f, unsigned n);
+/* While true, questions are of those that were kept back. */
+void facts_use_kept_back(struct facts *f, bool is_used);
 /* A question was wanted and not left. */
 bool facts_are_exhausted(const struct facts *f);
 
@@ -57,6 +59,7 @@ void facts_answer(struct facts *f, unsigned number, enum wire_resolve result, bo
 size_t facts_bytes(const struct facts *f);
 /* Time is over: nothing more is asked, and what is not known can't be told now (RESOLVE_TEMPORARY). */
 void facts_close(struct facts *f);
+bool facts_are_closed(const struct facts *f);
 /* Questions that were given and not answered. */
 unsigned facts_awaited(const struct facts *f);
 unsigned facts_asked(const struct facts *f);

@@ -115,3 +115,9 @@ tests_unit_t_guard_SOURCES = tests/unit/t_guard.c verify/guard_io.c verify/guard
 tests_unit_t_guard_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_guard_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/system/test_verify.py
+
+# A whole check.
+check_PROGRAMS += tests/unit/t_check
+tests_unit_t_check_SOURCES = tests/unit/t_check.c $(FACTS_ZONE)
+tests_unit_t_check_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_check_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)

@@ -166,11 +166,15 @@ static void add_dmarc_reason(struct buf *text, const struct verdict_ask *ask)
 	add_policy(text, ask->dmarc);
 }
 
+static bool dmarc_is(const struct verdict_ask *ask, enum auth_result result)
+{
+	return ask->modes.dmarc == MODE_ENFORCE && ask->dmarc && ask->dmarc->result == result;
+}
+
 /* What its owner asks for counts; what he only tries out does not. */
 static bool dmarc_applies(const struct verdict_ask *ask, enum auth_result result)
 {
-	return ask->modes.dmarc == MODE_ENFORCE && ask->dmarc && ask->dmarc->result == result && ask->dmarc->policy != DMARC_NONE &&
-	    !ask->dmarc->is_testing;
+	return dmarc_is(ask, result) && ask->dmarc->policy != DMARC_NONE && !ask->dmarc->is_testing;
 }
 
 static bool dmarc_fails(const struct verdict_ask *ask, struct verdict *v, struct buf *text)
@@ -187,6 +191,18 @@ static bool dmarc_fails(const struct verdict_ask *ask, struct verdict *v, struct
 	(void)buf_add_text(text, " nor ");
 	add_dkim(text, ask);
 	(void)buf_add_text(text, " does");
+	return true;
+}
+
+/* Time is over before the policy is known. */
+static bool policy_waits(const struct verdict_ask *ask, struct verdict *v, struct buf *text)
+{
+	if (!dmarc_is(ask, AUTH_TEMPERROR) || !ask->dmarc->is_untold)
+		return false;
+	decide(v, VERDICT_DEFER, 451, "4.7.1");
+	(void)buf_add_text(text, "DMARC: ");
+	add_shown(text, span_of_text(ask->dmarc->why), 200, false);
+	(void)buf_add_text(text, ", since the DNS took too long: try again later");
 	return true;
 }
 
@@ -210,7 +226,7 @@ void verdict_reach(const struct verdict_ask *ask, struct verdict *out)
 
 	*out = (struct verdict){ .what = VERDICT_ACCEPT, .code = 250, .enhanced = "" };
 	buf_init(&text, 2048);
-	if (!spf_refuses(ask, out, &text) && !dkim_refuses(ask, out, &text) && !from_refuses(ask, out, &text) && !dmarc_fails(ask, out, &text))
+	if (!spf_refuses(ask, out, &text) && !dkim_refuses(ask, out, &text) && !from_refuses(ask, out, &text) && !dmarc_fails(ask, out, &text) && !policy_waits(ask, out, &text))
 		(void)dmarc_waits(ask, out, &text);
 	finish(out, &text);
 }

@@ -43,7 +43,8 @@ struct verdict {
  *	SPF fail		550 5.7.23
  *	no signature but broken ones	550 5.7.20 (fail and permerror; one that can't be told, or is too weak, is not broken)
  *	DMARC fail		550 5.7.1 by p=reject, quarantine by p=quarantine, nothing by p=none or t=y
- *	DMARC temperror		451 4.7.1 where the policy asks for anything: a message must not slip through by a failing DNS
+ *	DMARC temperror		451 4.7.1 where the policy asks for anything, or is not known since time was over: a message must not
+ *				slip through by a DNS that fails, or that its sender slows down
  *	no From to be read	550 5.7.1: nobody looked at the author that a reader would see */
 void verdict_reach(const struct verdict_ask *ask, struct verdict *out);
 
