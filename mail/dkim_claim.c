@@ -4,7 +4,7 @@
 
 #define LABEL_MAX     63
 #define SIGNATURE_MAX 1024	/* bytes of b=: RSA of 8192 bits */
-#define IDENTITY_MAX 320
+#define IDENTITY_MAX  256	/* bytes of i=: libopendkim reads behind its room for a longer one */
 #define TIME_MAX     1000000000000ULL	/* RFC 6376 3.5: at least so far; beyond is for ever */
 #define INFIX	     SPAN("._domainkey.")
 
@@ -203,7 +203,9 @@ static const char *read_identity(struct dkim_claim *c)
 	for (at = i->len; at > 0 && i->at[at - 1] != '@';)
 		at--;
 	domain = span_from(*i, at);
-	if (at == 0 || i->len > IDENTITY_MAX || !is_domain(domain))
+	if (i->len > IDENTITY_MAX)
+		return "its i= is too long";
+	if (at == 0 || !is_domain(domain))
 		return "its i= is no address";
 	c->is_of_subdomain = domain.len > c->domain.len;
 	if (!span_ends_nocase(domain, c->domain) || (c->is_of_subdomain && domain.at[domain.len - c->domain.len - 1] != '.'))

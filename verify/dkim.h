@@ -32,7 +32,7 @@
 struct dkim_told {
 	enum auth_result result;
 	char domain[256], selector[256];	/* d=, s=; empty when they can't be read */
-	char identity[324];		/* i=, or "@" and d= */
+	char identity[260];		/* i=, or "@" and d= */
 	char algorithm[16];		/* "rsa-sha256" */
 	char b[33];			/* the first characters of b=, which tell it from the others (RFC 6008 4) */
 	char why[512];			/* a sentence for the honest sender; "" of a pass */

@@ -112,6 +112,11 @@ def test_a_header_that_is_too_large_is_policy():
     assert result == "policy" and "larger than is looked at" in why
 
 
+def test_a_signed_field_may_be_large():
+    message = BODY.replace(b"To: u@b.test", b"To: " + b",\r\n ".join(b"user%d@example.test" % i for i in range(8000)))
+    assert results(sign(message) + sign(message, b"ed25519-sha256", (b"simple", b"simple")) + message) == ["pass", "pass"]
+
+
 def test_signatures_over_signatures_pass():
     """Each signs those below, one of which is of an algorithm that does not count."""
     message = sign(ODD["plain"]) + b"DKIM-Signature: v=1; a=rsa-sha1; d=other.test; s=x; h=from; bh=2jmj7l5rSw0yVb/vlWAYkK/YBwk=; b=AAAA\r\n" + ODD["plain"]

@@ -217,6 +217,8 @@ static void t_a_good_signature_passes_in_every_form_and_in_pieces_of_any_size(vo
 
 /* ---- bad ones ------------------------------------------------------------------------------------ */
 
+#define FIFTY "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static void t_each_fault_has_its_result_and_its_reason(void **state)
 {
 	static const struct {
@@ -267,6 +269,9 @@ static void t_each_fault_has_its_result_and_its_reason(void **state)
 		{ "", "", "s=s; ", "s=s; i=@other.org; ", AUTH_NEUTRAL, "not of d= or below" },
 		{ "", "", "s=s; ", "s=s; i=@badexample.org; ", AUTH_NEUTRAL, "not of d= or below" },
 		{ "", "", "s=s; ", "s=s; i=example.org; ", AUTH_NEUTRAL, "no address" },
+		{ "; i=a=3Db@example.org", "", NULL, NULL, AUTH_PASS, "" },
+		{ "", "", "s=s; ", "s=s; i=joe@example.org=; ", AUTH_NEUTRAL, "no address" },
+		{ "", "", "s=s; ", "s=s; i=" FIFTY FIFTY FIFTY FIFTY FIFTY "@example.org; ", AUTH_NEUTRAL, "i= is too long" },
 		/* times */
 		{ "; t=1000; x=1001", "", NULL, NULL, AUTH_POLICY, "expired" },
 		{ "; t=90000; x=99999999999999", "", NULL, NULL, AUTH_PASS, "" },
