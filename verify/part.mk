@@ -22,6 +22,7 @@ tests_judges_verify_LDADD = $(VERIFY_LIBS)
 noinst_PROGRAMS += tests/bench/verify
 tests_bench_verify_SOURCES = tests/bench/verify.c tests/unit/sign_any.c tests/unit/sign_any.h
 tests_bench_verify_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
+tests_bench_verify_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_bench_verify_LDADD = $(VERIFY_LIBS)
 
 FUZZERS += tests/fuzz/f_dkim_verify tests/fuzz/f_arc tests/fuzz/f_dkim_record
