@@ -66,10 +66,6 @@ static struct span make_head(struct arena *arena, const struct job *job, const s
 	(void)buf_add(&b, job->sender);
 	(void)buf_add(&b, SPAN(">\r\nDelivered-To: "));
 	add_line_of(&b, rcpt->address);
-	if (job->quarantine.len > 0) {
-		(void)buf_add(&b, SPAN("X-Postrider-Quarantine: "));
-		add_line_of(&b, span_first(job->quarantine, 900));
-	}
 	head = arena_span(arena, buf_span(&b));
 	buf_fini(&b);
 	return head;

@@ -51,6 +51,8 @@ void check_write_fields(struct check *c)
 		ask.arc = (struct authres_arc){ .is_there = true, .result = arc_check_told(c->arc)->result,
 			.remote_ip = span_of_text(c->client_text), .why = span_of_text(arc_check_told(c->arc)->why) };
 	authres_add(&c->fields, &ask);
+	if (c->verdict.what == VERDICT_QUARANTINE)	/* by which a Sieve behind LMTP finds it, too */
+		(void)buf_printf(&c->fields, "X-Postrider-Quarantine: %s\r\n", c->verdict.text);
 	if (c->ask.received_spf && ask.spf.is_there)
 		authres_add_received_spf(&c->fields, &ask.spf, ask.authserv_id);
 }

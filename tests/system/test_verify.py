@@ -8,6 +8,7 @@ import pytest
 from conftest import SANITIZED, USER, until
 from names import Liar, Nsd, both_port
 from postfix import POSTFIX, Postfix
+from sink import Sink
 
 GOOD, BAD = "127.0.0.2", "127.0.0.3"    # SPF of all domains here lists the first one alone
 
@@ -57,12 +58,12 @@ def signed(data, key, domain="good.test", **more):
     return dkim.sign(data, b"sel", domain.encode(), key[0], include_headers=[b"from", b"to", b"subject", b"date"], **more) + data
 
 
-def offer(server, data, client=GOOD, sender="a@good.test", helo="mail.good.test"):
+def offer(server, data, client=GOOD, sender="a@good.test", helo="mail.good.test", to="alice@example.test"):
     """Code and words of the answer to the message."""
     with smtplib.SMTP("127.0.0.1", server.port, helo, timeout=60, source_address=(client, 0)) as s:
         s.ehlo()
         assert s.mail(sender)[0] == 250
-        assert s.rcpt("alice@example.test")[0] == 250
+        assert s.rcpt(to)[0] == 250
         code, words = s.data(data)
         assert s.noop()[0] == 250       # whatever it was, the session goes on
     return code, words.decode()
@@ -120,6 +121,16 @@ def test_quarantine_goes_to_the_junk_and_says_why(world):
     assert "quarantine.test" in mail["X-Postrider-Quarantine"]
     assert "dmarc=fail" in results(mail)
     assert world.mails() == []
+
+
+def test_a_server_that_mail_is_passed_on_to_learns_of_a_quarantine_too(world):
+    sink = Sink("127.0.36.2")
+    world.extra = f'deliver imap {{ smtp = "{sink.where()}" }}\ndomain imap.test {{ deliver = imap }}'
+    world.start(users=("alice@example.test", "anna@imap.test"))
+    assert offer(world, message("a@quarantine.test"), client=BAD, to="anna@imap.test")[0] == 250
+    data = until(lambda: sink.mails)[0]["data"]
+    assert b"\r\nX-Postrider-Quarantine: DMARC" in data
+    sink.stop()
 
 
 @pytest.mark.parametrize("author", ["a@none.test", "a@testing.test", "a@nowhere.invalid", "a@plain.test"])
