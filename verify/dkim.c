@@ -104,7 +104,7 @@ static u_char *bytes_of(struct span s)
 	return (u_char *)(uintptr_t)s.at;	/* it does not write there */
 }
 
-/* Who signs other signatures needs them all. */
+/* Who signs other signatures needs those too that are judged; but for what is not whole, which could hurt the library. */
 static bool sign_signatures(const struct dkim_list *list)
 {
 	for (unsigned i = 0; i < list->n; i++)
@@ -133,7 +133,7 @@ static void give_signature(struct dkim_check *c, const struct field *f, bool wit
 
 	while (i < c->list.n && c->list.row[i].field != f)
 		i++;
-	if (i == c->list.n || f->whole.len > DKIM_CLAIM_MAX || (c->list.row[i].is_judged && !with_all))
+	if (i == c->list.n || !c->list.row[i].is_read || (c->list.row[i].is_judged && !with_all))
 		return;
 	c->asked[i].is_given = true;
 	give(c, f->whole);

@@ -62,6 +62,7 @@ static void judge_claim(struct dkim_listed *s, int64_t now_s)
 	const struct dkim_claim *claim = &s->claim;
 	const char *why = dkim_claim_read(&s->claim, CLAIM_DKIM, s->field->value);
 
+	s->is_read = !why;
 	tell_claim(s);
 	if (why)
 		dkim_list_judge(s, AUTH_NEUTRAL, "the DKIM-Signature field can't be used: %s", why);

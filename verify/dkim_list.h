@@ -19,6 +19,7 @@ struct dkim_list {
 		const struct field *field;
 		struct dkim_claim claim;
 		struct dkim_told told;
+		bool is_read;		/* the claim is whole, and the library may see it */
 		bool is_judged;		/* told.result stands */
 		size_t b_len;		/* its own: so much of b= tells it from the others */
 	} *row;				/* from the top of the header */

@@ -595,6 +595,47 @@ static void t_h_may_name_every_field_and_more(void **state)
 	buf_fini(&t.tale);
 }
 
+static void add_broken(struct buf *out, const char *tags)
+{
+	(void)buf_printf(out, "DKIM-Signature: " TAGS "; a=rsa-sha256; %s; bh=AAAA; b=AAAA\r\n", tags);
+}
+
+/* Also where another signature signs it: that one fails then, and passes where it stands above. */
+static void t_a_signature_that_is_not_whole_is_never_given_to_it(void **state)
+{
+	static const char *const tags[] = { "i=" FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY "@example.org", "i=joe@example.org=", "l=x" };
+	struct buf message, header;
+	struct told t;
+
+	(void)state;
+	told_init(&t);
+	buf_init(&message, 1 << 20);
+	buf_init(&header, 1 << 20);
+	for (unsigned i = 0; i < 2 * N_OF(tags); i++) {
+		bool is_signed = i % 2;
+
+		buf_clear(&header);
+		buf_clear(&message);
+		sign_any(&header, ed25519, TAGS "; a=ed25519-sha256", SPAN(HEADER), SPAN(BODY));
+		if (is_signed)
+			add_broken(&header, tags[i / 2]);
+		else
+			add_broken(&message, tags[i / 2]);
+		(void)buf_add_text(&header, HEADER);
+		sign_any(&message, ed25519, "v=1; d=example.org; s=s; h=from:dkim-signature; a=ed25519-sha256", buf_span(&header), SPAN(BODY));
+		(void)buf_add(&message, buf_span(&header));
+		(void)buf_add_text(&message, "\r\n" BODY);
+		check(&t, buf_span(&message), records_of(ed25519, ""));
+		assert_int_equal(t.n, 3);
+		assert_told(&t.row[is_signed ? 0 : 1], is_signed ? AUTH_FAIL : AUTH_PASS, is_signed ? "header fields" : "");
+		assert_told(&t.row[is_signed ? 1 : 2], AUTH_PASS, "");
+		assert_told(&t.row[is_signed ? 2 : 0], AUTH_NEUTRAL, "can't be used");
+	}
+	buf_fini(&message);
+	buf_fini(&header);
+	buf_fini(&t.tale);
+}
+
 static void t_a_word_without_end_is_not_kept(void **state)
 {
 	char piece[60000];
@@ -690,6 +731,7 @@ int main(void)
 		cmocka_unit_test(t_who_has_no_question_left_gets_no_answer),
 		cmocka_unit_test(t_what_stands_behind_a_nul_does_not_pass),
 		cmocka_unit_test(t_h_may_name_every_field_and_more),
+		cmocka_unit_test(t_a_signature_that_is_not_whole_is_never_given_to_it),
 		cmocka_unit_test(t_a_word_without_end_is_not_kept),
 		cmocka_unit_test(t_memory_is_given_back),
 	};
