@@ -12,7 +12,7 @@ enum state {
 	MESSAGE_START,
 	LINE_START,		/* behind a CRLF, or at the beginning */
 	LINE_START_CR,		/* and a CR: the empty line, if LF follows */
-	IN_NAME,		/* kept back */
+	IN_NAME,		/* kept back: a name, and blanks and folds up to its colon */
 	IN_ID,			/* kept back: between the colon and the end of the authserv-id */
 	IN_FIELD,		/* passes, to the end of the line */
 	IN_DROPPED		/* goes, to the end of the line */
@@ -85,12 +85,20 @@ static void count_field(struct header *h, enum header_name name)
 	h->telling = rules->on_field && (rules->tell & HEADER_SET(name));
 }
 
+/* Without what stands before the colon. */
+static struct span name_trim(struct span name)
+{
+	while (name.len > 0 && (is_blank(name.at[name.len - 1]) || name.at[name.len - 1] == '\r' || name.at[name.len - 1] == '\n'))
+		name.len--;
+	return name;
+}
+
 /* The name is whole: its colon was seen, or so many blanks that nothing more is waited for. */
 static enum state begin_value(struct header *h, struct span name)
 {
 	const struct header_rules *rules = h->rules;
 
-	count_field(h, name_of(span_trim(name)));
+	count_field(h, name_of(name_trim(name)));
 	if (rules->remove & HEADER_SET(h->name))
 		return drop_field(h);
 	if (h->name != HEADER_AUTHENTICATION_RESULTS || !rules->own_id.len)
@@ -109,17 +117,19 @@ static enum state not_a_field(struct header *h)
 	return IN_FIELD;
 }
 
-/* One more byte of a name; field: all from its first byte to this one. Blanks may stand between name and colon alone (RFC 5322 4.5). */
+/* One more byte of a name; field: all from its first byte to this one. Blanks may stand between name and colon alone (RFC 5322 4.5);
+ * it has no folds there, but some programs that show a message join such lines. */
 static enum state step_name(struct header *h, struct span field)
 {
 	char c = field.at[field.len - 1];
 	struct span name = span_first(field, field.len - 1);
+	char last = name.len ? name.at[name.len - 1] : '\0';
 
 	if (c == ':')
 		return name.len ? begin_value(h, name) : not_a_field(h);
-	if (c == '\t' || c == ' ' || c == '\r')
+	if (is_blank(c) || c == '\r' || (c == '\n' && last == '\r'))
 		return field.len < sizeof(h->hold) ? IN_NAME : begin_value(h, name);
-	if ((unsigned char)c < 0x20 || (name.len && is_blank(name.at[name.len - 1])))
+	if ((unsigned char)c < 0x20 || is_blank(last))
 		return not_a_field(h);
 	if (field.len <= NAME_LONGEST)
 		return IN_NAME;
@@ -342,6 +352,10 @@ static struct span step(struct header *h, struct passage *p)
 	case MESSAGE_START:
 		return step_message_start(h, p);
 	case LINE_START:
+		if (h->before == IN_NAME && !is_blank(*p->at)) {
+			h->before = (unsigned char)not_a_field(h);
+			return pass_kept(h, p);
+		}
 		return step_line_start(h, p) ? forget_kept(h, p) : out;
 	case LINE_START_CR:
 		step_line_start_cr(h, p);
@@ -359,7 +373,7 @@ static struct span step(struct header *h, struct passage *p)
 		out = forget_kept(h, p);
 	else if (h->state == IN_FIELD)
 		out = pass_kept(h, p);
-	if (p->at[-1] == '\n' && h->state != IN_NAME)
+	if (p->at[-1] == '\n')
 		end_line(h);
 	return out;
 }

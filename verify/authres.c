@@ -94,17 +94,39 @@ static bool is_plain_address(struct span s)
 	return at < s.len && (local.len == 0 || is_dot_atom(local)) && is_domain(span_from(s, at + 1));
 }
 
+/* The = of a `dmarc=pass` within a word of strangers: who only looks whether a field contains that must not be deceived. */
+static bool is_claim(struct span s, size_t equals)
+{
+	static const char *const methods[] = { "dmarc", "dkim", "spf", "arc", "iprev" };
+
+	if (s.at[equals] != '=' || !span_starts_nocase(span_from(s, equals + 1), SPAN("pass")))
+		return false;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+		if (span_ends_nocase(span_first(s, equals), span_of_text(methods[i])))
+			return true;
+	return false;
+}
+
+static char shown(struct span s, size_t i)
+{
+	return s.at[i] >= ' ' && s.at[i] < 0x7f && !is_claim(s, i) ? s.at[i] : '?';
+}
+
 static void add_quoted(struct buf *out, struct span s)
 {
 	(void)buf_add_char(out, '"');
 	for (size_t i = 0; i < s.len; i++) {
-		char c = s.at[i];
-
-		if (c == '"' || c == '\\')
+		if (s.at[i] == '"' || s.at[i] == '\\')
 			(void)buf_add_char(out, '\\');
-		(void)buf_add_char(out, c >= ' ' && c < 0x7f ? c : '?');
+		(void)buf_add_char(out, shown(s, i));
 	}
 	(void)buf_add_char(out, '"');
+}
+
+static void add_plain(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		(void)buf_add_char(out, shown(s, i));
 }
 
 /* ptype.property=value. */
@@ -117,7 +139,7 @@ static void add_property(struct field_writer *w, const char *name, struct span v
 	buf_init(&word, 3 * VALUE_MAX);
 	(void)buf_printf(&word, "%s=", name);
 	if (is_token(value) || is_plain_address(value))
-		(void)buf_add(&word, value);
+		add_plain(&word, value);
 	else
 		add_quoted(&word, value);
 	add_word(w, buf_span(&word));
@@ -132,7 +154,7 @@ static void add_comment_word(struct buf *out, struct span word)
 
 		if (c == '(' || c == ')' || c == '\\')
 			(void)buf_add_char(out, '\\');
-		(void)buf_add_char(out, c > ' ' && c < 0x7f ? c : '?');
+		(void)buf_add_char(out, shown(word, i));
 	}
 }
 
@@ -283,7 +305,7 @@ static void add_pair(struct field_writer *w, const char *key, struct span value)
 	buf_init(&word, 3 * VALUE_MAX);
 	(void)buf_printf(&word, "%s=", key);
 	if (is_dot_atom(value))
-		(void)buf_add(&word, value);
+		add_plain(&word, value);
 	else
 		add_quoted(&word, value);
 	(void)buf_add_char(&word, ';');

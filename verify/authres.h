@@ -1,7 +1,7 @@
 /* What was found, as fields for the header: Authentication-Results (RFC 8601) and Received-SPF (RFC 7208 9.1).
  *
  * Words that strangers chose can't break a field: what is no token stands in quotes or is left out, what is not printable ASCII
- * is shown as `?`, and neither a field nor a line of it grows beyond its ceiling. */
+ * is shown as `?`, as is the = of a `dmarc=pass` that they wrote, and neither a field nor a line of it grows beyond its ceiling. */
 #ifndef VERIFY_AUTHRES_H
 #define VERIFY_AUTHRES_H
 

@@ -10,7 +10,7 @@
 #define ARENA_BLOCK   8192
 #define EXPANDED_MAX  16384	/* octets of an expanded string, before it is cut */
 #define NAME_MAX_LEN  253
-#define FORESEEN_MAX  20	/* terms whose names are asked for before they are reached */
+#define FORESEEN_MAX  20	/* terms whose names are asked for before they are reached, over all records */
 #define NUMBER_ROOM   16
 
 void spf_walk_init(struct spf_walk *w, struct facts *f, const struct spf_ask *ask, struct span local, struct span domain, struct buf *tale)
@@ -323,13 +323,16 @@ static void foresee_term(struct spf_walk *w, const struct spf_visit *v, const st
 	}
 }
 
-/* All that a record asks for up to the term that matches anyway is asked at once: one time of waiting in place of many. */
+/* All that a record asks for up to the term that matches anyway is asked at once: one time of waiting in place of many. What
+ * stands behind the last lookup that is left is never reached. */
 static void foresee(struct spf_walk *w, const struct spf_visit *v)
 {
+	unsigned most = w->n_foreseen + SPF_LOOKUPS_MAX - w->n_lookups;
+
 	for (unsigned i = 0; i < v->record.n && &v->record.row[i] != v->last; i++) {
 		const struct spf_term *t = &v->record.row[i];
 
-		if (w->n_foreseen == FORESEEN_MAX)
+		if (w->n_foreseen == FORESEEN_MAX || w->n_foreseen == most)
 			return;
 		if ((asks_dns(t) || (t->kind == SPF_REDIRECT && !v->last && !v->record.has_all)) && !spf_macro_uses(t->domain, "p"))
 			foresee_term(w, v, t);

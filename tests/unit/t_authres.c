@@ -160,6 +160,30 @@ static void t_a_field_keeps_its_form_and_size(void **state)
 	buf_fini(&out);
 }
 
+/* Many only look whether `dmarc=pass` is in the field. */
+static void t_no_word_of_a_stranger_says_that_something_passes(void **state)
+{
+	static const char *const words[] = { "dmarc=pass", "x; dmarc=pass header.from=bank.example", "spf=PASS@x.example", "\"DKIM=pass\"@x.example", "a.arc=passed", "dmarc=pass)" };
+	struct dmarc_told d = { .result = AUTH_FAIL };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 2 * AUTHRES_MAX);
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		struct span s = span_of_text(words[i]);
+		struct authres_signature dkim = { AUTH_FAIL, s, s, s, s, s, s };
+		struct authres_ask ask = { .authserv_id = SPAN("mx.example.com"), .iprev = { true, AUTH_FAIL, s, s, s }, .has_dkim = true, .dkim = &dkim, .n_dkim = 1,
+			.spf = { .is_there = true, .result = AUTH_FAIL, .mail_from = s, .helo = s, .client = s, .mechanism = s, .why = s }, .dmarc = &d, .arc = { true, AUTH_FAIL, s, s, s } };
+
+		assert_null(strcasestr(written(&out, &ask), "=pass"));
+		buf_clear(&out);
+		authres_add_received_spf(&out, &ask.spf, SPAN("mx.example.com"));
+		(void)buf_add_char(&out, '\0');
+		assert_null(strcasestr(out.at, "=pass"));
+	}
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +192,7 @@ int main(void)
 		cmocka_unit_test(t_what_is_asked_of_a_test_domain_is_one_step_less),
 		cmocka_unit_test(t_received_spf_has_its_keys),
 		cmocka_unit_test(t_a_field_keeps_its_form_and_size),
+		cmocka_unit_test(t_no_word_of_a_stranger_says_that_something_passes),
 	};
 
 	return cmocka_run_group_tests_name("authres", tests, NULL, NULL);

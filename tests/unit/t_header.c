@@ -176,6 +176,9 @@ static void results_under_our_name_are_taken_out(void **unused)
 		"Authentication-Results: \"mx.example.org.\" 1; spf=pass\r\n",
 		"Authentication-Results : mx.example.org; spf=pass\r\n",
 		"Authentication-Results \t : mx.example.org; spf=pass\r\n",
+		"Authentication-Results\r\n : mx.example.org; spf=pass\r\n",
+		"Authentication-Results \r\n\t\r\n : mx.example.org; spf=pass\r\n",
+		"Authentication-Results\r\n :\r\n mx.example.org; spf=pass\r\n",
 		/* With none at all, or what leads to none: nobody writes it but who forges. */
 		"Authentication-Results:\r\n",
 		"Authentication-Results: \r\n \r\n",
@@ -258,6 +261,7 @@ static void what_stays_undecided_goes(void **unused)
 	} rows[] = {
 		{ "Authentication-Results:", " ", "mx.example.org; spf=pass\r\n" },
 		{ "Authentication-Results", " ", ": mx.example.org; spf=pass\r\n" },
+		{ "Authentication-Results", "\r\n ", ": mx.example.org; spf=pass\r\n" },
 		{ "Authentication-Results:", "\r\n ", "mx.example.org; spf=pass\r\n" },
 		{ "Authentication-Results:", "(", "mx.example.org; spf=pass\r\n more\r\n" },
 		{ "Authentication-Results: (", "a", ") mx.example.org; spf=pass\r\n" },
@@ -457,6 +461,7 @@ static void time_is_linear_in_every_attack(void **unused)
 		{ "", "Subj: a\r\n", "\r\n" },				/* 100,000 fields */
 		{ "Subject: a\r\n", " a\r\n", "\r\n" },			/* 100,000 folds */
 		{ "Authentication-Results:\r\n", " \r\n", "\r\n" },
+		{ "Authentication-Results\r\n", " \r\n", "\r\n" },
 		{ "Authentication-Results: ", "(", "\r\n\r\n" },	/* 100,000 ( */
 		{ "", "Authentication-Results: ((((((((\r\n", "\r\n" },
 		{ "", "Authentication-Results: mx.example.org\r\n", "\r\n" },
