@@ -34,7 +34,9 @@ libexec_spool_LDADD = libspool.a libjournal.a $(MAIL_LIBS) $(LOOP_LIBS)
 
 SPOOL_CORE_LIBS = libspool.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
 
-check_PROGRAMS += tests/unit/t_schedule tests/unit/t_sites tests/unit/t_pace tests/unit/t_hosts tests/unit/t_envelope
+check_PROGRAMS += tests/unit/t_queue tests/unit/t_schedule tests/unit/t_sites tests/unit/t_pace tests/unit/t_hosts tests/unit/t_envelope
+tests_unit_t_queue_SOURCES = tests/unit/t_queue.c
+tests_unit_t_queue_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_schedule_SOURCES = tests/unit/t_schedule.c tests/unit/schedule_world.c tests/unit/schedule_world.h
 tests_unit_t_schedule_LDADD = $(SPOOL_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_sites_SOURCES = tests/unit/t_sites.c tests/unit/schedule_world.c tests/unit/schedule_world.h

@@ -7,27 +7,33 @@
 #include "base/random.h"
 
 #define SLAB 512		/* messages taken from the system at once */
-#define BUCKETS_FIRST 1024
+#define SLOTS_FIRST 2048
 
 struct slab {
 	struct mail at[SLAB];
 };
 
+/* Of an open table: who looks for a message meets its slot, and then the message, nothing else. */
+struct slot {
+	uint32_t tag;		/* of the id; its low bits say where the slot should be */
+	uint32_t number;	/* of the message, from 1; 0: free */
+};
+
 struct queue {
 	struct slab **slabs;
-	struct mail **buckets;
-	struct mail *free_mails;
-	uint64_t seed;		/* ids are our own, but smtpd's word: nobody chooses a bucket */
-	size_t n_buckets;
+	struct slot *slots;
+	uint64_t seed;		/* ids are our own, but smtpd's word: nobody chooses a slot */
+	size_t n_slots;		/* a power of two */
 	uint32_t n, n_slabs;
+	uint32_t free;		/* the first free message */
 };
 
 struct queue *queue_new(void)
 {
 	struct queue *q = mem_new(sizeof(*q));
 
-	q->n_buckets = BUCKETS_FIRST;
-	q->buckets = mem_new(q->n_buckets * sizeof(struct mail *));
+	q->n_slots = SLOTS_FIRST;
+	q->slots = mem_new(q->n_slots * sizeof(struct slot));
 	q->seed = random_u64() | 1;
 	return q;
 }
@@ -45,12 +51,17 @@ void queue_free(struct queue **q)
 	for (uint32_t i = 0; i < (*q)->n_slabs; i++)
 		mem_free((*q)->slabs[i]);
 	mem_free((*q)->slabs);
-	mem_free((*q)->buckets);
+	mem_free((*q)->slots);
 	mem_free(*q);
 	*q = NULL;
 }
 
-static struct mail **bucket_of(const struct queue *q, const struct msg_id *id)
+static struct mail *mail_of(const struct queue *q, uint32_t number)
+{
+	return &q->slabs[(number - 1) / SLAB]->at[(number - 1) % SLAB];
+}
+
+static uint32_t tag_of(const struct queue *q, const struct msg_id *id)
 {
 	uint64_t a, b;
 
@@ -58,24 +69,44 @@ static struct mail **bucket_of(const struct queue *q, const struct msg_id *id)
 	memcpy(&b, id->bytes + 8, 8);
 	a = (a ^ b * 0x9e3779b97f4a7c15u ^ q->seed) * 0xff51afd7ed558ccdu;
 	a = (a ^ a >> 33) * q->seed;
-	return &q->buckets[(a >> 20) & (q->n_buckets - 1)];
+	return (uint32_t)(a >> 20);
+}
+
+static size_t behind(const struct queue *q, size_t slot)
+{
+	return (slot + 1) & (q->n_slots - 1);
+}
+
+static size_t home_of(const struct queue *q, uint32_t tag)
+{
+	return tag & (q->n_slots - 1);
+}
+
+/* Its slot, or the free one where it belongs. */
+static size_t slot_of(const struct queue *q, uint32_t tag, const struct msg_id *id)
+{
+	size_t at = home_of(q, tag);
+
+	while (q->slots[at].number && !(q->slots[at].tag == tag && id_eq(&mail_of(q, q->slots[at].number)->id, id)))
+		at = behind(q, at);
+	return at;
 }
 
 static void table_grow(struct queue *q)
 {
-	struct mail **old = q->buckets, *next;
-	size_t n_old = q->n_buckets;
+	struct slot *old = q->slots;
+	size_t n_old = q->n_slots;
 
-	q->n_buckets *= 2;
-	q->buckets = mem_new(q->n_buckets * sizeof(struct mail *));
+	q->n_slots *= 2;
+	q->slots = mem_new(q->n_slots * sizeof(struct slot));
 	for (size_t i = 0; i < n_old; i++) {
-		for (struct mail *m = old[i]; m; m = next) {
-			struct mail **bucket = bucket_of(q, &m->id);
+		size_t at = home_of(q, old[i].tag);
 
-			next = m->next;
-			m->next = *bucket;
-			*bucket = m;
-		}
+		if (!old[i].number)
+			continue;
+		while (q->slots[at].number)
+			at = behind(q, at);
+		q->slots[at] = old[i];
 	}
 	mem_free(old);
 }
@@ -86,50 +117,67 @@ static void slab_add(struct queue *q)
 
 	q->slabs = mem_resize(q->slabs, (q->n_slabs + 1) * sizeof(struct slab *));
 	q->slabs[q->n_slabs++] = slab;
-	for (unsigned i = SLAB; i-- > 0;) {
-		slab->at[i].next = q->free_mails;
-		q->free_mails = &slab->at[i];
+	for (uint32_t i = SLAB; i-- > 0;) {
+		slab->at[i].to.next_free = q->free;
+		q->free = (q->n_slabs - 1) * SLAB + i + 1;
 	}
 }
 
 struct mail *queue_add(struct queue *q, const struct msg_id *id)
 {
-	struct mail *m, **bucket;
+	uint32_t tag = tag_of(q, id), number;
+	struct mail *m;
+	size_t at;
 
-	BUG_ON(id_is_zero(id) || queue_find(q, id));
-	if (!q->free_mails)
+	if (!q->free)
 		slab_add(q);
-	if (q->n >= q->n_buckets)
+	if (q->n >= q->n_slots / 4 * 3)
 		table_grow(q);
-	m = q->free_mails;
-	q->free_mails = m->next;
-	bucket = bucket_of(q, id);
-	*m = (struct mail){ .id = *id, .next = *bucket };
-	*bucket = m;
+	at = slot_of(q, tag, id);
+	BUG_ON(id_is_zero(id) || q->slots[at].number);
+	number = q->free;
+	m = mail_of(q, number);
+	q->free = m->to.next_free;
+	*m = (struct mail){ .id = *id };
+	q->slots[at] = (struct slot){ tag, number };
 	q->n++;
 	return m;
 }
 
 struct mail *queue_find(const struct queue *q, const struct msg_id *id)
 {
-	for (struct mail *m = *bucket_of(q, id); m; m = m->next)
-		if (id_eq(&m->id, id))
-			return m;
-	return NULL;
+	uint32_t number = q->slots[slot_of(q, tag_of(q, id), id)].number;
+
+	return number ? mail_of(q, number) : NULL;
+}
+
+/* Those behind it that could not stand where they belong move up. */
+static void slot_free(struct queue *q, size_t hole)
+{
+	size_t mask = q->n_slots - 1;
+
+	for (size_t at = behind(q, hole); q->slots[at].number; at = behind(q, at)) {
+		size_t home = home_of(q, q->slots[at].tag);
+
+		if (((at - home) & mask) < ((at - hole) & mask))
+			continue;
+		q->slots[hole] = q->slots[at];
+		hole = at;
+	}
+	q->slots[hole] = (struct slot){ 0, 0 };
 }
 
 void queue_remove(struct queue *q, struct mail *m)
 {
-	struct mail **at = bucket_of(q, &m->id);
+	size_t at = slot_of(q, tag_of(q, &m->id), &m->id);
+	uint32_t number = q->slots[at].number;
 
-	BUG_ON(heap_has(&m->wait) || m->legs || m->n_flying);
+	BUG_ON(heap_has(&m->wait) || m->legs || m->n_flying || !number);
 	if (m->n_rcpts > 1)
 		mem_free(m->to.many);
-	while (*at != m)
-		at = &(*at)->next;
-	*at = m->next;
-	*m = (struct mail){ .next = q->free_mails };	/* a zero id: the walk passes it by */
-	q->free_mails = m;
+	slot_free(q, at);
+	*m = (struct mail){ .to.next_free = q->free };	/* a zero id: the walk passes it by */
+	q->free = number;
 	q->n--;
 }
 
@@ -140,7 +188,7 @@ uint32_t queue_count(const struct queue *q)
 
 size_t queue_memory(const struct queue *q)
 {
-	return q->n_slabs * sizeof(struct slab) + q->n_buckets * sizeof(struct mail *);
+	return q->n_slabs * sizeof(struct slab) + q->n_slots * sizeof(struct slot);
 }
 
 struct mail *queue_walk(const struct queue *q, uint32_t *cursor)

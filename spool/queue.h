@@ -60,12 +60,12 @@ struct leg;
 
 struct mail {
 	struct msg_id id;
-	struct mail *next;	/* in its bucket, or the next free one */
 	struct heap_node wait;
 	struct leg *legs;	/* in lines; spool/lines.c */
 	union {
 		struct rcpt one;	/* n_rcpts == 1 */
 		struct rcpt *many;
+		uint32_t next_free;	/* where there is no message */
 	} to;
 	int64_t born_mono;	/* may lie before the clock's beginning */
 	uint64_t size;
