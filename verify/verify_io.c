@@ -6,9 +6,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "verify/guard_io.h"
+#include "verify/turns.h"
 #include "wire/pending.h"
-
-#define QUESTIONS_MAX 16384	/* at dns at once, of all checks */
 
 struct verify_io {
 	struct process *process;
@@ -16,7 +15,8 @@ struct verify_io {
 	struct list askers;		/* struct asker */
 	struct channel *dns;
 	struct pending at_dns;		/* struct question */
-	struct list unasked, asked;	/* struct question: for want of dns, or of a credit; at dns */
+	struct list asked;		/* struct question */
+	struct turns turns;
 	unsigned n_jobs;
 	size_t memory;			/* of all checks */
 	uint64_t n_checked;
@@ -36,15 +36,16 @@ struct job {
 	struct asker *asker;
 	uint32_t ask;
 	struct check *check;
-	struct list questions;
+	struct list unasked, asked;	/* struct question: for want of dns, or of a turn; at dns */
+	struct turn turn;
 	struct deadline due;
 	size_t memory;			/* counted of it */
 	bool has_ended, tells;
 };
 
 struct question {
-	struct list list;	/* of io: unasked or asked */
-	struct list of_job;
+	struct list list;	/* of io, when it is asked */
+	struct list of_job;	/* unasked or asked */
 	struct job *job;
 	struct facts_question asks;
 	uint32_t ask;		/* 0: unasked */
@@ -73,17 +74,17 @@ static void question_free(struct verify_io *io, struct question *q)
 	mem_free(q);
 }
 
-/* As many as there are credits. */
 static void ask_dns(struct verify_io *io)
 {
-	while (io->dns && !list_is_empty(&io->unasked)) {
-		struct question *q = LIST_OWNER(io->unasked.next, struct question, list);
+	struct turn *turn;
+
+	while (io->dns && (turn = turns_next(&io->turns))) {
+		struct job *j = LIST_OWNER(turn, struct job, turn);
+		struct question *q = LIST_OWNER(list_take_first(&j->unasked), struct question, of_job);
 
 		q->ask = pending_open(&io->at_dns, q);
-		if (!q->ask)
-			return;
-		list_remove(&q->list);
 		list_add_last(&io->asked, &q->list);
+		list_add_last(&j->asked, &q->of_job);
 		channel_put(io->dns, WIRE_resolve_ask,
 		    &(struct wire_resolve_ask){ .ask = q->ask, .type = (uint16_t)q->asks.type, .name = q->asks.name });
 	}
@@ -99,8 +100,9 @@ static void take_questions(struct job *j)
 
 		q->job = j;
 		q->asks = asks;
-		list_add_last(&io->unasked, &q->list);
-		list_add_last(&j->questions, &q->of_job);
+		list_init(&q->list);
+		list_add_last(&j->unasked, &q->of_job);
+		turns_add(&io->turns, &j->turn);
 	}
 	ask_dns(io);
 }
@@ -117,7 +119,10 @@ static void job_free(struct job *j)
 {
 	struct verify_io *io = j->asker->io;
 
-	LIST_EACH_SAFE(node, &j->questions)
+	turns_leave(&io->turns, &j->turn);
+	LIST_EACH_SAFE(node, &j->unasked)
+		question_free(io, LIST_OWNER(node, struct question, of_job));
+	LIST_EACH_SAFE(node, &j->asked)
 		question_free(io, LIST_OWNER(node, struct question, of_job));
 	deadline_clear(process_loop(io->process), &j->due);
 	check_free(&j->check);
@@ -231,6 +236,7 @@ static void on_answer(struct verify_io *io, const struct wire_resolve_done *m)
 	j = q->job;
 	facts_answer(check_facts(j->check), q->asks.number, (enum wire_resolve)m->result, m->secure);
 	question_free(io, q);
+	turns_answered(&io->turns, &j->turn);
 	step(j);
 	ask_dns(io);
 }
@@ -257,7 +263,9 @@ static void forget_dns(struct verify_io *io)
 
 		(void)pending_close(&io->at_dns, q->ask);
 		q->ask = 0;
-		list_add_last(&io->unasked, &q->list);
+		list_remove(&q->of_job);
+		list_add_last(&q->job->unasked, &q->of_job);
+		turns_again(&io->turns, &q->job->turn);
 	}
 }
 
@@ -329,7 +337,9 @@ static void begin(struct asker *a, const struct wire_check_ask *m)
 	j->asker = a;
 	j->ask = m->ask;
 	j->tells = m->tell;
-	list_init(&j->questions);
+	list_init(&j->unasked);
+	list_init(&j->asked);
+	turn_init(&j->turn);
 	deadline_init(&j->due, on_due);
 	map_put(&a->jobs, &j->node, key_of(&j->ask));
 	io->n_jobs++;
@@ -495,9 +505,9 @@ int verify_run(struct process *process, struct dkim_house *dkim)
 	int status;
 
 	list_init(&io.askers);
-	list_init(&io.unasked);
 	list_init(&io.asked);
-	pending_init(&io.at_dns, QUESTIONS_MAX);
+	turns_init(&io.turns);
+	pending_init(&io.at_dns, TURNS_PLACES);
 	status = process_run(process, &handlers, &io);
 	verify_io_fini(&io);
 	return status;

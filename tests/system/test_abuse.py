@@ -1,6 +1,6 @@
 """What strangers try with their mail against the checks of it: one server with a listener that enforces, one that only shows what was
 found, and one behind a balancer; a DNS of zones by NSD, with lies where a test wants them."""
-import base64, contextlib, email, glob, os, re, shutil, socket, subprocess, tempfile, threading, time
+import base64, contextlib, glob, hashlib, os, re, shutil, socket, subprocess, tempfile, threading, time
 
 import authres, dkim
 import dns.flags, dns.message, dns.query, dns.rcode, dns.rrset
@@ -359,8 +359,12 @@ def replaced(data, old, new):
     return data.replace(old, new, 1)
 
 
+HASHED = b"Pay at once."
+HASH = base64.b64encode(hashlib.sha256(HASHED + b"\r\n").digest())
+
+
 def signature(d=b"victim.test", s=b"sel", more=b"", h=b"from"):
-    return b"DKIM-Signature: v=1; a=rsa-sha256; d=" + d + b"; s=" + s + b"; h=" + h + b"; " + more + b"bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=" + b"QUFB" * 80 + b"\r\n"
+    return b"DKIM-Signature: v=1; a=rsa-sha256; d=" + d + b"; s=" + s + b"; h=" + h + b"; " + more + b"bh=" + HASH + b"; b=" + b"QUFB" * 80 + b"\r\n"
 
 
 SIGNATURES = {
@@ -638,20 +642,24 @@ def test_deep_aliases_have_an_end(world):
 # ---- one message beside another ---------------------------------------------------------------------------------------------
 
 
+def chain(domains):
+    """Sets of ARC, each with a key of another name, and none of them good."""
+    return b"".join(
+        b"ARC-Seal: i=%d; a=rsa-sha256; cv=%s; d=%s; s=seal; b=%s\r\nARC-Message-Signature: i=%d; a=rsa-sha256; d=%s; s=sel; h=from; bh=%s; b=%s\r\n"
+        b"ARC-Authentication-Results: i=%d; mx.mallory.test; spf=pass\r\n" % (n, b"pass" if n > 1 else b"none", d, b"QUFB" * 80, n, d, HASH, b"QUFB" * 80, n)
+        for n, d in enumerate(domains, 1))
+
+
 def test_many_slow_names_of_one_sender_delay_nobody_else(world):
-    """Thirty messages, each with more names than one would believe, none of which gets an answer."""
+    """Forty messages, each with more names than one would believe, none of which gets an answer."""
     world.truth.lies["dead.test"] = silence
 
-    def greedy(query, is_tcp):
-        said, name = dns.message.make_response(query), str(query.question[0].name).rstrip(".")
-        if query.question[0].rdtype == 16 and not name.startswith("_"):
-            said.answer.append(dns.rrset.from_text(query.question[0].name, 300, "IN", "TXT", '"v=spf1%s -all"' % "".join(f" mx:m{n}.{name}" for n in range(9))))
-        elif query.question[0].rdtype == 15:
-            said.answer.append(dns.rrset.from_text(query.question[0].name, 300, "IN", "MX", *(f"10 h{n}.{name.replace('.', '-')}.dead.test." for n in range(10))))
-        return [said]
+    def offer(n):
+        names = [b"d%d.m%d.dead.test" % (k, n) for k in range(50)]
+        body = forged(f"From: a@m{n}.dead.test")
+        send(world, world.shows, b"".join(signature(d=d) for d in names[:10]) + chain(names) + body, sender=f"a@m{n}.dead.test")
 
-    world.truth.lies["greedy.test"] = greedy
-    threads = [threading.Thread(target=lambda n=n: send(world, world.shows, forged(f"From: a@d{n}.greedy.test"), sender=f"a@d{n}.greedy.test")) for n in range(30)]
+    threads = [threading.Thread(target=offer, args=(n,)) for n in range(40)]
     for t in threads:
         t.start()
     until(lambda: len(world.truth.heard("dead.test")) > 200)
@@ -661,10 +669,11 @@ def test_many_slow_names_of_one_sender_delay_nobody_else(world):
         assert send(world, world.server.port, forged(f"From: ceo@q{n}.victim.test"), sender=f"a@q{n}.mallory.test")[0] == 550
         assert send(world, world.server.port, forged("From: a@victim.test"), sender="a@victim.test", client=VICTIM, helo=f"h{n}.victim.test")[0] == 250
         slowest = max(slowest, time.monotonic() - began)
+    is_busy = any(t.is_alive() for t in threads)
     for t in threads:
         t.join()
     print(f"slowest pair: {slowest:.2f} s")
-    assert slowest < 1 * SLOW
+    assert is_busy and slowest < 1 * SLOW
 
 
 def cpu_of(pids):
@@ -682,9 +691,7 @@ HOSTILE = {
     "10 of 200 names over 900 fields": lambda w: signature(h=b":".join([b"from"] + [b"X-%d" % n for n in range(190)])) * 10 + b"".join(b"X-%d: y\r\n" % n for n in range(900)) + forged(),
     "900 authors": lambda w: forged(b"From: " + b",\r\n ".join(b"a@%d.mallory.test" % n for n in range(900))),
     "nested comments": lambda w: forged(b"From: a@mallory.test " + b"\r\n ((((((((((((((((((((((((((((((" * 500),
-    "50 sets of a chain": lambda w: b"".join(
-        b"ARC-Seal: i=%d; a=rsa-sha256; cv=%s; d=mallory.test; s=sel; b=%s\r\nARC-Message-Signature: i=%d; a=rsa-sha256; d=mallory.test; s=sel; h=from; bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=%s\r\n"
-        b"ARC-Authentication-Results: i=%d; mx.mallory.test; spf=pass\r\n" % (n, b"none" if n == 1 else b"pass", b"QUFB" * 80, n, b"QUFB" * 80, n) for n in range(1, 51)) + forged(),
+    "50 sets of a chain": lambda w: chain([b"mallory.test"] * 50) + forged(),
     "a header of 250 KB with 10 signatures": lambda w: signature(h=b"from:x") * 10 + b"X: y\r\n" + (b"X: " + b"z " * 400 + b"\r\n") * 290 + forged(),
     "a body of 1 MB without a blank": lambda w: signature(more=b"c=relaxed/relaxed; ") * 10 + forged(body="x" * 900 + ("\r\n" + "x" * 900) * 1100 + "\r\n"),
     "a record of 1500 networks": lambda w: forged("From: a@large.test"),

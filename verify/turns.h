@@ -1,0 +1,36 @@
+/* Whose question goes to the DNS next. Answers that don't come hold their places for seconds, and strangers can have such names looked
+ * up by the hundred: so each check may have as many questions under way as an eighth of the places that are free, and one, and who has
+ * fewest goes first. However many names some checks wait for, a place is left for others. */
+#ifndef VERIFY_TURNS_H
+#define VERIFY_TURNS_H
+
+#include "base/list.h"
+
+#define TURNS_PLACES 128	/* questions under way: a quarter of what dns works on at once, since there may be several of us */
+#define TURNS_SHARE  8
+
+struct turns {
+	unsigned n_under_way;
+	struct list waiting[TURNS_PLACES / TURNS_SHARE + 1];	/* struct turn, by what they have under way */
+};
+
+/* Of one check; belongs to it. */
+struct turn {
+	struct list list;
+	unsigned n_waiting, n_under_way;
+};
+
+void turns_init(struct turns *t);
+void turn_init(struct turn *turn);
+/* One more of its questions waits. */
+void turns_add(struct turns *t, struct turn *turn);
+/* Who sends its next question now: it is under way then. NULL: nobody. */
+struct turn *turns_next(struct turns *t);
+/* One that was under way is answered. */
+void turns_answered(struct turns *t, struct turn *turn);
+/* One that was under way is to be sent again. */
+void turns_again(struct turns *t, struct turn *turn);
+/* The check has ended, whatever it waits for. */
+void turns_leave(struct turns *t, struct turn *turn);
+
+#endif
