@@ -405,7 +405,7 @@ static enum fd_rule fd_rule(enum wire_verb verb)
 	case WIRE_tally:
 		return FD_MUST;
 	case WIRE_ctl_done:
-	case WIRE_died_over:
+	case WIRE_verify_ended:
 		return FD_MAY;
 	default:
 		return FD_NEVER;

@@ -450,11 +450,11 @@ static void close_channel(struct child *c)
 	channel_close(&c->channel);
 }
 
-/* Who waits for its answer asks the next one, but for that message. */
-static void tell_died_over(struct server *s, const struct msg_id *id)
+/* Who waits for its answer asks another one, but for the message that it died over. */
+static void tell_verify_ended(struct server *s, const struct unit *u, const struct msg_id *id)
 {
-	struct wire_died_over told = { .id = *id };
-	int evidence = evidence_open(s->settings, id);
+	struct wire_verify_ended told = { .instance = u->instance, .generation = u->generation, .id = *id };
+	int evidence = id_is_zero(id) ? -1 : evidence_open(s->settings, id);
 
 	EACH_CHILD(node, s) {
 		struct child *c = child_of(unit_at(node));
@@ -462,9 +462,9 @@ static void tell_died_over(struct server *s, const struct msg_id *id)
 		if (unit_at(node)->role != ROLE_SMTPD || !is_reachable(c))
 			continue;
 		if (evidence >= 0)
-			channel_put_fd(c->channel, WIRE_died_over, &told, evidence);
+			channel_put_fd(c->channel, WIRE_verify_ended, &told, evidence);
 		else
-			channel_put(c->channel, WIRE_died_over, &told);
+			channel_put(c->channel, WIRE_verify_ended, &told);
 	}
 	if (evidence >= 0)
 		close(evidence);
@@ -490,8 +490,8 @@ static void died(struct child *c, int status)
 		report_death(c, status, &id);
 	if (!expected && !id_is_zero(&id) && deaths_note(&s->deaths, &id, c->unit->role))
 		set_aside(s, c->unit->role, &id);
-	if (c->unit->role == ROLE_VERIFY && !id_is_zero(&id))
-		tell_died_over(s, &id);
+	if (c->unit->role == ROLE_VERIFY)
+		tell_verify_ended(s, c->unit, &id);
 	c->pid = 0;
 	supervise_died(&s->core, c->unit, loop_now(s->loop).mono_ms);
 	server_perform(s);

@@ -115,8 +115,8 @@ static void on_verb(void *owner, enum wire_verb verb, const union wire_msg *msg,
 		session_io_open_dropped_take(d, fd, &msg->drop_file);
 		return;
 	}
-	if (verb == WIRE_died_over && d->settings) {
-		session_io_died_over_take(d, &msg->died_over.id, fd);
+	if (verb == WIRE_verify_ended) {
+		peers_io_verify_ended_take(d, &msg->verify_ended, fd);
 		return;
 	}
 	if (fd >= 0)
@@ -196,6 +196,7 @@ static struct smtpd *smtpd_new(struct process *p)
 	list_init(&d->conns);
 	list_init(&d->relays);
 	list_init(&d->verifiers);
+	list_init(&d->verifiers_gone);
 	d->evidence = -1;
 	effects_init(&d->fx);
 	pending_init(&d->at_auth, SESSIONS_MAX);

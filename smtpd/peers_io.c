@@ -259,6 +259,13 @@ static void on_verify(void *owner, struct channel *ch, enum wire_verb verb, cons
 		conn_answer(c, SE_CHECK_WINDOW, msg->check_window.bytes);
 }
 
+/* Over which message one died the master says. Before that nobody asks again what that one was asked: it might kill the next. */
+static void ask_verifiers_again(struct smtpd *d)
+{
+	if (d->house.verify_is_up && list_is_empty(&d->verifiers_gone))
+		session_io_each(d, SE_VERIFY_BACK, 0);
+}
+
 static void on_verify_gone(void *owner, struct channel *ch)
 {
 	struct verifier *v = owner;
@@ -274,7 +281,38 @@ static void on_verify_gone(void *owner, struct channel *ch)
 		conn_verifier_left(pending_close(&v->asked, any));
 	}
 	pending_fini(&v->asked);
-	mem_free(v);
+	v->channel = NULL;
+	if (v->is_ended) {
+		mem_free(v);
+		ask_verifiers_again(d);
+	} else {
+		list_add_last(&d->verifiers_gone, &v->list);
+	}
+}
+
+static struct verifier *find_verifier(struct list *all, const struct wire_verify_ended *m)
+{
+	LIST_EACH(node, all) {
+		struct verifier *v = LIST_OWNER(node, struct verifier, list);
+
+		if (v->instance == m->instance && v->generation == m->generation && !v->is_ended)
+			return v;
+	}
+	return NULL;
+}
+
+void peers_io_verify_ended_take(struct smtpd *d, const struct wire_verify_ended *m, int evidence)
+{
+	struct verifier *gone = find_verifier(&d->verifiers_gone, m), *v = gone ? NULL : find_verifier(&d->verifiers, m);
+
+	session_io_died_over_take(d, &m->id, evidence);
+	if (v)
+		v->is_ended = true;
+	if (!gone)
+		return;
+	list_remove(&gone->list);
+	mem_free(gone);
+	ask_verifiers_again(d);
 }
 
 static void add_by_generation(struct smtpd *d, struct verifier *v)
@@ -293,12 +331,13 @@ void peers_io_wire_verify(struct smtpd *d, uint16_t instance, uint32_t generatio
 	struct verifier *v = mem_new(sizeof(*v));
 
 	v->d = d;
+	v->instance = instance;
 	v->generation = generation;
 	pending_init(&v->asked, SESSIONS_MAX);
 	add_by_generation(d, v);
 	v->channel = channel_open_take(d->loop, fd, ROLE_SMTPD, ROLE_VERIFY, instance, &VERIFY, v);
 	d->house.verify_is_up = true;
-	session_io_each(d, SE_VERIFY_BACK, 0);
+	ask_verifiers_again(d);
 }
 
 /* ---- wires ---------------------------------------------------------------------- */

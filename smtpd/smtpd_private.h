@@ -34,6 +34,7 @@ struct smtpd {
 	struct channel *auth, *spool, *auth_next, *spool_next;
 	struct pending at_auth, at_spool;
 	struct list verifiers;			/* struct verifier, the newest generation first */
+	struct list verifiers_gone;		/* the same: of whose end the master has not told */
 	struct list relays;			/* struct relay, the one that was wired last first */
 	void *tally_memory;
 	struct msg_id *withdrawn;		/* said when spool is back */
@@ -76,10 +77,13 @@ struct verifier {
 	struct list list;
 	struct smtpd *d;
 	struct channel *channel;
+	uint16_t instance;
 	uint32_t generation;
+	bool is_ended;		/* the master said so; what it said is still read */
 	struct pending asked;
 };
 void peers_io_wire_verify(struct smtpd *d, uint16_t instance, uint32_t generation, int fd);
+void peers_io_verify_ended_take(struct smtpd *d, const struct wire_verify_ended *m, int evidence);
 /* The one of the newest generation with the least to do. While house.verify_is_up. */
 struct verifier *peers_io_verifier(struct smtpd *d);
 

@@ -1,5 +1,5 @@
 """Strangers' mail: SPF, DKIM and DMARC through the real daemon, with NSD as the DNS and dkimpy as who signs."""
-import base64, contextlib, glob, os, re, shutil, signal, smtplib, subprocess, tempfile, threading
+import base64, contextlib, glob, os, re, shutil, signal, smtplib, subprocess, tempfile, threading, time
 
 import dkim
 import dns.message, dns.rcode
@@ -297,6 +297,24 @@ def test_a_message_goes_on_when_verify_is_started_again(world):
     assert got[0][0] == 250
     assert "dmarc=pass" in results(world.wait_mails()[0])
     assert "process.died" in world.log()
+    liar.stop()
+
+
+def test_a_message_goes_on_at_once_where_another_verify_lives(world):
+    """After a reload the old one, which is not started again, has the message still: the new one takes over."""
+    liar, gate, asked = hold(world)
+    world.start()
+    old, = world.children(program="verify")
+    thread, got = offer_beside(world, message())
+    assert asked.wait(30)
+    world.reload()
+    until(lambda: len(world.children(program="verify")) == 2)
+    started = time.monotonic()
+    os.kill(old, signal.SIGKILL)
+    gate.set()
+    thread.join(60)
+    assert got[0][0] == 250, got
+    assert time.monotonic() - started < 8     # it waited for none to be started
     liar.stop()
 
 
