@@ -20,13 +20,13 @@ def both_port():
 class Program:
     """A name server in the foreground; where() is what `servers` in postrider.conf takes."""
 
-    def __init__(self, folder, name):
-        self.folder, self.name, self.port = f"{folder}/{name}", name, both_port()
+    def __init__(self, folder, name, address=ADDRESS, port=None):
+        self.folder, self.name, self.address, self.port = f"{folder}/{name}", name, address, port or both_port()
         os.makedirs(self.folder, exist_ok=True)
         self.process = None
 
     def where(self):
-        return f"{ADDRESS}:{self.port}"
+        return f"{self.address}:{self.port}"
 
     def launch(self, *words):
         with open(f"{self.folder}/log", "ab") as log:
@@ -37,7 +37,7 @@ class Program:
     def answers(self):
         assert self.process.poll() is None, open(f"{self.folder}/log").read()
         with contextlib.suppress(Exception):
-            return dns.query.udp(dns.message.make_query(".", "SOA"), ADDRESS, 0.5, self.port)
+            return dns.query.udp(dns.message.make_query(".", "SOA"), self.address, 0.5, self.port)
 
     def stop(self):
         if self.process and self.process.poll() is None:
@@ -54,7 +54,7 @@ class Nsd(Program):
 
     def start(self, zones, signed=()):
         conf = f"""server:
-    ip-address: {ADDRESS}@{self.port}
+    ip-address: {self.address}@{self.port}
     server-count: 1
     rrl-ratelimit: 0
     username: ""
@@ -93,7 +93,7 @@ class Unbound(Program):
     def start(self, nsd, validates=True):
         with open(f"{self.folder}/unbound.conf", "w") as f:
             f.write(f"""server:
-    interface: {ADDRESS}@{self.port}
+    interface: {self.address}@{self.port}
     port: {self.port}
     do-daemonize: no
     do-not-query-localhost: no

@@ -28,11 +28,18 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+def once(text):
+    """What is said later counts; said twice, Postfix warns of it without end."""
+    return "".join(f"{name}={value}\n" for name, value in dict(map(str.strip, line.split("=", 1)) for line in text.splitlines() if line).items())
+
+
 class Postfix:
     """Takes mail for u, v and w at fix.test, and for the world from this machine by relayhost."""
 
     def __init__(self, folder, address):
         self.folder, self.address, self.port = f"{folder}/postfix", address, free_port()
+        self.before = []    # words before its commands: where they run
+        self.addresses = []    # to listen on; none: `address` alone
         for part in ("conf", "spool", "data", "mail", "tls"):
             os.makedirs(f"{self.folder}/{part}", exist_ok=True)
         os.chmod(self.folder, 0o755)
@@ -49,7 +56,7 @@ class Postfix:
         f = self.folder
         boxes = ", ".join(f"{user}@fix.test={user}/" for user in "uvw")
         with open(f"{f}/conf/main.cf", "w") as main:
-            main.write(f"""compatibility_level = 3.6
+            main.write(once(f"""compatibility_level = 3.6
 queue_directory = {f}/spool
 data_directory = {f}/data
 daemon_directory = /usr/lib/postfix/sbin
@@ -78,10 +85,12 @@ virtual_mailbox_maps = inline:{{{boxes}}}
 virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
 virtual_minimum_uid = 100
-{more}""")
+{more}"""))
         with open(f"{f}/conf/master.cf", "w") as master:
-            master.write(f"{self.address}:{self.port} inet n - n - - smtpd\n{SERVICES}")
-        subprocess.run([POSTFIX, "-c", f"{f}/conf", "start"], check=True, capture_output=True)
+            for address in self.addresses or [self.address]:
+                master.write(f"{address}:{self.port} inet n - n - - smtpd\n")
+            master.write(SERVICES)
+        subprocess.run([*self.before, POSTFIX, "-c", f"{f}/conf", "start"], check=True, capture_output=True)
 
         def greeting():
             with contextlib.suppress(OSError, smtplib.SMTPException), smtplib.SMTP(self.address, self.port, timeout=2):
