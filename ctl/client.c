@@ -237,14 +237,27 @@ static int start_lender(struct client *c, const struct call *call)
 	return EX_OK;
 }
 
+/* Says what is wrong with it. */
+static int complain_of_config(const struct call *call)
+{
+	static const char *const words[] = { "config", "check", NULL };
+	struct buf answer;
+	int status;
+
+	buf_init(&answer, PATH_MAX);
+	status = master_ask(call, words, &answer);
+	buf_fini(&answer);
+	return status == EX_OK ? EX_CONFIG : status;
+}
+
 int client_borrow(struct client *c, const struct call *call, enum wire_role role)
 {
 	char runtime[PATH_MAX];
-	bool is_sure;
-	int lender = -1, status = access(call->config, F_OK) == 0 ? master_runtime(call, runtime, sizeof(runtime), &is_sure) : EX_NOINPUT;
+	bool is_good = true;
+	int lender = -1, status = access(call->config, F_OK) == 0 ? master_runtime(call, runtime, sizeof(runtime), &is_good) : EX_NOINPUT;
 
 	if (status != EX_OK || !client_open_quietly(c, runtime)) {
-		status = start_lender(c, call);
+		status = is_good ? start_lender(c, call) : complain_of_config(call);
 		lender = status == EX_OK ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	}
 	if (status == EX_OK && (status = client_meet(c, role)) != EX_OK)

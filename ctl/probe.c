@@ -216,7 +216,7 @@ static void print_row(const json_t *row)
 {
 	const char *about = text_of(row, "domain"), *why = text_of(row, "why");
 
-	(void)printf("%-8s %-10s ", text_of(row, "method"), text_of(row, "result"));
+	(void)printf("%-8s %-10s ", strcmp(text_of(row, "identity"), "helo") == 0 ? "helo" : text_of(row, "method"), text_of(row, "result"));
 	say_add(stdout, span_of_text(about));
 	(void)fputs(about[0] && why[0] ? ": " : "", stdout);
 	say_add(stdout, span_of_text(why));
@@ -264,20 +264,15 @@ static void print_whole(const struct probe *p)
 	json_print_line(whole);
 }
 
-/* A line for each signature. */
+/* A line for each signature, or one that says that there is none. */
 static void print_signatures(const struct probe *p)
 {
-	size_t i, n = 0;
+	size_t i;
 	json_t *row;
 
-	json_array_foreach(p->rows, i, row) {
-		if (strcmp(text_of(row, "method"), "dkim") != 0)
-			continue;
-		json_print_line(json_incref(row));
-		n++;
-	}
-	if (n == 0)
-		json_print_line(json_pack("{s:s, s:s}", "method", "dkim", "result", "none"));
+	json_array_foreach(p->rows, i, row)
+		if (strcmp(text_of(row, "method"), "dkim") == 0)
+			json_print_line(json_incref(row));
 }
 
 static void print_json(const struct probe *p)

@@ -108,6 +108,17 @@ static enum say_colour colour_of(enum event_code code)
 	}
 }
 
+/* What was found out about who sent it. */
+static void print_found(const struct event_view *v)
+{
+	print_text_of(v, EF_IPREV, "  iprev ", "");
+	print_text_of(v, EF_SPF, "  spf ", "");
+	print_text_of(v, EF_DKIM, "  dkim ", "");
+	print_text_of(v, EF_ARC, "  arc ", "");
+	print_text_of(v, EF_DMARC, "  dmarc ", "");
+	print_text_of(v, EF_POLICY, " p=", "");
+}
+
 /* Who, with whom, what was said, when it goes on. */
 static void print_facts(const struct event_view *v)
 {
@@ -117,6 +128,7 @@ static void print_facts(const struct event_view *v)
 	print_text_of(v, EF_TO, "  to <", ">");
 	print_text_of(v, EF_ORIG_TO, " for <", ">");
 	print_text_of(v, EF_CLIENT, "  client ", "");
+	print_found(v);
 	print_text_of(v, EF_HOST, "  at ", "");
 	print_text_of(v, EF_SIZE, "  ", " bytes");
 	print_text_of(v, EF_TLS, "  ", "");
@@ -124,8 +136,8 @@ static void print_facts(const struct event_view *v)
 	print_text_of(v, EF_CODE, "  ", "");
 	print_text_of(v, EF_DSN, " ", "");
 	print_text_of(v, EF_REPLY, " ", "");
-	print_text_of(v, EF_REASON, "  (", ")");
 	print_text_of(v, EF_ACTION, "  ", "");
+	print_text_of(v, EF_REASON, "  (", ")");
 	print_text_of(v, EF_BOUNCE_ID, "  bounce ", "");
 	if (value_of(*v, EF_NEXT, &next) && next.is_num) {
 		(void)fputs("  next ", stdout);
@@ -144,8 +156,16 @@ static void print_event(const struct event_view *v)
 	(void)fputc('\n', stdout);
 }
 
+/* Whoever sent it, it was taken as it came. */
+static bool was_taken(struct event_view v)
+{
+	struct event_value action;
+
+	return value_of(v, EF_ACTION, &action) && span_eq(action.text, SPAN("accept"));
+}
+
 /* What answers why: refusals, deferrals, failures, holds, and what was said then. */
-static bool is_a_reason(enum event_code code)
+static bool is_a_reason(const struct event_view *v)
 {
 	static const enum event_code REASONS[] = {
 		EV_MESSAGE_REFUSED, EV_RECIPIENT_REFUSED, EV_DELIVERY_DEFERRED, EV_DELIVERY_FAILED, EV_QUEUE_EXPIRED, EV_QUEUE_HELD,
@@ -153,9 +173,9 @@ static bool is_a_reason(enum event_code code)
 	};
 
 	for (size_t i = 0; i < sizeof(REASONS) / sizeof(REASONS[0]); i++)
-		if (REASONS[i] == code)
+		if (REASONS[i] == v->code)
 			return true;
-	return false;
+	return v->code == EV_MESSAGE_CHECKED && !was_taken(*v);
 }
 
 static struct tale *tale_of(struct story *s, const struct msg_id *id)
@@ -260,7 +280,7 @@ static void take_event(struct story *s, struct span bytes)
 {
 	struct event_view v;
 
-	if (event_view(bytes, &v) != PR_OK || (s->only_why && !is_a_reason(v.code)))
+	if (event_view(bytes, &v) != PR_OK || (s->only_why && !is_a_reason(&v)))
 		return;
 	s->n++;
 	keep_event(s, &v, bytes);

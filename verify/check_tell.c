@@ -95,6 +95,14 @@ static void tell_spf(const struct teller *t, const struct spf_told *told, const 
 	t->fn(t->arg, &row);
 }
 
+static void tell_iprev(const struct check *c, const struct teller *t)
+{
+	char detail[sizeof("address=") + CLIENT_TEXT_MAX];
+
+	(void)snprintf(detail, sizeof(detail), "address=%s", c->client_text);
+	tell_row(t, "iprev", c->iprev.result, c->iprev.name, detail, c->iprev.why);
+}
+
 static void tell_signature(const struct teller *t, const struct dkim_told *told)
 {
 	char detail[DETAIL_MAX];
@@ -115,13 +123,25 @@ static void tell_dmarc(const struct check *c, const struct teller *t)
 	tell_row(t, "dmarc", d->result, d->domain, detail, d->why);
 }
 
-static void tell_verdict(const struct check *c, const struct teller *t)
+static const char *verdict_word(const struct check *c)
 {
 	static const char *const words[] = {
 		[VERDICT_ACCEPT] = "accept", [VERDICT_REFUSE] = "refuse", [VERDICT_DEFER] = "defer", [VERDICT_QUARANTINE] = "quarantine",
 	};
+
+	return words[c->verdict.what];
+}
+
+/* Where nothing is enforced there is none. */
+static bool has_verdict(const struct check_ask *ask)
+{
+	return ask->spf == CHECKS_ENFORCE || ask->dkim == CHECKS_ENFORCE || ask->dmarc == CHECKS_ENFORCE;
+}
+
+static void tell_verdict(const struct check *c, const struct teller *t)
+{
 	char detail[DETAIL_MAX] = "";
-	struct check_row row = { "verdict", words[c->verdict.what], SPAN_NONE, SPAN_NONE, span_of_text(c->verdict.text), SPAN_NONE };
+	struct check_row row = { "verdict", verdict_word(c), SPAN_NONE, SPAN_NONE, span_of_text(c->verdict.text), SPAN_NONE };
 
 	if (c->told.code)
 		(void)snprintf(detail, sizeof(detail), "code=%u enhanced=%s", c->verdict.code, c->verdict.enhanced);
@@ -135,18 +155,21 @@ void check_each_row(struct check *c, void (*fn)(void *arg, const struct check_ro
 	struct teller t = { fn, arg };
 
 	if (check_wants_message(c) && ask->client.len > 0)
-		tell_row(&t, "iprev", c->iprev.result, c->iprev.name, c->client_text, c->iprev.why);
+		tell_iprev(c, &t);
 	if (spf_told_as(c).is_there)
 		tell_spf(&t, &c->spf, ask->sender.len > 0 ? "identity=mailfrom" : "identity=helo");
 	if (c->helo.domain[0])
 		tell_spf(&t, &c->helo, "identity=helo");
+	if (c->dkim && dkim_check_n(c->dkim) == 0)
+		tell_row(&t, "dkim", AUTH_NONE, "", "", "no signature");
 	for (unsigned i = 0; c->dkim && i < dkim_check_n(c->dkim); i++)
 		tell_signature(&t, dkim_check_told(c->dkim, i));
 	if (c->arc && arc_check_told(c->arc)->result != AUTH_NONE)
 		tell_row(&t, "arc", arc_check_told(c->arc)->result, arc_check_told(c->arc)->domain, "", arc_check_told(c->arc)->why);
 	if (ask->dmarc != CHECKS_OFF)
 		tell_dmarc(c, &t);
-	tell_verdict(c, &t);
+	if (has_verdict(ask))
+		tell_verdict(c, &t);
 }
 
 /* ---- the event ---------------------------------------------------------------------------------------- */
@@ -196,5 +219,6 @@ void check_event(const struct check *c, struct event *ev, int64_t wall_ms)
 		tell_found(ev, EF_DMARC, c->dmarc.result, c->dmarc.domain);
 		event_text(ev, EF_POLICY, c->dmarc.record_at[0] ? span_of_text(dmarc_policy_text(c->dmarc.policy)) : SPAN_NONE);
 	}
+	event_text(ev, EF_ACTION, span_of_text(verdict_word(c)));
 	event_text(ev, EF_REASON, span_of_text(c->verdict.text));
 }

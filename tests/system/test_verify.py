@@ -228,7 +228,19 @@ def test_trace_shows_what_was_found(world, key):
     world.wait_mails()
     event = until(lambda: [row for row in world.json("trace", "a@good.test") if row["ev"] == "message.checked"])[0]
     assert event["spf"] == "pass good.test" and event["dkim"] == "pass good.test" and event["dmarc"] == "pass good.test"
-    assert event["client"] == GOOD and event["policy"] == "reject"
+    assert event["client"] == GOOD and event["policy"] == "reject" and event["action"] == "accept"
+    line, = [line for line in world.run("trace", "a@good.test").stdout.splitlines() if "message.checked" in line]
+    for found in ("iprev pass mail.good.test", "spf pass good.test", "dkim pass good.test", "dmarc pass good.test p=reject", "accept"):
+        assert found in line
+    assert world.run("why", event["id"], check=False).stdout == ""
+
+
+def test_why_a_message_lies_in_the_junk(world):
+    world.start()
+    code, words = offer(world, message("a@quarantine.test"), client=BAD)
+    mail, = world.wait_mails(folder=".Junk")
+    said = until(lambda: world.run("why", words.split()[2], check=False).stdout)
+    assert "quarantine" in said and "dmarc fail quarantine.test" in said and "SPF (fail for good.test from 127.0.0.3)" in said
 
 
 # ---- the DNS fails ------------------------------------------------------------------------------------
@@ -391,6 +403,14 @@ def test_postfix_as_the_stranger(world, tmp_path, key):
 # ---- probe -------------------------------------------------------------------------------------------------------
 
 
+def test_probe_with_a_configuration_that_has_errors_says_so_once(world):
+    world.config = "hostname = \nlisten {\n"
+    world.write()
+    done = world.run("probe", "spf", "--ip", GOOD, "--from", "a@good.test", check=False)
+    assert done.returncode == 78 and done.stdout == ""
+    assert done.stderr.startswith(f"{world.file}:2: ") and "went away" not in done.stderr
+
+
 @pytest.mark.parametrize("runs", [True, False], ids=["of the server", "without a server"])
 def test_probe(world, key, tmp_path, runs):
     world.start() if runs else world.write()
@@ -415,5 +435,11 @@ def test_probe(world, key, tmp_path, runs):
     row, = world.json("probe", "dmarc", str(mail), "--ip", BAD, "--from", "x@plain.test")
     assert row["result"] == "fail"
     assert [one["result"] for one in row["found"] if one["method"] == "verdict"] == ["refuse"]
-    assert world.json("probe", "dkim", str(mail)) == [{"method": "dkim", "result": "none"}]
+    row, = world.json("probe", "dkim", str(mail))
+    assert row["result"] == "none" and row["why"] == "no signature"
+    assert "no signature" in world.run("probe", "dkim", str(mail)).stdout
+    row, = world.json("probe", "spf", "--ip", BAD, "--from", "a@good.test")
+    assert not [one for one in row["found"] if one["method"] == "verdict"]      # it asks what is true, not what would be done
+    row, = world.json("probe", "dmarc", str(mail), "--ip", BAD, "--from", "x@plain.test")
+    assert [one["address"] for one in row["found"] if one["method"] == "iprev"] == [BAD]
     assert world.run("probe", "spf", "--ip", "nonsense", "--from", "a@good.test", check=False).returncode == 64

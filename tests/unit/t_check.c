@@ -155,14 +155,14 @@ static void t_each_mode_runs_its_parts(void **state)
 		const char *sender, *rows;
 	} table[] = {
 		{ CHECKS_OBSERVE, CHECKS_OBSERVE, CHECKS_ENFORCE, true, "a@good.example",
-		    "iprev pass mail.good.example, spf pass good.example, spf none mail.good.example, dmarc pass good.example, verdict accept" },
-		{ CHECKS_OBSERVE, CHECKS_OFF, CHECKS_OFF, true, "a@good.example", "spf pass good.example, spf none mail.good.example, verdict accept" },
-		{ CHECKS_OBSERVE, CHECKS_OFF, CHECKS_OFF, true, "", "spf none mail.good.example, verdict accept" },
-		{ CHECKS_OFF, CHECKS_OBSERVE, CHECKS_OFF, true, "a@good.example", "iprev pass mail.good.example, verdict accept" },
+		    "iprev pass mail.good.example, spf pass good.example, spf none mail.good.example, dkim none, dmarc pass good.example, verdict accept" },
+		{ CHECKS_OBSERVE, CHECKS_OFF, CHECKS_OFF, true, "a@good.example", "spf pass good.example, spf none mail.good.example" },
+		{ CHECKS_OBSERVE, CHECKS_OFF, CHECKS_OFF, true, "", "spf none mail.good.example" },
+		{ CHECKS_OFF, CHECKS_OBSERVE, CHECKS_OFF, true, "a@good.example", "iprev pass mail.good.example, dkim none" },
 		{ CHECKS_OFF, CHECKS_OFF, CHECKS_OBSERVE, true, "a@good.example",
-		    "iprev pass mail.good.example, spf pass good.example, spf none mail.good.example, dmarc pass good.example, verdict accept" },
-		{ CHECKS_OFF, CHECKS_OBSERVE, CHECKS_OFF, false, "", "verdict accept" },
-		{ CHECKS_OFF, CHECKS_OBSERVE, CHECKS_ENFORCE, false, "a@good.example", "dmarc fail good.example, verdict refuse" },
+		    "iprev pass mail.good.example, spf pass good.example, spf none mail.good.example, dkim none, dmarc pass good.example" },
+		{ CHECKS_OFF, CHECKS_OBSERVE, CHECKS_OFF, false, "", "dkim none" },
+		{ CHECKS_OFF, CHECKS_OBSERVE, CHECKS_ENFORCE, false, "a@good.example", "dkim none, dmarc fail good.example, verdict refuse" },
 	};
 
 	(void)state;
@@ -277,7 +277,7 @@ static void t_time_begins_at_the_end_of_the_message(void **state)
 	assert_false(check_go_on(c, now));
 	now.mono_ms = check_due(c);
 	assert_true(check_go_on(c, now));
-	assert_string_equal(rows(), "iprev temperror, spf temperror good.example, spf temperror mail.good.example, dmarc temperror good.example, verdict defer");
+	assert_string_equal(rows(), "iprev temperror, spf temperror good.example, spf temperror mail.good.example, dkim none, dmarc temperror good.example, verdict defer");
 }
 
 /* Whoever sends it can have names looked up that take any time: that must not let it in. */
@@ -352,7 +352,7 @@ static void t_a_verdict_has_its_reply_its_fields_and_its_event(void **state)
 	event_add_text_line(&out, event_bytes(&ev), "verify");
 	(void)buf_add_char(&out, '\0');
 	assert_non_null(strstr(out.at, "dmarc=\"fail soft.example\""));
-	assert_non_null(strstr(out.at, "policy=quarantine"));
+	assert_non_null(strstr(out.at, "policy=quarantine, action=quarantine"));
 	buf_fini(&out);
 }
 
