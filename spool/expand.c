@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mail/address.h"
 #include "spool/expand_private.h"
 #include "wire/pending.h"
 
@@ -25,6 +26,8 @@ struct expander {
 	struct pending pending;
 	struct list active, free, free_questions;
 	struct row waiting, later;	/* later: after AGAIN_MS */
+	struct map ours;		/* domains */
+	struct map_node *domains;
 	struct deadline again, away;
 	uint32_t n_active;
 	bool pumping, starved;		/* starved: one could not ask for lack of credit, or of auth */
@@ -156,10 +159,24 @@ void expander_free(struct expander **x)
 	deadline_clear((*x)->spool->loop, &(*x)->again);
 	deadline_clear((*x)->spool->loop, &(*x)->away);
 	pending_fini(&(*x)->pending);
+	map_fini(&(*x)->ours);
+	mem_free((*x)->domains);
 	mem_free((*x)->waiting.ids);
 	mem_free((*x)->later.ids);
 	mem_free(*x);
 	*x = NULL;
+}
+
+void expander_follow(struct expander *x)
+{
+	const struct settings *set = x->spool->settings;
+
+	map_fini(&x->ours);
+	mem_free(x->domains);
+	x->domains = mem_new((set->n_domain + 1) * sizeof(*x->domains));
+	for (unsigned i = 0; i < set->n_domain; i++)
+		if (!map_find(&x->ours, span_of_text(set->domain[i].title)))
+			map_put(&x->ours, &x->domains[i], span_of_text(set->domain[i].title));
 }
 
 uint32_t expander_count(const struct expander *x)
@@ -276,8 +293,6 @@ static void on_expand_done(struct expander *x, const struct wire_expand_done *do
 	question_take_end(q, done);
 	list_add_first(&x->free_questions, &q->list);
 	e->n_asked--;
-	if (expansion_is_too_large(e) && e->rest.len == 0 && e->n_asked == 0)
-		expansion_fail(e, "5.2.4", SPAN("Its aliases lead to too many addresses"));
 	ask_more(e);
 	pump(x);
 }
@@ -304,13 +319,39 @@ static struct question *question_new(struct expansion *e, const struct envelope_
 	return q;
 }
 
+/* An address that is in no domain of ours leads to itself: auth need not say so. */
+static bool is_foreign(const struct expander *x, struct span address)
+{
+	const char *hostname = x->spool->settings->top.hostname;
+	struct span local, domain;
+
+	address_split(address, &local, &domain);
+	return address.len <= ADDRESS_MAX && domain.len > 0 && !map_find(&x->ours, domain) && !span_eq_nocase(domain, span_of_text(hostname));
+}
+
+static void take_foreign(struct expansion *e, const struct envelope_rcpt *r)
+{
+	struct question *q = question_new(e, r);
+
+	question_take_target(q, &(struct wire_expand_to){ .deliver = SPAN_NONE, .kind = TARGET_MEMBER, .mailbox = r->address,
+	    .address = r->address, .sender = SPAN_NONE });
+	question_take_end(q, &(struct wire_expand_done){ .result = ADDRESS_OK, .why = SPAN_NONE });
+	list_add_first(&e->expander->free_questions, &q->list);
+}
+
 static bool ask_one(struct expansion *e)
 {
 	struct expander *x = e->expander;
+	struct span rest = e->rest;
 	struct envelope_rcpt r;
 
 	if (e->n_asked == EACH || e->rest.len == 0)
 		return false;
+	if (e->n_asked == 0 && envelope_next(&rest, &r) && is_foreign(x, r.address)) {	/* else it waits its turn: they keep their order */
+		e->rest = rest;
+		take_foreign(e, &r);
+		return true;
+	}
 	if (!x->auth || pending_used(&x->pending) == CREDIT) {
 		x->starved = true;
 		return false;
@@ -326,6 +367,8 @@ static void ask_more(struct expansion *e)
 {
 	while (ask_one(e))
 		;
+	if (expansion_is_too_large(e) && e->rest.len == 0 && e->n_asked == 0)
+		expansion_fail(e, "5.2.4", SPAN("Its aliases lead to too many addresses"));
 	expansion_settle(e);
 }
 

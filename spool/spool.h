@@ -135,6 +135,7 @@ void whereabouts_finished(struct whereabouts *w, const struct mail *m);	/* smtpd
 /* ---- expand.c: auth --------------------------------------------------------- */
 struct expander *expander_new(struct spool *sp);
 void expander_free(struct expander **x);
+void expander_follow(struct expander *x);	/* the settings changed: which domains are ours */
 void expander_wired(struct expander *x, struct channel *auth);
 void expander_on_verb(struct expander *x, enum wire_verb verb, const union wire_msg *msg);
 void expander_on_gone(struct expander *x, struct channel *auth);

@@ -259,6 +259,7 @@ static void on_settings(void *owner, const struct settings *set)
 		sp->books.schedule = schedule_new(&rules, sp->books.words, spool_now(sp));
 	else
 		schedule_set_rules(sp->books.schedule, &rules);
+	expander_follow(sp->expander);
 	if (routes_follow(sp->routes)) {
 		sh->remapped = false;
 		sh->remap = 0;

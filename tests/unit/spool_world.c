@@ -651,6 +651,7 @@ void world_new(void)
 	world.settings->spool.min_free = SET_OFF;
 	world_deliver("maildir", "/mail/:domain/:local/", NULL);
 	world_deliver("imap", NULL, "127.0.0.1:24");
+	(void)settings_add_section(world.settings, "domain", "local.test", 1);
 	start();
 	world_recover();
 }
