@@ -137,7 +137,7 @@ static void spawn_due(struct supervise *s, int64_t now)
 		if (u->state != UNIT_WAITING || u->due_at > now)
 			continue;
 		u->state = UNIT_STARTING;
-		u->due_at = INT64_MAX;
+		u->due_at = u->drain_by ? u->drain_by : INT64_MAX;
 		u->since = now;
 		u->is_unwired = true;
 		u->is_condemned = false;
@@ -203,6 +203,12 @@ static void kill_unit(struct supervise *s, struct unit *u)
 	effect_add(s, DO_KILL, u);
 }
 
+/* A stop that meets a spool which is about to come back lets it: workers hold what came of deliveries, and would tell nobody. */
+static bool comes_first(const struct supervise *s, const struct unit *u, struct drain_times times)
+{
+	return u->role == ROLE_SPOOL && times.stops && !s->is_hurried && u->state != UNIT_READY && u->state != UNIT_DRAINING;
+}
+
 /* What does not serve yet holds nothing that draining could save. */
 static void drain(struct supervise *s, struct unit *u, struct drain_times times, int64_t now)
 {
@@ -211,6 +217,11 @@ static void drain(struct supervise *s, struct unit *u, struct drain_times times,
 
 	if (u->state == UNIT_DRAINING) {
 		u->due_at = u->due_at < kill_at || u->is_condemned ? u->due_at : kill_at;
+		return;
+	}
+	if (comes_first(s, u, times)) {
+		u->drain_by = kill_at;
+		u->due_at = u->state == UNIT_WAITING ? now : kill_at;
 		return;
 	}
 	if (u->state == UNIT_WAITING) {
@@ -291,6 +302,15 @@ static void settle_stop(struct supervise *s, int64_t now)
 	}
 }
 
+static void drain_late(struct supervise *s, int64_t now)
+{
+	struct drain_times times = { .idle_ms = 0, .deadline_ms = STOP_DEADLINE_MS, .stops = true };
+
+	LIST_EACH_SAFE(node, &s->units)
+		if (unit_of(node)->drain_by && unit_of(node)->state == UNIT_READY)
+			drain(s, unit_of(node), times, now);
+}
+
 static void settle(struct supervise *s, int64_t now)
 {
 	if (s->is_stopping)
@@ -298,6 +318,7 @@ static void settle(struct supervise *s, int64_t now)
 	spawn_due(s, now);
 	wire_new(s);
 	begin_wired(s);
+	drain_late(s, now);
 	if (!s->is_stopping)
 		settle_generations(s, now);
 }

@@ -48,6 +48,7 @@ struct unit {
 	uint32_t restarts;
 	bool is_unwired;	/* started, and not wired to the others yet */
 	bool is_condemned;	/* killed by us: its death needs no event */
+	int64_t drain_by;	/* not 0: drained as soon as it serves, killed when it does not until then */
 	void *child;		/* the shell's */
 };
 

@@ -475,6 +475,29 @@ static void t_a_spool_that_dies_while_smtpd_drains_comes_back(void **state)
 	world_fini(&w);
 }
 
+/* Workers know what came of deliveries, and nobody else does. */
+static void t_a_stop_lets_a_spool_come_back_that_just_died(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, true);
+	die(&w, find(&w, ROLE_SPOOL, 0, 1));
+	w.did[0] = 0;
+	supervise_stop(&w.core, w.now);
+	perform(&w);
+	die(&w, find(&w, ROLE_SMTPD, 0, 1));
+	die(&w, find(&w, ROLE_SMTPD, 1, 1));
+	assert_non_null(strstr(w.did, "drain:relay/0.1"));
+	assert_non_null(strstr(w.did, "drain:spool/0.1"));
+	assert_null(strstr(w.did, "kill:spool"));
+	die(&w, find(&w, ROLE_LOCAL, 0, 1));
+	die(&w, find(&w, ROLE_RELAY, 0, 1));
+	die(&w, find(&w, ROLE_SPOOL, 0, 1));
+	assert_null(find(&w, ROLE_SPOOL, 0, 1));
+	world_fini(&w);
+}
+
 static void t_a_stop_ends_though_all_hang(void **state)
 {
 	struct world w;
@@ -591,6 +614,7 @@ int main(void)
 		cmocka_unit_test(t_a_new_spool_meets_both_generations_the_newest_last),
 		cmocka_unit_test(t_nobody_ends_before_who_needs_it),
 		cmocka_unit_test(t_a_spool_that_dies_while_smtpd_drains_comes_back),
+		cmocka_unit_test(t_a_stop_lets_a_spool_come_back_that_just_died),
 		cmocka_unit_test(t_a_stop_ends_though_all_hang),
 		cmocka_unit_test(t_a_second_stop_kills),
 		cmocka_unit_test(t_the_second_death_over_a_message_sets_it_aside),
