@@ -128,3 +128,8 @@ tests_unit_t_check_SOURCES = tests/unit/t_check.c $(FACTS_ZONE)
 tests_unit_t_check_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_check_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
 EXTRA_DIST += tests/system/test_abuse.py
+FUZZERS += tests/fuzz/f_check
+tests_fuzz_f_check_SOURCES = tests/fuzz/f_check.c
+tests_fuzz_f_check_LDADD = $(VERIFY_LIBS)
+tests_fuzz_f_check_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += tests/fuzz/seeds/check/signed tests/fuzz/seeds/check/chain tests/fuzz/seeds/check/odd
