@@ -89,8 +89,11 @@ static enum progress data(struct session *s, struct effects *fx)
 /* Each event, and each look, tries again: the step it came from finds out whether there is room. */
 static enum progress room(struct session *s, struct effects *fx)
 {
-	if (!s->tx->refused && s->now.mono_ms >= s->room_due)
-		transaction_refuse(s->tx, &AWAY, fx);
+	if (!s->tx->refused && s->now.mono_ms >= s->room_due) {
+		const struct reply *checks = verdict_room_late(s->tx, fx);
+
+		transaction_refuse(s->tx, checks ? checks : &AWAY, fx);
+	}
 	if (!s->tx->refused && !transaction_has_room(s->tx, fx))
 		return STEP_WAIT;
 	return session_step_to(s, s->after, s->listen->timeout_data);

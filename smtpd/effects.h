@@ -31,6 +31,7 @@ enum effect_type {
 	FX_CHECK_PART,		/* part: the next bytes for it, of effects.checked */
 	FX_CHECK_END,		/* that was all of it */
 	FX_CHECK_CANCEL,	/* nobody waits for the verdict any more */
+	FX_CHECK_STUCK,		/* who was asked for it does nothing any more: the master ends it */
 	FX_EVIDENCE,		/* evidence: to be kept of the message that killed verify, if there is a file for it */
 	FX_START_TLS,		/* text: the first bytes of it, when they were read already */
 	FX_EVENT,		/* event */

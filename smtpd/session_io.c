@@ -92,6 +92,13 @@ static void cancel_check(struct conn *c)
 	c->at_verify = 0;
 }
 
+static void report_stuck(struct conn *c)
+{
+	if (c->at_verify)
+		channel_put(process_master(c->d->process), WIRE_captured, &(struct wire_captured){ .peer = ROLE_VERIFY,
+		    .instance = c->verifier->instance, .why = SPAN("it is stuck") });
+}
+
 /* On a failing disk evidence is lost, and nothing else. */
 static void keep_evidence(struct conn *c, const struct effect *e)
 {
@@ -225,6 +232,7 @@ static void perform(struct conn *c, struct effect *e)
 		channel_put(c->verifier->channel, WIRE_check_end, &(struct wire_check_end){ .ask = c->at_verify });
 		return;
 	case FX_CHECK_CANCEL: cancel_check(c); return;
+	case FX_CHECK_STUCK: report_stuck(c); return;
 	case FX_EVIDENCE: keep_evidence(c, e); return;
 	case FX_START_TLS: start_tls(c, e->text); return;
 	case FX_EVENT: process_event(d->process, e->event); return;

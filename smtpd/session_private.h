@@ -163,6 +163,8 @@ void verdict_part(struct transaction *tx, struct span bytes, struct effects *fx)
 void verdict_cancel(struct transaction *tx, struct effects *fx);
 /* False while the block holds what verify must be told again. */
 bool verdict_may_leave(const struct transaction *tx);
+/* Nothing more of the body found room for long: the reply when it is verify that does not take it, else NULL. */
+const struct reply *verdict_room_late(struct transaction *tx, struct effects *fx);
 /* The body is whole and good: what verify says comes next, then session_hand_over, or it is refused. */
 enum progress verdict_await(struct session *s, struct effects *fx);
 void verdict_told(struct session *s, const struct wire_check_done *m, struct effects *fx);

@@ -9,6 +9,7 @@
 
 #define VERDICT_WAIT_MS MINUTES(3)	/* verify bounds the DNS; later it is stuck */
 #define AWAY_WAIT_MS    SECONDS(10)	/* for a verify that was started again */
+#define ROOM_LEAST      1		/* octets of window that are none: a bare LF may become two */
 
 static enum progress told(struct session *s, struct effects *fx);
 static enum progress late(struct session *s, struct effects *fx);
@@ -100,9 +101,24 @@ static enum progress told(struct session *s, struct effects *fx)
 	return session_hand_over(s, fx);
 }
 
+static void is_stuck(struct transaction *tx, struct effects *fx)
+{
+	if (tx->verdict.state == VERDICT_ASKED)
+		effects_add(fx, FX_CHECK_STUCK);
+}
+
 static enum progress late(struct session *s, struct effects *fx)
 {
+	is_stuck(s->tx, fx);
 	return session_refuse_message(s, fx, &AWAY);
+}
+
+const struct reply *verdict_room_late(struct transaction *tx, struct effects *fx)
+{
+	if (verdict_room(tx) > ROOM_LEAST && verdict_may_leave(tx))
+		return NULL;
+	is_stuck(tx, fx);
+	return &AWAY;
 }
 
 void verdict_told(struct session *s, const struct wire_check_done *m, struct effects *fx)

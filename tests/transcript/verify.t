@@ -266,7 +266,30 @@ skip 3
 do check client.example.net
 do end of check
 wait 3min
+do verify is stuck
 do cancel check
+S: 451 4.3.0 Mail can't be checked now...
+
+== a verify that takes no more of a body
+listen dmarc = enforce
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: DATA
+skip 3
+do check client.example.net
+C: From: a@example.net
+C:
+repeat 10000 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n
+C: .
+tell window 300000
+nothing
+wait 2min
+do verify is stuck
+do cancel check
+do abort
 S: 451 4.3.0 Mail can't be checked now...
 
 == a large message is read no faster than verify takes it

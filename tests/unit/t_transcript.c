@@ -206,6 +206,7 @@ static void perform(struct player *p, struct effect *e)
 	case FX_CHECK_PART: buf_add(&p->checked, span_of(p->fx.checked.at + e->part.at, e->part.len)); return;
 	case FX_CHECK_END: note(p, &p->effects, SPAN("end of check")); return;
 	case FX_EVIDENCE: note(p, &p->effects, SPAN("evidence")); return;
+	case FX_CHECK_STUCK: note(p, &p->effects, SPAN("verify is stuck")); return;
 	case FX_CHECK_CANCEL: note(p, &p->effects, SPAN("cancel check")); return;
 	case FX_START_TLS: note_text(p, "start tls", e->text.len ? SPAN(" with what came") : SPAN_NONE); return;
 	case FX_EVENT: {
