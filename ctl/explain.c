@@ -11,6 +11,7 @@
 #include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/mailbox.h"
+#include "ctl/probe.h"
 #include "ctl/resolve.h"
 #include "ctl/say.h"
 #include "mail/address.h"
@@ -154,6 +155,23 @@ static int explain_client(struct dry_run *d)
 	status = each_setting(d, look_at_client, &a);
 	if (status == EX_OK && !d->is_trusted)
 		tell(d, "client", "stranger", "no listener trusts %s: without a login it may send to the domains of this server only", d->call->client);
+	return status;
+}
+
+/* What can be told of a stranger's mail without the message. */
+static int explain_spf(struct dry_run *d)
+{
+	struct probe_said said;
+	struct address from;
+	int status;
+
+	if (!d->call->client || !d->call->from || d->is_trusted)
+		return EX_OK;
+	status = mailbox_read(d->call->from, &from);
+	if (status == EX_OK)
+		status = probe_spf(d->call, d->call->client, address_span(&from), &said);
+	if (status == EX_OK)
+		tell(d, "spf", said.result, "%s; what DKIM and DMARC say depends on the message: `postrider probe dmarc`", said.why);
 	return status;
 }
 
@@ -548,6 +566,8 @@ int run_explain(struct call *call)
 	arena_init(&d.arena, 4096);
 	if (call->client)
 		status = explain_client(&d);
+	if (status == EX_OK)
+		status = explain_spf(&d);
 	if (status == EX_OK)
 		status = explain_names(&d);
 	if (status == EX_OK)

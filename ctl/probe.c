@@ -12,6 +12,7 @@
 #include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
+#include "ctl/probe.h"
 #include "ctl/say.h"
 #include "mail/address.h"
 #include "mail/lines.h"
@@ -30,14 +31,11 @@ struct probe {
 	struct address sender;
 	struct buf message;
 	json_t *rows;
+	bool is_quiet;			/* the steps are not printed */
 };
 
-static int read_ip(struct probe *p)
+static int take_ip(struct probe *p, const char *text)
 {
-	const char *text = p->call->ip;
-
-	if (!text)
-		return command_usage(p->call, "whose mail? --ip says the client's address");
 	if (inet_pton(AF_INET, text, p->ip) == 1)
 		p->ask.client = span_of((const char *)p->ip, 4);
 	else if (inet_pton(AF_INET6, text, p->ip) == 1)
@@ -45,6 +43,11 @@ static int read_ip(struct probe *p)
 	else
 		return command_usage(p->call, "--ip takes an IPv4 or IPv6 address");
 	return EX_OK;
+}
+
+static int read_ip(struct probe *p)
+{
+	return p->call->ip ? take_ip(p, p->call->ip) : command_usage(p->call, "whose mail? --ip says the client's address");
 }
 
 /* A stranger's words may be no address, and SPF looks at them all the same. */
@@ -123,7 +126,7 @@ static void on_result(struct probe *p, const struct wire_check_result *m)
 
 static void on_line(const struct probe *p, struct span words)
 {
-	if (p->call->flags & CALL_JSON)
+	if (p->is_quiet || (p->call->flags & CALL_JSON))
 		return;
 	say_add(stdout, words);
 	(void)putchar('\n');
@@ -283,14 +286,26 @@ static void print_json(const struct probe *p)
 		print_whole(p);
 }
 
+static void probe_init(struct probe *p, struct call *call, const char *method)
+{
+	*p = (struct probe){ .call = call, .method = method, .rows = json_array() };
+	p->ask.client = p->ask.helo = p->ask.sender = SPAN_NONE;
+	p->ask.spf = p->ask.dkim = p->ask.dmarc = CHECKS_OFF;
+	buf_init(&p->message, MESSAGE_MAX);
+}
+
+static void probe_fini(struct probe *p)
+{
+	json_decref(p->rows);
+	buf_fini(&p->message);
+}
+
 static int run(struct call *call, const char *method, int (*prepare)(struct probe *p))
 {
-	struct probe p = { .call = call, .method = method, .rows = json_array() };
+	struct probe p;
 	int status;
 
-	p.ask.client = p.ask.helo = p.ask.sender = SPAN_NONE;
-	p.ask.spf = p.ask.dkim = p.ask.dmarc = CHECKS_OFF;
-	buf_init(&p.message, MESSAGE_MAX);
+	probe_init(&p, call, method);
 	status = prepare(&p);
 	if (status == EX_OK)
 		status = ask(&p);
@@ -298,8 +313,31 @@ static int run(struct call *call, const char *method, int (*prepare)(struct prob
 		print_json(&p);
 	else if (status == EX_OK)
 		print_results(&p);
-	json_decref(p.rows);
-	buf_fini(&p.message);
+	probe_fini(&p);
+	return status;
+}
+
+int probe_spf(struct call *call, const char *client, struct span sender, struct probe_said *out)
+{
+	struct span local;
+	struct probe p;
+	int status;
+
+	probe_init(&p, call, "spf");
+	p.is_quiet = true;
+	p.ask.spf = CHECKS_OBSERVE;
+	p.ask.sender = sender;
+	address_split(sender, &local, &p.ask.helo);
+	status = take_ip(&p, client);
+	if (status == EX_OK)
+		status = ask(&p);
+	if (status == EX_OK) {
+		const json_t *row = first_of(&p);
+
+		(void)snprintf(out->result, sizeof(out->result), "%s", text_of(row, "result"));
+		(void)snprintf(out->why, sizeof(out->why), "%s", text_of(row, "why"));
+	}
+	probe_fini(&p);
 	return status;
 }
 

@@ -411,6 +411,13 @@ def test_probe_with_a_configuration_that_has_errors_says_so_once(world):
     assert done.stderr.startswith(f"{world.file}:2: ") and "went away" not in done.stderr
 
 
+def test_explain_tells_what_spf_says_of_a_stranger(world):
+    world.start()
+    for client, result in ((GOOD, "pass"), (BAD, "fail")):
+        rows = world.json("explain", "alice@example.test", "--from", "a@good.test", "--client", client)
+        assert [(row["step"], row["result"]) for row in rows[:2]] == [("client", "stranger"), ("spf", result)]
+
+
 @pytest.mark.parametrize("runs", [True, False], ids=["of the server", "without a server"])
 def test_probe(world, key, tmp_path, runs):
     world.start() if runs else world.write()
