@@ -225,6 +225,22 @@ static void take_resolve(struct peer *p, const struct wire_resolve_ask *asked)
 	perform(p->dns);
 }
 
+static void take_cancel(struct peer *p, uint32_t number)
+{
+	struct dns *d = p->dns;
+
+	LIST_EACH(node, &p->asks) {
+		struct ask *ask = LIST_OWNER(node, struct ask, list);
+
+		if (ask->number != number)
+			continue;
+		resolver_withdraw(d->resolver, &ask->waiter, now_of(d));
+		ask_free(d, ask);
+		perform(d);
+		return;
+	}
+}
+
 static void take_site(struct peer *p, const struct wire_site_ask *asked)
 {
 	struct wire_site_done refused = { .ask = asked->ask, .result = SITE_NO_NAME, .why = SPAN("it is no domain name") };
@@ -269,6 +285,8 @@ static void on_peer_verb(void *owner, struct channel *ch, enum wire_verb verb, c
 		drop_peer(p);
 	else if (verb == WIRE_resolve_ask)
 		take_resolve(p, &msg->resolve_ask);
+	else if (verb == WIRE_resolve_cancel)
+		take_cancel(p, msg->resolve_cancel.ask);
 	else if (verb == WIRE_site_ask)
 		take_site(p, &msg->site_ask);
 }

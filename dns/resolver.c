@@ -235,6 +235,20 @@ void resolver_cancel(struct resolver *r, struct waiter *w)
 	r->n_waiting--;
 }
 
+void resolver_withdraw(struct resolver *r, struct waiter *w, int64_t now)
+{
+	struct list *others = w->list.next;
+	struct query *q;
+
+	resolver_cancel(r, w);
+	if (!list_is_empty(others) || others == &w->list)
+		return;
+	q = LIST_OWNER(others, struct query, waiters);
+	leave(r, q);
+	mem_free(q);
+	start_line(r, now);
+}
+
 /* ---- other servers, and death ------------------------------------------------------------------------------ */
 
 static bool is_same(const struct resolver *r, const struct server_address *servers, unsigned n)

@@ -87,8 +87,10 @@ int64_t resolver_due(const struct resolver *r);
 void resolver_ask(struct resolver *r, const struct question *q, struct waiter *w, int64_t now);
 /* Asks that server alone, past the cache. Never answered when the servers change meanwhile. */
 void resolver_probe(struct resolver *r, const struct question *q, unsigned server, struct waiter *w, int64_t now);
-/* It waits no more. */
+/* It waits no more; what it asked for may still be answered, for the cache. */
 void resolver_cancel(struct resolver *r, struct waiter *w);
+/* The same; and where nobody else waits the question makes room for others. All effects were taken before. */
+void resolver_withdraw(struct resolver *r, struct waiter *w, int64_t now);
 /* A packet came to an attempt's socket; or over a server's stream. */
 void resolver_heard(struct resolver *r, struct attempt *a, struct span packet, int64_t now);
 void resolver_heard_stream(struct resolver *r, unsigned server, struct span packet, int64_t now);

@@ -74,6 +74,14 @@ static void question_free(struct verify_io *io, struct question *q)
 	mem_free(q);
 }
 
+/* Its place is another's, here and there: whoever comes and goes must not leave questions behind. */
+static void question_withdraw(struct verify_io *io, struct question *q)
+{
+	if (io->dns)
+		channel_put(io->dns, WIRE_resolve_cancel, &(struct wire_resolve_cancel){ .ask = q->ask });
+	question_free(io, q);
+}
+
 static void ask_dns(struct verify_io *io)
 {
 	struct turn *turn;
@@ -123,7 +131,7 @@ static void job_free(struct job *j)
 	LIST_EACH_SAFE(node, &j->unasked)
 		question_free(io, LIST_OWNER(node, struct question, of_job));
 	LIST_EACH_SAFE(node, &j->asked)
-		question_free(io, LIST_OWNER(node, struct question, of_job));
+		question_withdraw(io, LIST_OWNER(node, struct question, of_job));
 	deadline_clear(process_loop(io->process), &j->due);
 	check_free(&j->check);
 	map_remove(&j->asker->jobs, &j->node);

@@ -676,6 +676,41 @@ def test_many_slow_names_of_one_sender_delay_nobody_else(world):
     assert is_busy and slowest < 1 * SLOW
 
 
+def test_who_comes_and_goes_leaves_no_questions_behind(world):
+    """A header full of names that get no answer, and away, again and again."""
+    world.truth.lies["void.test"] = silence
+    ends = threading.Event()
+
+    def come_and_go(n):
+        for k in range(1000):
+            if ends.is_set():
+                return
+            names = [b"d%d.r%d.m%d.void.test" % (i, k, n) for i in range(50)]
+            with contextlib.suppress(OSError, AssertionError):
+                peer = Peer(world.shows)
+                for line in ("EHLO mallory.test", f"MAIL FROM:<a@r{k}.m{n}.void.test>", "RCPT TO:<alice@example.test>", "DATA"):
+                    peer.ask(line)
+                peer.s.sendall(b"".join(signature(d=d) for d in names[:10]) + chain(names) + forged(f"From: a@m{n}.void.test"))
+                until(lambda: world.truth.heard(f".r{k}.m{n}.void.test"), 5)
+                peer.close()
+
+    threads = [threading.Thread(target=come_and_go, args=(n,)) for n in range(8)]
+    for t in threads:
+        t.start()
+    slowest, began = 0, time.monotonic()
+    for n in range(40):
+        at = time.monotonic()
+        assert send(world, world.server.port, forged(f"From: ceo@v{n}.victim.test"), sender=f"a@v{n}.mallory.test")[0] == 550
+        slowest = max(slowest, time.monotonic() - at)
+        if at - began > 5:
+            break
+    ends.set()
+    for t in threads:
+        t.join()
+    print(f"slowest: {slowest:.2f} s, {len(world.truth.heard('void.test'))} questions")
+    assert slowest < 1 * SLOW
+
+
 def cpu_of(pids):
     """Seconds of processor time."""
     return sum(int(open(f"/proc/{pid}/schedstat").read().split()[0]) for pid in pids) / 1e9

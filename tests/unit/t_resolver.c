@@ -856,6 +856,40 @@ static void t_more_than_can_fly_stand_in_line(void **state)
 	assert_int_equal(c.flying + c.in_line, 0);
 }
 
+static void t_a_question_that_nobody_waits_for_makes_room(void **state)
+{
+	static struct asker a[RESOLVER_FLYING_MAX + 2], again;
+	struct resolver_counts c;
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i < RESOLVER_FLYING_MAX + 2; i++) {
+		snprintf(name, sizeof(name), "h%u.example", i);
+		ask(&a[i], RECORD_A, name);
+	}
+	ask(&again, RECORD_A, "h1.example");
+	resolver_withdraw(w.r, &a[0].waiter, w.now);		/* one that flies */
+	perform();
+	resolver_count(w.r, &c);
+	assert_int_equal(w.n_sent, RESOLVER_FLYING_MAX + 1);
+	assert_int_equal(w.n_open, RESOLVER_FLYING_MAX);
+	assert_int_equal(c.in_line, 1);
+	resolver_withdraw(w.r, &a[1].waiter, w.now);		/* one that another waits for too */
+	resolver_withdraw(w.r, &a[RESOLVER_FLYING_MAX + 1].waiter, w.now);	/* one in the line */
+	perform();
+	resolver_count(w.r, &c);
+	assert_int_equal(c.flying, RESOLVER_FLYING_MAX);
+	assert_int_equal(c.in_line, 0);
+	pass(TIMEOUT);
+	for (unsigned i = 0; i < RESOLVER_FLYING_MAX + 2; i++) {
+		assert_int_equal(a[i].n_answers, i > 1 && i <= RESOLVER_FLYING_MAX);
+		forget(&a[i]);
+	}
+	is_answered(&again, RESOLVE_TEMPORARY);
+	forget(&again);
+	assert_int_equal(w.n_open, 0);
+}
+
 static void t_too_many_questions_are_answered_at_once(void **state)
 {
 	static struct asker a[RESOLVER_WAITERS_MAX + 1];
@@ -979,6 +1013,7 @@ int main(void)
 		IN_WORLD(t_other_servers_get_the_questions_that_are_under_way),
 		IN_WORLD(t_a_probe_ends_with_its_server),
 		IN_WORLD(t_more_than_can_fly_stand_in_line),
+		IN_WORLD(t_a_question_that_nobody_waits_for_makes_room),
 		IN_WORLD(t_too_many_questions_are_answered_at_once),
 		IN_WORLD(t_whatever_happens_each_is_answered_once_in_time),
 	};
