@@ -189,6 +189,12 @@ static void keep_target(struct dry_run *d, const struct wire_expand_to *to)
 	d->last = &t->next;
 }
 
+static void forget_targets(struct dry_run *d)
+{
+	d->targets = NULL;
+	d->last = &d->targets;
+}
+
 /* Asks auth; targets are kept where they are wanted. */
 static int ask_auth(struct dry_run *d, struct client *c, struct span address, struct span sender, bool keeps, struct wire_expand_done *done)
 {
@@ -220,19 +226,19 @@ static const struct {
 	[ADDRESS_TOO_LARGE] = { "too large", "it leads to too many addresses: refused", EX_DATAERR },
 };
 
-static void explain_sender(const struct dry_run *d, const struct wire_expand_done *done)
+static bool is_foreign_alone(const struct dry_run *d, struct span address)
 {
-	if (done->result == ADDRESS_FOREIGN)
+	return d->targets && !d->targets->next && d->targets->deliver.len == 0 && span_eq_nocase(d->targets->address, address);
+}
+
+static void explain_sender(const struct dry_run *d, struct span sender, const struct wire_expand_done *done)
+{
+	if (done->result == ADDRESS_FOREIGN || (done->result == ADDRESS_OK && is_foreign_alone(d, sender)))
 		tell(d, "sender", "foreign", "%s is of a domain elsewhere: nobody who logs in here may use it, unless senders = any", d->call->from);
 	else if (done->result == ADDRESS_OK)
 		tell(d, "sender", "ours", "%s belongs to this server: who logs in may use it when it is his own; bounces come back here", d->call->from);
 	else
 		tell(d, "sender", "unknown", "%s is of a domain of this server, but bounces to it would find nobody", d->call->from);
-}
-
-static bool is_foreign_alone(const struct dry_run *d, struct span address)
-{
-	return d->targets && !d->targets->next && d->targets->deliver.len == 0 && span_eq_nocase(d->targets->address, address);
 }
 
 static void explain_address(struct dry_run *d, const struct wire_expand_done *done)
@@ -263,9 +269,10 @@ static int explain_names(struct dry_run *d)
 		return status;
 	status = client_meet(&c, ROLE_AUTH);
 	if (status == EX_OK && d->call->from) {
-		status = ask_auth(d, &c, address_span(&from), SPAN_NONE, false, &done);
+		status = ask_auth(d, &c, address_span(&from), SPAN_NONE, true, &done);
 		if (status == EX_OK)
-			explain_sender(d, &done);
+			explain_sender(d, address_span(&from), &done);
+		forget_targets(d);
 	}
 	if (status == EX_OK)
 		status = ask_auth(d, &c, d->about, d->call->from ? address_span(&from) : SPAN_NONE, true, &done);

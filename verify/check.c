@@ -230,6 +230,18 @@ static const struct verdict_finding *dkim_findings(struct check *c, unsigned n)
 	return row;
 }
 
+/* Whom an exception helps or harms is told; for most mail it makes no difference. */
+static void except(struct check *c, const struct exceptions_ask *who, struct verdict_ask *asks)
+{
+	struct verdict without;
+	const char *by;
+
+	verdict_reach(asks, &without);
+	by = exceptions_apply(c->house->settings, who, &asks->modes);
+	verdict_reach(asks, &c->verdict);
+	c->excepted_by = c->verdict.what != without.what ? by : NULL;
+}
+
 static void reach_verdict(struct check *c)
 {
 	const struct check_ask *ask = &c->ask;
@@ -242,8 +254,7 @@ static void reach_verdict(struct check *c)
 
 	who.spf = (struct verdict_finding){ c->spf.result, spf_domain(c), SPAN_NONE };
 	who.dkim = asks.dkim = dkim_findings(c, asks.n_dkim);
-	exceptions_apply(c->house->settings, &who, &asks.modes);
-	verdict_reach(&asks, &c->verdict);
+	except(c, &who, &asks);
 }
 
 static void conclude(struct check *c)

@@ -34,6 +34,7 @@ struct check {
 	struct arc_check *arc;
 	struct dmarc_told dmarc;
 	struct verdict verdict;
+	const char *excepted_by;	/* the pattern of the `sender` section that changed the verdict; NULL: none */
 	struct buf fields, words;	/* words: of the whole tale */
 	struct check_told told;
 };

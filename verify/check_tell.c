@@ -5,6 +5,7 @@
 #include "verify/check_private.h"
 
 #define DETAIL_MAX 1024
+#define REASON_MAX 512
 
 /* ---- what is told of it ------------------------------------------------------------------------ */
 
@@ -123,6 +124,15 @@ static void tell_dmarc(const struct check *c, const struct teller *t)
 	tell_row(t, "dmarc", d->result, d->domain, detail, d->why);
 }
 
+/* Why it was not simply taken, or who would not be but for an exception. */
+static void add_reason(const struct check *c, struct buf *out)
+{
+	if (c->verdict.text[0])
+		(void)buf_add_text(out, c->verdict.text);
+	else if (c->excepted_by)
+		(void)buf_printf(out, "`sender %s` makes an exception", c->excepted_by);
+}
+
 static const char *verdict_word(const struct check *c)
 {
 	static const char *const words[] = {
@@ -141,12 +151,17 @@ static bool has_verdict(const struct check_ask *ask)
 static void tell_verdict(const struct check *c, const struct teller *t)
 {
 	char detail[DETAIL_MAX] = "";
-	struct check_row row = { "verdict", verdict_word(c), SPAN_NONE, SPAN_NONE, span_of_text(c->verdict.text), SPAN_NONE };
+	struct check_row row = { .method = "verdict", .result = verdict_word(c), .about = SPAN_NONE, .explanation = SPAN_NONE };
+	struct buf why;
 
 	if (c->told.code)
 		(void)snprintf(detail, sizeof(detail), "code=%u enhanced=%s", c->verdict.code, c->verdict.enhanced);
 	row.detail = span_of_text(detail);
+	buf_init(&why, REASON_MAX);
+	add_reason(c, &why);
+	row.why = buf_span(&why);
 	t->fn(t->arg, &row);
+	buf_fini(&why);
 }
 
 void check_each_row(struct check *c, void (*fn)(void *arg, const struct check_row *row), void *arg)
@@ -201,6 +216,16 @@ static void tell_signatures(const struct check *c, struct event *ev)
 	buf_fini(&words);
 }
 
+static void tell_reason(const struct check *c, struct event *ev)
+{
+	struct buf words;
+
+	buf_init(&words, REASON_MAX);
+	add_reason(c, &words);
+	event_text(ev, EF_REASON, buf_span(&words));
+	buf_fini(&words);
+}
+
 void check_event(const struct check *c, struct event *ev, int64_t wall_ms)
 {
 	event_begin(ev, EV_MESSAGE_CHECKED, wall_ms, &c->ask.id);
@@ -220,5 +245,5 @@ void check_event(const struct check *c, struct event *ev, int64_t wall_ms)
 		event_text(ev, EF_POLICY, c->dmarc.record_at[0] ? span_of_text(dmarc_policy_text(c->dmarc.policy)) : SPAN_NONE);
 	}
 	event_text(ev, EF_ACTION, span_of_text(verdict_word(c)));
-	event_text(ev, EF_REASON, span_of_text(c->verdict.text));
+	tell_reason(c, ev);
 }

@@ -28,11 +28,14 @@ static bool vouches(const struct verdict_finding *f, struct span pattern)
 	return f->result == AUTH_PASS && idn_name(f->domain, name, &len) == PR_OK && dmarc_is_within(span_of(name, len), pattern);
 }
 
-static bool domain_counts(const struct exceptions_ask *ask, struct span pattern)
+static bool author_is_within(const struct dmarc_told *d, struct span pattern)
 {
-	const struct dmarc_told *d = ask->dmarc;
+	return d && d->from == DMARC_FROM_READ && d->n_authors == 1 && dmarc_is_within(span_of_text(d->domain), pattern);
+}
 
-	if (!d || d->from != DMARC_FROM_READ || d->n_authors != 1 || !dmarc_is_within(span_of_text(d->domain), pattern))
+static bool domain_counts(const struct exceptions_ask *ask, struct span pattern, bool forwards)
+{
+	if (!forwards && !author_is_within(ask->dmarc, pattern))
 		return false;
 	if (vouches(&ask->spf, pattern))
 		return true;
@@ -53,39 +56,46 @@ static unsigned rank_of(const struct set_sender *s, const struct exceptions_ask 
 
 		return ask->client && settings_network_has(&one, ask->family, ask->client) ? RANK_NETWORK + net.bits : 0;
 	}
-	return domain_counts(ask, pattern) ? (unsigned)pattern.len : 0;
+	return domain_counts(ask, pattern, s->forwards) ? (unsigned)pattern.len : 0;
 }
 
 struct choice {
 	unsigned rank;
 	int value;
+	const char *title;
 };
 
-static void consider(struct choice *best, unsigned rank, int value)
+static void consider(struct choice *best, unsigned rank, int value, const char *title)
 {
 	if (value != CHOICE_AUTO && rank > best->rank)
-		*best = (struct choice){ rank, value };
+		*best = (struct choice){ rank, value, title };
 }
 
-static void settle(enum verify_mode *mode, const struct choice *best)
+static void settle(enum verify_mode *mode, const struct choice *best, const char **changed_by)
 {
+	enum verify_mode was = *mode;
+
 	if (best->rank > 0)
 		*mode = (enum verify_mode)(best->value - 1);	/* the same words without auto */
+	if (*mode != was)
+		*changed_by = best->title;
 }
 
-void exceptions_apply(const struct settings *set, const struct exceptions_ask *ask, struct verify_modes *modes)
+const char *exceptions_apply(const struct settings *set, const struct exceptions_ask *ask, struct verify_modes *modes)
 {
-	struct choice spf = { 0, 0 }, dkim = { 0, 0 }, dmarc = { 0, 0 };
+	struct choice spf = { 0 }, dkim = { 0 }, dmarc = { 0 };
+	const char *changed_by = NULL;
 
 	for (unsigned i = 0; i < set->n_sender; i++) {
 		const struct set_sender *s = &set->sender[i];
 		unsigned rank = rank_of(s, ask);
 
-		consider(&spf, rank, s->spf);
-		consider(&dkim, rank, s->dkim);
-		consider(&dmarc, rank, s->dmarc);
+		consider(&spf, rank, s->spf, s->title);
+		consider(&dkim, rank, s->dkim, s->title);
+		consider(&dmarc, rank, s->dmarc, s->title);
 	}
-	settle(&modes->spf, &spf);
-	settle(&modes->dkim, &dkim);
-	settle(&modes->dmarc, &dmarc);
+	settle(&modes->spf, &spf, &changed_by);
+	settle(&modes->dkim, &dkim, &changed_by);
+	settle(&modes->dmarc, &dmarc, &changed_by);
+	return changed_by;
 }

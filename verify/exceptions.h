@@ -1,7 +1,8 @@
 /* What is enforced of this message: the modes of its listener, with the exceptions of `sender` sections.
  *
  * A section whose pattern is a network counts for clients in it. One whose pattern is a domain counts where the one author is of
- * that domain or below it, and SPF or DKIM passes for a domain of which the same is true: From alone anybody can write.
+ * that domain or below it, and SPF or DKIM passes for a domain of which the same is true: From alone anybody can write. Where it
+ * `forwards` the author does not matter: a list passes on what others wrote.
  * For each key the most specific section that sets it counts: networks before domains, longer ones first. */
 #ifndef VERIFY_EXCEPTIONS_H
 #define VERIFY_EXCEPTIONS_H
@@ -19,6 +20,7 @@ struct exceptions_ask {
 	unsigned n_dkim;
 };
 
-void exceptions_apply(const struct settings *set, const struct exceptions_ask *ask, struct verify_modes *modes);
+/* The pattern of a section that changed a mode, as long as the settings; NULL: none did. */
+const char *exceptions_apply(const struct settings *set, const struct exceptions_ask *ask, struct verify_modes *modes);
 
 #endif

@@ -42,6 +42,8 @@ def test_routes_and_smarthosts(server):
     assert ("tls", "opportunistic") in steps(server, "x@other.net")[0]
     rows, why = steps(server, "x@other.net", "--client", "10.1.2.3", "--from", "alice@example.test")
     assert rows[:3] == [("client", "trusted"), ("sender", "ours"), ("address", "foreign")]
+    rows, why = steps(server, "alice@example.test", "--from", "x@other.net")
+    assert rows[:2] == [("sender", "foreign"), ("address", "ours")]
     assert server.run("explain", "x@other.net", "--client", "nonsense", check=False).returncode == 64
     assert server.run("explain", "x@other.net", "--client", check=False).returncode == 64
 

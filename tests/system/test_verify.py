@@ -193,6 +193,22 @@ def test_who_is_known_is_excepted(world, key):
     assert offer(world, message(), client="127.0.0.4")[0] == 550
 
 
+def test_a_list_that_is_known_may_pass_on_what_others_wrote(world, key):
+    """It changed the message, so that nothing vouches for the author any more, and signed it."""
+    world.extra = "sender none.test { forwards = yes  dmarc = observe }"
+    world.start()
+    passed_on = message(more="List-Id: <l.none.test>\r\n", body="Hello.\r\n-- \r\nFooter\r\n")
+    assert offer(world, signed(passed_on, key, "none.test"), client=BAD, sender="l@plain.test")[0] == 250     # by DKIM
+    assert offer(world, passed_on, client=GOOD, sender="l-bounces@none.test", helo="x.test")[0] == 250          # by SPF
+    assert offer(world, passed_on, client=BAD, sender="l-bounces@none.test")[0] == 550
+    first, second = world.wait_mails(2)
+    assert "dmarc=fail" in results(first) or "dmarc=fail" in results(second)
+    checked = [line for line in world.log().splitlines() if "message.checked" in line]
+    assert any("action=accept" in line and "`sender none.test` makes an exception" in line for line in checked)
+    assert offer(world, message("a@none.test"), sender="l@none.test")[0] == 250
+    assert "exception" not in until(lambda: [line for line in world.log().splitlines() if "message.checked" in line][3:])[0]
+
+
 def test_who_logs_in_or_is_trusted_is_not_checked(world):
     world.listen = 'trusted = "127.0.0.3"'
     world.start()

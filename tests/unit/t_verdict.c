@@ -253,6 +253,21 @@ static void t_exceptions_are_for_those_who_prove_it(void **state)
 	settings_free(&set);
 }
 
+static void t_a_list_passes_on_what_others_wrote(void **state)
+{
+	struct settings *set = settings_new();
+
+	(void)state;
+	add_sender(set, "list.example", AUTO, AUTO, OBSERVE);
+	set->sender[0].forwards = true;
+	assert_int_equal(modes_of(set, "198.51.100.1", "victim.example", AUTH_PASS, "bounces.list.example", AUTH_FAIL, "victim.example").dmarc, MODE_OBSERVE);
+	assert_int_equal(modes_of(set, "198.51.100.1", "victim.example", AUTH_NONE, "", AUTH_PASS, "list.example").dmarc, MODE_OBSERVE);
+	assert_int_equal(modes_of(set, "198.51.100.1", "victim.example", AUTH_SOFTFAIL, "list.example", AUTH_FAIL, "list.example").dmarc, MODE_ENFORCE);
+	assert_int_equal(modes_of(set, "198.51.100.1", "list.example", AUTH_NONE, "", AUTH_NONE, "").dmarc, MODE_ENFORCE);
+	assert_int_equal(modes_of(set, "198.51.100.1", "victim.example", AUTH_PASS, "evillist.example", AUTH_PASS, "example").dmarc, MODE_ENFORCE);
+	settings_free(&set);
+}
+
 static void t_a_second_author_gets_no_exception(void **state)
 {
 	struct settings *set = settings_new();
@@ -289,6 +304,7 @@ int main(void)
 		cmocka_unit_test(t_the_harsher_wins),
 		cmocka_unit_test(t_words_of_strangers_stay_in_a_line),
 		cmocka_unit_test(t_exceptions_are_for_those_who_prove_it),
+		cmocka_unit_test(t_a_list_passes_on_what_others_wrote),
 		cmocka_unit_test(t_a_second_author_gets_no_exception),
 	};
 
