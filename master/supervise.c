@@ -438,7 +438,7 @@ void supervise_stop(struct supervise *s, int64_t now)
 	s->reload_waits = s->is_reloading = false;
 	if (s->is_hurried)
 		LIST_EACH(node, &s->units)
-			if (unit_of(node)->state == UNIT_DRAINING)
+			if (unit_of(node)->state == UNIT_DRAINING || unit_of(node)->drain_by)
 				supervise_condemn(s, unit_of(node));
 	settle(s, now);
 }
