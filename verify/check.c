@@ -277,7 +277,7 @@ const struct check_told *check_told(const struct check *c)
 
 size_t check_bytes(const struct check *c)
 {
-	return sizeof(*c) + facts_bytes(c->facts) + fields_bytes(&c->header);
+	return sizeof(*c) + facts_bytes(c->facts) + fields_bytes(&c->header) + (c->dkim ? dkim_check_bytes(c->dkim) : 0);
 }
 
 struct facts *check_facts(struct check *c)

@@ -32,6 +32,7 @@ struct dkim_check {
 	struct dkim_body measured[2];	/* simple, relaxed: how long the body is, where an l= asks for it */
 	bool is_measured[2];
 	size_t word;		/* bytes since the last blank or line end */
+	size_t longest;		/* of these, at the end of a piece: the library has room for it, for each signature */
 	bool has_relaxed, is_word_too_long, has_body, is_over;
 	char last[2];		/* bytes of the body */
 };
@@ -247,6 +248,8 @@ static void watch_words(struct dkim_check *c, struct span s)
 		}
 	}
 	c->word += s.len - from;
+	if (c->word > c->longest)
+		c->longest = c->word;
 	c->is_word_too_long |= c->word > DKIM_WORD_MAX;
 }
 
@@ -399,6 +402,11 @@ bool dkim_check_end(struct dkim_check *c, struct facts *facts, struct buf *tale)
 	if (tale)
 		dkim_list_add_tale(&c->list, tale);
 	return true;
+}
+
+size_t dkim_check_bytes(const struct dkim_check *c)
+{
+	return (c->dkim ? fields_bytes(c->header) : 0) + c->longest * c->list.n;
 }
 
 unsigned dkim_check_n(const struct dkim_check *c)

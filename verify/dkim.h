@@ -60,6 +60,9 @@ void dkim_check_body(struct dkim_check *check, struct span bytes);
  * in words, a line each. */
 bool dkim_check_end(struct dkim_check *check, struct facts *facts, struct buf *tale);
 
+/* Bytes that the library holds, at most: a copy of the header, a long word for each signature. */
+size_t dkim_check_bytes(const struct dkim_check *check);
+
 /* From the top of the header; as long as the check lives. */
 unsigned dkim_check_n(const struct dkim_check *check);
 const struct dkim_told *dkim_check_told(const struct dkim_check *check, unsigned i);

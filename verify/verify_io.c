@@ -1,5 +1,8 @@
 #include "verify/verify_io.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <unistd.h>
 
 #include "base/list.h"
@@ -8,6 +11,9 @@
 #include "verify/guard_io.h"
 #include "verify/turns.h"
 #include "wire/pending.h"
+
+#define SMALL_CHECK 65536		/* bytes: of mail as most of it is */
+#define MUCH_MEMORY (16u << 20)	/* bytes that the C library would keep for later */
 
 struct verify_io {
 	struct process *process;
@@ -18,7 +24,7 @@ struct verify_io {
 	struct list asked;		/* struct question */
 	struct turns turns;
 	unsigned n_jobs;
-	size_t memory;			/* of all checks */
+	size_t memory, peak;		/* of all checks; the most since there was none */
 	uint64_t n_checked;
 	bool is_draining;
 };
@@ -117,6 +123,16 @@ static void take_questions(struct job *j)
 
 /* ---- checks --------------------------------------------------------------------------- */
 
+/* A flood of large headers is over: what they took others of the machine may have. */
+static void give_memory_back(struct verify_io *io)
+{
+#ifdef __GLIBC__
+	if (io->peak > MUCH_MEMORY)
+		(void)malloc_trim(0);
+#endif
+	io->peak = 0;
+}
+
 static void end_when_drained(struct verify_io *io)
 {
 	if (io->is_draining && io->n_jobs == 0)
@@ -138,6 +154,8 @@ static void job_free(struct job *j)
 	io->memory -= j->memory;
 	mem_free(j);
 	io->n_jobs--;
+	if (io->n_jobs == 0)
+		give_memory_back(io);
 	end_when_drained(io);
 }
 
@@ -155,6 +173,8 @@ static void leave(struct job *j)
 
 	io->memory += bytes - j->memory;
 	j->memory = bytes;
+	if (io->memory > io->peak)
+		io->peak = io->memory;
 	guard_leave();
 	process_note(j->asker->io->process, NULL);
 }
@@ -316,7 +336,12 @@ static bool is_mode(uint8_t mode)
 	return mode == CHECKS_OFF || mode == CHECKS_OBSERVE || mode == CHECKS_ENFORCE;
 }
 
-/* Nothing is begun that could not be finished. */
+static bool is_full(const struct verify_io *io)
+{
+	return io->memory > (size_t)io->house.settings->verify.max_memory;
+}
+
+/* Nothing is begun that could not be finished, and nothing large goes on. */
 static void put_off(struct asker *a, uint32_t ask)
 {
 	channel_put(a->channel, WIRE_check_done, &(struct wire_check_done){ .ask = ask, .code = 451, .enhanced = SPAN("4.3.2"),
@@ -337,7 +362,7 @@ static void begin(struct asker *a, const struct wire_check_ask *m)
 		captured(io, a->channel, "a check that makes no sense");
 		return;
 	}
-	if (io->memory > (size_t)io->house.settings->verify.max_memory) {
+	if (is_full(io)) {
 		put_off(a, m->ask);
 		return;
 	}
@@ -364,6 +389,11 @@ static void part(struct asker *a, const struct wire_check_part *m)
 	enter(j);
 	check_part(j->check, m->bytes);
 	leave(j);
+	if (is_full(a->io) && j->memory > SMALL_CHECK) {
+		put_off(a, m->ask);
+		job_free(j);
+		return;
+	}
 	channel_put(a->channel, WIRE_check_window, &(struct wire_check_window){ .ask = m->ask, .bytes = (uint32_t)m->bytes.len });
 	step(j);
 }

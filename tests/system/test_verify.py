@@ -238,6 +238,31 @@ def test_a_large_message_is_hashed_as_it_passes(world, key):
     assert offer(world, data[:-3] + b"!\r\n", client=BAD, sender="x@plain.test")[0] == 550
 
 
+def test_what_many_messages_take_of_memory_is_bounded(world, key):
+    """All are begun while there is room; then they grow, some by their header, some by a word without an end."""
+    world.extra = "verify { max_memory = 1MB }"
+    world.start()
+    small, large = [], []
+    signature = dkim.sign(message(), b"sel", b"good.test", key[0], canonicalize=(b"relaxed", b"relaxed"))
+    for i in range(40):
+        s = smtplib.SMTP("127.0.0.1", world.port, "mail.good.test", timeout=60, source_address=(GOOD, 0))
+        s.ehlo(), s.mail("a@good.test"), s.rcpt("alice@example.test")
+        assert s.docmd("DATA")[0] == 354
+        s.send(signature + b"From: a@good.test\r\n")
+        (large if i % 2 else small).append(s)
+    until(lambda: "checking=40" in world.run("status").stdout)
+    for i, s in enumerate(large):
+        s.send(b"X: " + b"y" * 70 + b"\r\n" + (b" " + b"y" * 70 + b"\r\n") * 2000 + b"\r\n" if i % 2 else b"\r\n" + b"y" * 200000)
+    for s in large:
+        s.send(b"\r\n.\r\n")
+    answers = [s.getreply() for s in large]
+    assert {code for code, _ in answers} == {250, 451} and all(b"4.3.2" in words for code, words in answers if code == 451)
+    for s in small:
+        s.send(b"\r\nHello.\r\n.\r\n")
+    assert {s.getreply()[0] for s in small} == {250}
+    assert "process.died" not in world.log()
+
+
 def test_trace_shows_what_was_found(world, key):
     world.start()
     assert offer(world, signed(message(), key))[0] == 250
