@@ -173,10 +173,13 @@ static bool is_served(const struct supervise *s, enum wire_role role)
 	return true;
 }
 
-/* smtpd takes connections when there is somebody to ask and to give mail to; until then they wait in the kernel. */
+/* smtpd takes connections when there is somebody to ask and to give mail to; until then they wait in the kernel. What users send
+ * is not checked. */
 static bool may_begin(const struct supervise *s, const struct unit *u)
 {
-	return u->role != ROLE_SMTPD || (is_served(s, ROLE_SPOOL) && is_served(s, ROLE_AUTH) && is_served(s, ROLE_VERIFY));
+	if (u->role != ROLE_SMTPD)
+		return true;
+	return is_served(s, ROLE_SPOOL) && is_served(s, ROLE_AUTH) && (u->group == GROUP_SUBMISSION || is_served(s, ROLE_VERIFY));
 }
 
 static void begin_wired(struct supervise *s)

@@ -164,6 +164,25 @@ static void t_strangers_and_users_have_workers_apart(void **state)
 	world_fini(&w);
 }
 
+static void t_users_send_though_nobody_can_check_strangers(void **state)
+{
+	static const struct plan both = { .mx = 1, .submission = 1, .verify = 1 };
+	struct world w = { .now = 1000 };
+
+	(void)state;
+	supervise_init(&w.core);
+	supervise_start(&w.core, &both, 1, w.now);
+	perform(&w);
+	for (unsigned i = 0; i < 3; i++)
+		die(&w, find(&w, ROLE_VERIFY, 0, 1));
+	supervise_ready(&w.core, find(&w, ROLE_AUTH, 0, 1), w.now);
+	supervise_ready(&w.core, find(&w, ROLE_SPOOL, 0, 1), w.now);
+	perform(&w);
+	assert_int_equal(find(&w, ROLE_SMTPD, 0, 1)->state, UNIT_STARTING);
+	assert_int_equal(find(&w, ROLE_SMTPD, 1, 1)->state, UNIT_BEGUN);
+	world_fini(&w);
+}
+
 /* ---- death ---------------------------------------------------------------------- */
 
 static void t_waits_double_and_a_long_life_forgives(void **state)
@@ -600,6 +619,7 @@ int main(void)
 		cmocka_unit_test(t_start_wires_all_before_they_begin),
 		cmocka_unit_test(t_ready_is_told_once),
 		cmocka_unit_test(t_strangers_and_users_have_workers_apart),
+		cmocka_unit_test(t_users_send_though_nobody_can_check_strangers),
 		cmocka_unit_test(t_waits_double_and_a_long_life_forgives),
 		cmocka_unit_test(t_a_hundred_deaths_of_each_end_nothing),
 		cmocka_unit_test(t_who_comes_back_is_wired_to_all_who_live),
