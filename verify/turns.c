@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 
-#define LEVELS (TURNS_PLACES / TURNS_SHARE + 1)
+#define LEVELS TURNS_LEVELS
 
 void turns_init(struct turns *t)
 {
@@ -31,11 +31,22 @@ void turns_add(struct turns *t, struct turn *turn)
 		place(t, turn);
 }
 
+/* So many places must be free for one more of who has that many. */
+static unsigned need_of(unsigned level)
+{
+	return level == 0 ? 1 : TURNS_KEPT + level * TURNS_SHARE;
+}
+
+bool turns_are_short(const struct turns *t)
+{
+	return t->n_under_way == TURNS_PLACES && !list_is_empty(&t->waiting[0]);
+}
+
 struct turn *turns_next(struct turns *t)
 {
-	unsigned free = TURNS_PLACES - t->n_under_way, most = free / TURNS_SHARE;
+	unsigned free = TURNS_PLACES - t->n_under_way;
 
-	for (unsigned level = 0; free > 0 && level <= most; level++) {
+	for (unsigned level = 0; level < LEVELS && free >= need_of(level); level++) {
 		struct turn *turn;
 
 		if (list_is_empty(&t->waiting[level]))

@@ -14,6 +14,7 @@
 
 #define SMALL_CHECK 65536		/* bytes: of mail as most of it is */
 #define MUCH_MEMORY (16u << 20)	/* bytes that the C library would keep for later */
+#define PATIENCE_MS 250	/* with a question, where others need its place */
 
 struct verify_io {
 	struct process *process;
@@ -23,6 +24,7 @@ struct verify_io {
 	struct pending at_dns;		/* struct question */
 	struct list asked;		/* struct question */
 	struct turns turns;
+	struct deadline room_due;	/* when the oldest question has waited long enough to make room */
 	unsigned n_jobs;
 	size_t memory, peak;		/* of all checks; the most since there was none */
 	uint64_t n_checked;
@@ -55,6 +57,7 @@ struct question {
 	struct job *job;
 	struct facts_question asks;
 	uint32_t ask;		/* 0: unasked */
+	int64_t asked_at;
 };
 
 static struct instant now(const struct verify_io *io)
@@ -88,20 +91,61 @@ static void question_withdraw(struct verify_io *io, struct question *q)
 	question_free(io, q);
 }
 
-static void ask_dns(struct verify_io *io)
+/* A question that is asked stands in line again. */
+static void ask_later(struct verify_io *io, struct question *q)
+{
+	(void)pending_close(&io->at_dns, q->ask);
+	q->ask = 0;
+	list_remove(&q->list);
+	list_remove(&q->of_job);
+	list_add_last(&q->job->unasked, &q->of_job);
+	turns_again(&io->turns, &q->job->turn);
+}
+
+/* False: none has waited long enough yet. */
+static bool make_room(struct verify_io *io)
+{
+	struct question *oldest = LIST_OWNER(io->asked.next, struct question, list);
+	int64_t at = oldest->asked_at + PATIENCE_MS;
+
+	if (at > now(io).mono_ms) {
+		deadline_set(process_loop(io->process), &io->room_due, at);
+		return false;
+	}
+	channel_put(io->dns, WIRE_resolve_cancel, &(struct wire_resolve_cancel){ .ask = oldest->ask });
+	ask_later(io, oldest);
+	return true;
+}
+
+static void ask_those_in_turn(struct verify_io *io)
 {
 	struct turn *turn;
 
-	while (io->dns && (turn = turns_next(&io->turns))) {
+	while ((turn = turns_next(&io->turns))) {
 		struct job *j = LIST_OWNER(turn, struct job, turn);
 		struct question *q = LIST_OWNER(list_take_first(&j->unasked), struct question, of_job);
 
 		q->ask = pending_open(&io->at_dns, q);
+		q->asked_at = now(io).mono_ms;
 		list_add_last(&io->asked, &q->list);
 		list_add_last(&j->asked, &q->of_job);
 		channel_put(io->dns, WIRE_resolve_ask,
 		    &(struct wire_resolve_ask){ .ask = q->ask, .type = (uint16_t)q->asks.type, .name = q->asks.name });
 	}
+}
+
+static void ask_dns(struct verify_io *io)
+{
+	if (!io->dns)
+		return;
+	do
+		ask_those_in_turn(io);
+	while (turns_are_short(&io->turns) && make_room(io));
+}
+
+static void on_room_due(struct deadline *d)
+{
+	ask_dns(LIST_OWNER(d, struct verify_io, room_due));
 }
 
 static void take_questions(struct job *j)
@@ -156,6 +200,7 @@ static void job_free(struct job *j)
 	io->n_jobs--;
 	if (io->n_jobs == 0)
 		give_memory_back(io);
+	ask_dns(io);
 	end_when_drained(io);
 }
 
@@ -286,15 +331,8 @@ static void on_dns_verb(void *owner, struct channel *ch, enum wire_verb verb, co
 static void forget_dns(struct verify_io *io)
 {
 	io->dns = NULL;
-	while (!list_is_empty(&io->asked)) {
-		struct question *q = LIST_OWNER(list_take_first(&io->asked), struct question, list);
-
-		(void)pending_close(&io->at_dns, q->ask);
-		q->ask = 0;
-		list_remove(&q->of_job);
-		list_add_last(&q->job->unasked, &q->of_job);
-		turns_again(&io->turns, &q->job->turn);
-	}
+	while (!list_is_empty(&io->asked))
+		ask_later(io, LIST_OWNER(io->asked.next, struct question, list));
 }
 
 static void on_dns_gone(void *owner, struct channel *ch)
@@ -530,6 +568,7 @@ static void verify_io_fini(struct verify_io *io)
 	}
 	if (io->dns)
 		channel_close(&io->dns);
+	deadline_clear(process_loop(io->process), &io->room_due);
 	pending_fini(&io->at_dns);
 }
 
@@ -545,6 +584,7 @@ int verify_run(struct process *process, struct dkim_house *dkim)
 	list_init(&io.askers);
 	list_init(&io.asked);
 	turns_init(&io.turns);
+	deadline_init(&io.room_due, on_room_due);
 	pending_init(&io.at_dns, TURNS_PLACES);
 	status = process_run(process, &handlers, &io);
 	verify_io_fini(&io);
