@@ -5,9 +5,6 @@
 #include "base/random.h"
 #include "dns/resolver_private.h"
 
-/* Of the whole time, the first wait for an answer is this part; each further wait is twice as long. */
-#define FIRST_WAIT_PART 8
-
 /* ---- one attempt ------------------------------------------------------------------------- */
 
 size_t resolver_packet(const struct resolver *r, const struct attempt *a, unsigned char out[PACKET_QUESTION_MAX])

@@ -165,14 +165,16 @@ static void stand_in_line(struct resolver *r, struct query *q)
 	heap_set(&r->due, &q->due, q->deadline);
 }
 
-static void refuse(struct resolver *r, const struct question *asked, struct waiter *w, int64_t now)
+static const char TOO_MANY[] = "too many questions are under way";
+
+static void refuse(struct resolver *r, const struct question *asked, struct waiter *w, const char *why, int64_t now)
 {
 	struct finding *f = &r->finding;
 	struct answer *a;
 
 	finding_clear(f);
 	f->name = asked->name;
-	snprintf(f->why, sizeof(f->why), "too many questions are under way");
+	snprintf(f->why, sizeof(f->why), "%s", why);
 	a = answer_new(f, now);
 	answer_waiter(r, w, a);
 	answer_unref(&a);
@@ -193,6 +195,7 @@ static bool join(struct resolver *r, const struct question *asked, struct waiter
 void resolver_ask(struct resolver *r, const struct question *asked, struct waiter *w, int64_t now)
 {
 	struct answer *known = cache_find(r->cache, asked, now);
+	enum servers_hope hope;
 	struct query *q;
 
 	list_init(&w->list);
@@ -203,16 +206,23 @@ void resolver_ask(struct resolver *r, const struct question *asked, struct waite
 		return;
 	}
 	if (r->n_waiting >= RESOLVER_WAITERS_MAX) {
-		refuse(r, asked, w, now);
+		refuse(r, asked, w, TOO_MANY, now);
 		return;
 	}
 	if (join(r, asked, w))
 		return;
 	if (r->n_flying + r->n_line >= RESOLVER_QUERIES_MAX) {
-		refuse(r, asked, w, now);
+		refuse(r, asked, w, TOO_MANY, now);
+		return;
+	}
+	hope = servers_hope(&r->servers, now);
+	if (hope == SERVERS_DOWN) {
+		refuse(r, asked, w, "no resolver answers", now);
 		return;
 	}
 	q = add_query(r, asked, w, ANY_SERVER, now);
+	if (hope == SERVERS_DOUBTFUL)	/* nobody waits long for who was silent so far */
+		q->deadline = now + r->rules.timeout_ms / FIRST_WAIT_PART;
 	map_put(&r->queries, &q->node, question_key(&q->asked));
 	if (r->n_flying < RESOLVER_FLYING_MAX)
 		start(r, q, now);

@@ -7,7 +7,8 @@
  * id; when no answer comes it is sent again, to another server where there is
  * one, and any of the answers counts. An answer that does not fit comes by a
  * stream. Whatever happens, who asked is answered within the time that the
- * rules give. */
+ * rules give; and where no server answered of late, at once, but for one short
+ * try every few seconds: mail must not stand in line for a DNS that is down. */
 #ifndef DNS_RESOLVER_H
 #define DNS_RESOLVER_H
 

@@ -9,6 +9,8 @@
 #include "dns/resolver.h"
 
 #define ANY_SERVER (-1)
+/* Of the whole time, the first wait for an answer is this part; each further wait is twice as long. */
+#define FIRST_WAIT_PART 8
 
 struct resolver {
 	struct resolver_rules rules;

@@ -146,6 +146,19 @@ int servers_choose(const struct servers *s, unsigned no, const uint8_t asked[SER
 	return best;
 }
 
+enum servers_hope servers_hope(const struct servers *s, int64_t now)
+{
+	enum servers_hope hope = SERVERS_DOWN;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!s->at[i].is_down && !s->at[i].is_missed)
+			return SERVERS_UP;
+		if (s->at[i].down_until <= now)
+			hope = SERVERS_DOUBTFUL;
+	}
+	return hope;
+}
+
 bool server_silent(struct server *s, int64_t now)
 {
 	bool was_down = s->is_down;

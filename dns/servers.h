@@ -14,7 +14,7 @@
 #define SERVER_PORT          53
 #define SERVER_SILENT_MAX    3		/* questions in a row without an answer: it is down, and asked where no other is up */
 #define SERVER_DOWN_FIRST_MS 1000	/* doubles with each further silence */
-#define SERVER_DOWN_LAST_MS  60000
+#define SERVER_DOWN_LAST_MS  10000
 
 struct server_address {
 	unsigned char family;		/* 4 or 6 */
@@ -58,6 +58,13 @@ void servers_set(struct servers *s, const struct server_address *addresses, unsi
 /* The one to be asked: first who is not among `no` (a set) and is up, then who was asked least, then in their order; -1
  * when all said no. asked: how often each was. */
 int servers_choose(const struct servers *s, unsigned no, const uint8_t asked[SERVERS_MAX], int64_t now);
+/* How much is there to hope for when all of them were silent? */
+enum servers_hope {
+	SERVERS_UP,		/* one at least is not known to be down */
+	SERVERS_DOUBTFUL,	/* none is up, but it is time to try one again */
+	SERVERS_DOWN		/* none is up, and one was tried a moment ago */
+};
+enum servers_hope servers_hope(const struct servers *s, int64_t now);
 /* It did not answer. True when it is down from now on. */
 bool server_silent(struct server *s, int64_t now);
 /* It answered. True when it was down until now, or missed. */

@@ -325,6 +325,45 @@ static void t_silence_ends_in_time(void **state)
 	forget(&b);
 }
 
+static void t_where_nobody_answers_nobody_waits_long(void **state)
+{
+	struct asker a, b;
+	unsigned sent;
+
+	(void)state;
+	ask(&a, RECORD_A, "one.example");
+	pass(TIMEOUT);
+	is_answered(&a, RESOLVE_TEMPORARY);
+	assert_string_equal(w.told, "down0 ");
+	forget(&a);
+	pass(SERVER_DOWN_LAST_MS);	/* it is time to try again: a first wait long, and no longer */
+	sent = w.n_sent;
+	ask(&a, RECORD_A, "two.example");
+	assert_int_equal(w.n_sent, sent + 1);
+	pass(999);
+	assert_int_equal(a.n_answers, 0);
+	pass(1);
+	is_answered(&a, RESOLVE_TEMPORARY);
+	assert_int_equal(w.n_sent, sent + 1);
+	ask(&b, RECORD_A, "three.example");	/* a moment later: at once */
+	is_answered(&b, RESOLVE_TEMPORARY);
+	assert_true(span_eq(b.answer->why, SPAN("no resolver answers")));
+	assert_int_equal(w.n_sent, sent + 1);
+	forget(&a);
+	forget(&b);
+	pass(SERVER_DOWN_LAST_MS);
+	ask(&a, RECORD_A, "four.example");
+	say_a(w.last, "four.example", 60, 0);
+	is_answered(&a, RESOLVED);
+	ask(&b, RECORD_A, "five.example");	/* it is back: there is time for all tries again */
+	pass(TIMEOUT - 1);
+	assert_int_equal(b.n_answers, 0);
+	pass(1);
+	is_answered(&b, RESOLVE_TEMPORARY);
+	forget(&a);
+	forget(&b);
+}
+
 static void t_a_late_answer_to_the_first_try_counts(void **state)
 {
 	struct asker a;
@@ -990,6 +1029,7 @@ int main(void)
 		IN_WORLD(t_equal_questions_are_one),
 		IN_WORLD(t_ids_are_drawn),
 		IN_WORLD(t_silence_ends_in_time),
+		IN_WORLD(t_where_nobody_answers_nobody_waits_long),
 		IN_WORLD(t_a_late_answer_to_the_first_try_counts),
 		IN_WORLD(t_the_next_server_is_asked_and_a_silent_one_comes_last),
 		IN_WORLD(t_a_server_that_is_not_there_is_passed_at_once),
