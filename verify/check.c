@@ -151,7 +151,7 @@ static bool run_dmarc(struct check *c, struct buf *tale)
 	for (unsigned i = 0; i < n; i++) {
 		const struct dkim_told *told = dkim_check_told(c->dkim, i);
 
-		dkim[i].result = told->result == AUTH_PASS && !told->is_usable ? AUTH_POLICY : told->result;
+		dkim[i].result = told->result;
 		dkim[i].domain = span_of_text(told->domain);
 	}
 	facts_use_kept_back(c->facts, true);

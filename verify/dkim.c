@@ -376,7 +376,6 @@ static void read_result(struct dkim_check *c, unsigned i)
 		judge_cover(c, s);
 	else
 		judge_error(s, dkim_sig_geterror(info), dkim_sig_getbh(info) == DKIM_SIGBH_MISMATCH);
-	s->told.is_usable = s->told.result == AUTH_PASS;
 }
 
 static void read_results(struct dkim_check *c)

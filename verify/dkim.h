@@ -39,7 +39,6 @@ struct dkim_told {
 	unsigned key_bits;		/* 0: not known */
 	bool covers_all;		/* no l= that leaves text uncovered */
 	bool is_testing;		/* t=y in the key */
-	bool is_usable;			/* a pass that DMARC may use */
 };
 
 /* The library: made once, before the sandbox, because it reads what it reads lazily (libcrypto's configuration). */
