@@ -94,6 +94,14 @@ static int gone(const struct client *c)
 	return EX_IOERR;
 }
 
+/* The socket may be one that does not wait. */
+static bool may_send_again(const struct client *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+
+	return errno == EINTR || ((errno == EAGAIN || errno == ENOBUFS) && poll(&p, 1, PATIENCE_MS) > 0);
+}
+
 int client_tell(struct client *c, enum wire_verb verb, const void *msg)
 {
 	char *packet = mem_new(WIRE_PACKET_MAX);
@@ -107,7 +115,7 @@ int client_tell(struct client *c, enum wire_verb verb, const void *msg)
 	}
 	do
 		n = send(c->fd, packet, len, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && may_send_again(c));
 	mem_free(packet);
 	return n < 0 ? gone(c) : EX_OK;
 }

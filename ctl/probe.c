@@ -171,18 +171,38 @@ static int send_piece(struct probe *p, struct span piece, int64_t *window)
 	return status;
 }
 
+/* A line of a file may be a piece of its own: they are gathered, else each would be a packet. */
+static int gather(struct probe *p, struct buf *gathered, struct span piece, int64_t *window)
+{
+	int status = EX_OK;
+
+	if (gathered->len + piece.len > WIRE_PART_MAX) {
+		status = send_piece(p, buf_span(gathered), window);
+		buf_clear(gathered);
+	}
+	if (piece.len > WIRE_PART_MAX)
+		return status == EX_OK ? send_piece(p, piece, window) : status;
+	(void)buf_add(gathered, piece);
+	return status;
+}
+
 /* Lines of files end as they like. */
 static int send_message(struct probe *p, int64_t *window)
 {
 	struct span in = buf_span(&p->message), out;
+	struct buf gathered;
 	struct lines lines;
 	int status = EX_OK;
 
+	buf_init(&gathered, WIRE_PART_MAX);
 	lines_init_chunks(&lines, LINES_NORMALISE, MESSAGE_MAX);
 	while (status == EX_OK && lines_take(&lines, &in, &out) == LINES_PART)
-		status = send_piece(p, out, window);
+		status = gather(p, &gathered, out, window);
 	if (status == EX_OK)
-		status = send_piece(p, lines_close(&lines), window);
+		status = gather(p, &gathered, lines_close(&lines), window);
+	if (status == EX_OK)
+		status = send_piece(p, buf_span(&gathered), window);
+	buf_fini(&gathered);
 	return status;
 }
 

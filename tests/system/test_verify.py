@@ -444,6 +444,30 @@ def test_postfix_as_the_stranger(world, tmp_path, key):
 # ---- probe -------------------------------------------------------------------------------------------------------
 
 
+def test_probe_reads_a_large_file_of_short_lines(world, key, tmp_path):
+    world.start()
+    mail = tmp_path / "mail"
+    mail.write_bytes(signed(message(body="A line\r\n" * 1000000), key).replace(b"\r\n", b"\n"))
+    started = time.monotonic()
+    row, = world.json("probe", "dkim", str(mail))
+    assert row["result"] == "pass" and (SANITIZED or time.monotonic() - started < 5)
+
+
+def test_probe_waits_for_a_verify_that_is_busy(world, key, tmp_path):
+    world.start()
+    mail = tmp_path / "mail"
+    mail.write_bytes(signed(message(body="A line\r\n" * 100000), key))
+    verify, = world.children(program="verify")
+    os.kill(verify, signal.SIGSTOP)
+    try:
+        probe = subprocess.Popen([world.postrider, "-c", world.file, "probe", "dkim", mail, "--json"], stdout=subprocess.PIPE, env=world.environment)
+        with pytest.raises(subprocess.TimeoutExpired):
+            probe.wait(1)
+    finally:
+        os.kill(verify, signal.SIGCONT)
+    assert b'"result":"pass"' in probe.communicate(timeout=60)[0] and probe.returncode == 0
+
+
 def test_probe_with_a_configuration_that_has_errors_says_so_once(world):
     world.config = "hostname = \nlisten {\n"
     world.write()
