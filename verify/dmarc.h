@@ -38,6 +38,7 @@ enum dmarc_from {
 	DMARC_FROM_MISSING,	/* no field */
 	DMARC_FROM_REPEATED,	/* several fields */
 	DMARC_FROM_UNREADABLE,	/* nobody, or not surely whom */
+	DMARC_FROM_TOO_DEEP,	/* in a header that is larger than what is looked at */
 	DMARC_FROM_TOO_MANY	/* more different domains than are looked at */
 };
 

@@ -104,7 +104,8 @@ void dmarc_from_read(const struct fields *header, struct dmarc_authors *out)
 
 	*out = (struct dmarc_authors){ .from = DMARC_FROM_READ };
 	if (header->too_large) {
-		is_unreadable(out, "the header is too large to be sure of its From field");
+		out->from = DMARC_FROM_TOO_DEEP;
+		out->why = "the header is too large to be sure of its From field";
 		return;
 	}
 	field = find_field(header, out);

@@ -135,6 +135,15 @@ static bool dkim_refuses(const struct verdict_ask *ask, struct verdict *v, struc
 	return true;
 }
 
+static const char *how_to_mend(enum dmarc_from from)
+{
+	switch (from) {
+	case DMARC_FROM_TOO_DEEP: return ". Send it with a smaller header";
+	case DMARC_FROM_TOO_MANY: return ". Send it in the name of one author";
+	default: return ". A message needs exactly one From field with an address (RFC 5322 3.6.2)";
+	}
+}
+
 static bool from_refuses(const struct verdict_ask *ask, struct verdict *v, struct buf *text)
 {
 	if (ask->modes.dmarc != MODE_ENFORCE || !ask->dmarc || ask->dmarc->result != AUTH_PERMERROR)
@@ -142,7 +151,7 @@ static bool from_refuses(const struct verdict_ask *ask, struct verdict *v, struc
 	decide(v, VERDICT_REFUSE, 550, "5.7.1");
 	(void)buf_add_text(text, "DMARC can't tell who wrote this: ");
 	add_shown(text, span_of_text(ask->dmarc->why), 200, false);
-	(void)buf_add_text(text, ". A message needs exactly one From field with an address (RFC 5322 3.6.2)");
+	(void)buf_add_text(text, how_to_mend(ask->dmarc->from));
 	return true;
 }
 

@@ -504,7 +504,7 @@ static void t_a_header_beyond_its_ceiling_proves_nothing(void **state)
 	fields_close(&header);
 	assert_true(dmarc_check(f, &ask, &told, NULL));
 	assert_int_equal(told.result, AUTH_PERMERROR);
-	assert_int_equal(told.from, DMARC_FROM_UNREADABLE);
+	assert_int_equal(told.from, DMARC_FROM_TOO_DEEP);
 	facts_free(&f);
 	fields_fini(&header);
 }

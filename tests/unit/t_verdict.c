@@ -94,6 +94,10 @@ static void t_a_refusal_says_what_to_mend(void **state)
 	(void)snprintf(d.why, sizeof(d.why), "there are several From fields");
 	verdict_reach(&ask, &v);
 	assert_string_equal(v.text, "DMARC can't tell who wrote this: there are several From fields. A message needs exactly one From field with an address (RFC 5322 3.6.2)");
+	d.from = DMARC_FROM_TOO_DEEP;
+	(void)snprintf(d.why, sizeof(d.why), "the header is too large to be sure of its From field");
+	verdict_reach(&ask, &v);
+	assert_string_equal(v.text, "DMARC can't tell who wrote this: the header is too large to be sure of its From field. Send it with a smaller header");
 }
 
 static void t_spf_and_dkim_are_enforced_where_it_is_wanted(void **state)
