@@ -176,8 +176,10 @@ enum progress session_refuse(struct session *s, struct effects *fx, unsigned cod
 	struct buf reply;
 
 	note_refusal(s, code, text);
-	if (++s->n_errors >= (uint64_t)s->listen->max_errors)
+	if (++s->n_errors >= (uint64_t)s->listen->max_errors) {
+		add_reply(&fx->out, code, enhanced, text);	/* a 421 in its place would have the same message sent again */
 		return session_hang_up(s, fx, 421, "4.7.0", "Too many errors, good bye");
+	}
 	if (penalty_ms(s) == 0)
 		return session_say(s, fx, code, enhanced, text);
 	buf_init(&reply, EFFECTS_OUT_MAX);

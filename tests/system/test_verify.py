@@ -103,6 +103,19 @@ def test_a_forged_author_is_refused_as_his_domain_asks(world):
     assert refused.count("dsn=5.7.1") == 3
 
 
+def test_the_last_refusal_of_a_session_has_its_reason_too(world):
+    """A 421 in its place would have the forged message sent again."""
+    world.listen = "max_errors = 2"
+    world.start()
+    with smtplib.SMTP("127.0.0.1", world.port, "mail.good.test", timeout=60, source_address=(BAD, 0)) as s:
+        s.ehlo()
+        for _ in range(2):
+            assert s.mail("a@good.test")[0] == 250 and s.rcpt("alice@example.test")[0] == 250
+            code, words = s.data(message())
+            assert code == 550 and words.startswith(b"5.7.1 ")
+        assert s.docmd("NOOP")[0] == 421
+
+
 def test_a_signature_vouches_for_the_author_whoever_sends(world, key):
     world.start()
     assert offer(world, signed(message(), key), client=BAD, sender="x@plain.test")[0] == 250

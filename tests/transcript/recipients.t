@@ -248,7 +248,7 @@ C: MAIL FROM:<a@example.net>
 S: 250...
 repeat 8 RCPT TO:<nobody@example.org>\r\n
 wait 60s
-skip 5
+skip 6
 S: 421 4.7.0...
 closed
 

@@ -233,6 +233,7 @@ do end of check
 verify died over this
 do evidence
 do cancel check
+S: 451 4.3.0 This message could not be checked
 S: 421 4.7.0 Too many errors...
 closed
 
