@@ -122,12 +122,23 @@ static void tell_probed(struct dns *d, const struct ask *ask, const struct answe
 	tell_server(d, EV_DNS_RESOLVER, server, a->result == RESOLVED ? span_of_text(finding_text(a, server)) : a->why);
 }
 
+static bool is_being_probed(const struct dns *d, unsigned server)
+{
+	LIST_EACH(node, &d->probes)
+		if (LIST_OWNER(node, struct ask, list)->server == server)
+			return true;
+	return false;
+}
+
 /* The root's servers: every resolver knows them, and they are signed. */
 static void probe(struct dns *d, unsigned server)
 {
 	static const struct question root = { .type = RECORD_NS, .name = { .len = 1, .at = "." } };
-	struct ask *ask = ask_new(&d->probes, NULL, 0);
+	struct ask *ask;
 
+	if (is_being_probed(d, server))
+		return;
+	ask = ask_new(&d->probes, NULL, 0);
 	ask->server = server;
 	resolver_probe(d->resolver, &root, server, &ask->waiter, now_of(d));
 }
@@ -171,7 +182,10 @@ static void do_effect(struct dns *d, struct resolver_effect *e)
 		take_answer(d, LIST_OWNER(e->waiter, struct ask, waiter), e->answer);
 		answer_unref(&e->answer);
 		break;
-	case RESOLVER_TELL_DOWN: tell_server(d, EV_DNS_DOWN, &servers->at[e->server], SPAN_NONE); break;
+	case RESOLVER_TELL_DOWN:
+		tell_server(d, EV_DNS_DOWN, &servers->at[e->server], SPAN_NONE);
+		probe(d, e->server);	/* or was it but a name whose servers are silent? */
+		break;
 	case RESOLVER_TELL_BACK:
 		tell_server(d, EV_DNS_BACK, &servers->at[e->server], SPAN_NONE);
 		probe(d, e->server);	/* it may not have been there at the start, or be another one now */

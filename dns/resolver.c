@@ -114,7 +114,7 @@ void query_give_up(struct resolver *r, struct query *q, int64_t now)
 	snprintf(f->why, sizeof(f->why), "%s", q->why[0] ? q->why : "there is no resolver to be asked");
 	r->counts.failed++;
 	if (q->pinned != ANY_SERVER)
-		r->servers.at[q->pinned].is_missed = !r->servers.at[q->pinned].is_heard;
+		server_missed(&r->servers.at[q->pinned]);
 	query_finish(r, q, f, now);
 }
 

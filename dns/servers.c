@@ -151,7 +151,7 @@ enum servers_hope servers_hope(const struct servers *s, int64_t now)
 	enum servers_hope hope = SERVERS_DOWN;
 
 	for (unsigned i = 0; i < s->n; i++) {
-		if (!s->at[i].is_down && !s->at[i].is_missed)
+		if (!s->at[i].is_missed)
 			return SERVERS_UP;
 		if (s->at[i].down_until <= now)
 			hope = SERVERS_DOUBTFUL;
@@ -172,6 +172,11 @@ bool server_silent(struct server *s, int64_t now)
 	s->down_until = now + s->down_ms;
 	s->is_down = true;
 	return !was_down;
+}
+
+void server_missed(struct server *s)
+{
+	s->is_missed = s->is_down || !s->is_heard;
 }
 
 bool server_answered(struct server *s)

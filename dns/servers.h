@@ -42,7 +42,7 @@ struct server {
 	bool is_plain;			/* it does not understand EDNS */
 	bool is_down;
 	bool is_heard;			/* it answered once, whatever */
-	bool is_missed;			/* a probe found nobody there, and it was not heard since */
+	bool is_missed;			/* a probe found nobody there, at the start or when it was down, and it was not heard since */
 	unsigned n_silent;
 	int64_t down_until, down_ms;
 };
@@ -67,6 +67,8 @@ enum servers_hope {
 enum servers_hope servers_hope(const struct servers *s, int64_t now);
 /* It did not answer. True when it is down from now on. */
 bool server_silent(struct server *s, int64_t now);
+/* Nor did it answer the question of a probe, which no stranger chose. */
+void server_missed(struct server *s);
 /* It answered. True when it was down until now, or missed. */
 bool server_answered(struct server *s);
 

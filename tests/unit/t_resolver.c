@@ -325,9 +325,29 @@ static void t_silence_ends_in_time(void **state)
 	forget(&b);
 }
 
+static void t_a_name_that_gets_no_answer_harms_no_other(void **state)
+{
+	struct asker a;
+
+	(void)state;
+	ask(&a, RECORD_A, "slow.attacker.example");
+	pass(TIMEOUT);
+	is_answered(&a, RESOLVE_TEMPORARY);
+	assert_string_equal(w.told, "down0 ");
+	forget(&a);
+	ask(&a, RECORD_A, "one.example");
+	pass(TIMEOUT - 1);
+	assert_int_equal(a.n_answers, 0);
+	say_a(w.last, "one.example", 60, 0);
+	is_answered(&a, RESOLVED);
+	forget(&a);
+}
+
+/* By a question that no stranger chose. */
 static void t_where_nobody_answers_nobody_waits_long(void **state)
 {
-	struct asker a, b;
+	struct question root = question_of(RECORD_NS, ".");
+	struct asker a, b, probe = { .n_answers = 0 };
 	unsigned sent;
 
 	(void)state;
@@ -336,6 +356,11 @@ static void t_where_nobody_answers_nobody_waits_long(void **state)
 	is_answered(&a, RESOLVE_TEMPORARY);
 	assert_string_equal(w.told, "down0 ");
 	forget(&a);
+	resolver_probe(w.r, &root, 0, &probe.waiter, w.now);
+	perform();
+	pass(TIMEOUT);
+	is_answered(&probe, RESOLVE_TEMPORARY);
+	forget(&probe);
 	pass(SERVER_DOWN_LAST_MS);	/* it is time to try again: a first wait long, and no longer */
 	sent = w.n_sent;
 	ask(&a, RECORD_A, "two.example");
@@ -1029,6 +1054,7 @@ int main(void)
 		IN_WORLD(t_equal_questions_are_one),
 		IN_WORLD(t_ids_are_drawn),
 		IN_WORLD(t_silence_ends_in_time),
+		IN_WORLD(t_a_name_that_gets_no_answer_harms_no_other),
 		IN_WORLD(t_where_nobody_answers_nobody_waits_long),
 		IN_WORLD(t_a_late_answer_to_the_first_try_counts),
 		IN_WORLD(t_the_next_server_is_asked_and_a_silent_one_comes_last),
