@@ -90,6 +90,7 @@ enum pr_err bounce_write(const struct bounce *b, struct books *books, struct mai
 	struct arena arena;
 	struct envelope_rcpt *originals;
 	struct dsn_rcpt *rows;
+	bool has_failed = false;
 	struct dsn dsn = { .hostname = b->hostname, .to = env->sender, .envid = env->envid, .wall_ms = b->now.wall_ms,
 	    .arrival_ms = env->received_ms, .smtputf8 = env->flags & MAIL_SMTPUTF8, .full = !(env->flags & MAIL_RET_HDRS),
 	    .header = span_first(b->original, header), .body = span_from(b->original, header), .body_size = b->original_size - header };
@@ -105,7 +106,9 @@ enum pr_err bounce_write(const struct bounce *b, struct books *books, struct mai
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
 		if (bounce_wants(m, mail_rcpt(m, i), b->kind))
 			rows[dsn.n_rcpts++] = row_of(b, books, mail_rcpt(m, i), env, originals);
-	if (b->kind == BOUNCE_DELAY || !(env->flags & (MAIL_RET_FULL | MAIL_SUBMITTED)))
+	for (size_t i = 0; i < dsn.n_rcpts; i++)
+		has_failed |= rows[i].action == DSN_FAILED;
+	if (!has_failed || !(env->flags & (MAIL_RET_FULL | MAIL_SUBMITTED)))
 		dsn.full = false;	/* RFC 3461 4.3 speaks of failures; strangers' mail is not sent back whole */
 	err = dsn_add(out, &dsn, &needs);
 	*flags = MAIL_BOUNCE | (env->flags & MAIL_SUBMITTED) | (needs.smtputf8 ? MAIL_SMTPUTF8 : 0u) | (needs.eight_bit ? MAIL_8BIT : 0u);

@@ -128,10 +128,12 @@ def test_mail_that_was_in_a_mailbox_before_is_a_loop_and_bounces_once(running):
     assert running.mails("alice") == []
 
 
-def test_success_is_told_when_asked_for_and_never_is_never(running):
+@pytest.mark.parametrize("ret", ["HDRS", "FULL"])
+def test_success_is_told_when_asked_for_and_never_is_never(running, ret):
+    """RET=FULL is about failures (RFC 3461 4.3): who hears of success has the message."""
     with running.smtp() as client:
         client.ehlo()
-        client.docmd("MAIL FROM:<bob@example.test> RET=HDRS ENVID=my+2Bid")
+        client.docmd(f"MAIL FROM:<bob@example.test> RET={ret} ENVID=my+2Bid")
         client.docmd("RCPT TO:<alice@example.test> NOTIFY=SUCCESS ORCPT=rfc822;Alice@example.test")
         client.data("Subject: told\r\n\r\nsecret body\r\n")
         client.docmd("MAIL FROM:<bob@example.test>")
