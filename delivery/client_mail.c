@@ -29,16 +29,16 @@ static void await_reply_to(struct client *c, enum client_command command)
 
 static enum progress begin_mail(struct client *c, struct client_effect *effect)
 {
-	const struct job_outcome *why = unfit(c);
 	unsigned rcpt = rcpt_utf8(c->job);
 
-	if (why) {
-		c->verdict = *why;
+	if (mail_is_unfit(c)) {
 		settle_then(c, &AT_READY);
 		return STEP_AGAIN;
 	}
-	if (rcpt < c->job->n_rcpts && !(c->offers & OFFERS_SMTPUTF8))
-		return tell(c, effect, rcpt, &unfit_address);
+	if (rcpt < c->job->n_rcpts && !(c->offers & OFFERS_SMTPUTF8)) {
+		address_is_unfit(c);
+		return tell(c, effect, rcpt, &c->verdict);
+	}
 	c->n_replies = c->n_taken = c->owed = 0;
 	c->rcpt_said = c->rcpt_answered = rcpt_open(c->job, 0);
 	c->in_mail = c->asked_data = false;

@@ -56,10 +56,11 @@ void tls_failed(struct client *c, const char *why);
 
 void say_mail(const struct client *c, struct buf *out);
 void say_rcpt(const struct client *c, struct buf *out, const struct job_rcpt *rcpt);
-/* Why the server can't take this message as far as we know; NULL when it can. */
-const struct job_outcome *unfit(const struct client *c);
-/* The first that is open and whose address is not all ASCII; n_rcpts without. Where SMTPUTF8 is not offered it is unfit. */
+/* As far as we know the server can't take this message: then the verdict says why, with its name. */
+bool mail_is_unfit(struct client *c);
+/* The first that is open and whose address is not all ASCII; n_rcpts without. */
 unsigned rcpt_utf8(const struct job *job);
-extern const struct job_outcome unfit_address;
+/* The verdict on one of those where SMTPUTF8 is not offered. */
+void address_is_unfit(struct client *c);
 
 #endif

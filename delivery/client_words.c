@@ -1,6 +1,9 @@
 /* What is said of a mail to the server, and whether it can be. */
 #include "delivery/client_private.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "base/text.h"
 #include "mail/address.h"
 
@@ -8,15 +11,6 @@
 #define ORCPT_MAX 500	/* octets of ORCPT (RFC 3461 4.2) */
 
 /* ---- is it possible? --------------------------------------------------------------- */
-
-#define UNFIT(whose, code, text) { .fate = FATE_FAILED, .scope = whose, .enhanced = { code, sizeof(code) - 1 }, .words = { text, sizeof(text) - 1 }, .host = { "", 0 } }
-
-static const struct job_outcome
-	unfit_size = UNFIT(SCOPE_MESSAGE, "5.3.4", "The message is larger than the server takes"),
-	unfit_8bit = UNFIT(SCOPE_MESSAGE, "5.6.3", "The message has 8-bit bytes, which the server does not take"),
-	unfit_utf8 = UNFIT(SCOPE_MESSAGE, "5.6.7", "The message needs SMTPUTF8, which the server does not offer"),
-	unfit_path = UNFIT(SCOPE_MESSAGE, "5.1.3", "An address of the envelope can't be said in a command");
-const struct job_outcome unfit_address = UNFIT(SCOPE_RECIPIENT, "5.6.7", "The address needs SMTPUTF8, which the server does not offer");
 
 /* Nothing in it can end a command. */
 static bool is_path(struct span s)
@@ -44,15 +38,38 @@ unsigned rcpt_utf8(const struct job *job)
 	return n;
 }
 
-const struct job_outcome *unfit(const struct client *c)
+static void failed(struct client *c, enum wire_scope scope, const char *enhanced, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void failed(struct client *c, enum wire_scope scope, const char *enhanced, const char *fmt, ...)
 {
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(c->text, sizeof(c->text), fmt, args);
+	va_end(args);
+	c->verdict = (struct job_outcome){ .fate = FATE_FAILED, .scope = scope, .enhanced = span_of_text(enhanced),
+	    .words = span_of_text(c->text), .host = SPAN_NONE };
+}
+
+bool mail_is_unfit(struct client *c)
+{
+	uint32_t flags = c->job->flags;
+
 	if (!has_paths(c->job))
-		return &unfit_path;
-	if (c->max_size && c->job->size > c->max_size)
-		return &unfit_size;
-	if (c->job->flags & MAIL_SMTPUTF8 && !(c->offers & OFFERS_SMTPUTF8))
-		return &unfit_utf8;
-	return c->job->flags & MAIL_8BIT && !(c->offers & OFFERS_8BITMIME) && !c->options->force_8bit ? &unfit_8bit : NULL;
+		failed(c, SCOPE_MESSAGE, "5.1.3", "An address of the envelope can't be said in a command");
+	else if (c->max_size && c->job->size > c->max_size)
+		failed(c, SCOPE_MESSAGE, "5.3.4", "The message is larger than the %llu bytes that %.200s takes", (unsigned long long)c->max_size, c->options->host);
+	else if (flags & MAIL_SMTPUTF8 && !(c->offers & OFFERS_SMTPUTF8))
+		failed(c, SCOPE_MESSAGE, "5.6.7", "The message needs SMTPUTF8, which %.200s does not offer", c->options->host);
+	else if (flags & MAIL_8BIT && !(c->offers & OFFERS_8BITMIME) && !c->options->force_8bit)
+		failed(c, SCOPE_MESSAGE, "5.6.3", "The message has 8-bit bytes, which %.200s does not take", c->options->host);
+	else
+		return false;
+	return true;
+}
+
+void address_is_unfit(struct client *c)
+{
+	failed(c, SCOPE_RECIPIENT, "5.6.7", "The address needs SMTPUTF8, which %.200s does not offer", c->options->host);
 }
 
 /* ---- commands ---------------------------------------------------------------------- */

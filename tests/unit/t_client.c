@@ -236,8 +236,8 @@ static void t_an_address_that_needs_utf8_asks_for_it_alone(void **state)
 	play("> job mixed\n" BEGIN "S: 250-hi\nS: 250-PIPELINING\nS: 250 SMTPUTF8\nC: MAIL FROM:<s@a.example> SMTPUTF8\n"
 	    "C: RCPT TO:<\xc3\xbc@b.example>\nC: RCPT TO:<v@b.example>\nC: RCPT TO:<\xc3\xb6@b.example>\nC: DATA\n", 0);
 	play("> job mixed\n" BEGIN "S: 250-hi\nS: 250 PIPELINING\n"
-	    "O: 0 failed recipient 0 5.6.7 The address needs SMTPUTF8, which the server does not offer\n"
-	    "O: 2 failed recipient 0 5.6.7 The address needs SMTPUTF8, which the server does not offer\n"
+	    "O: 0 failed recipient 0 5.6.7 The address needs SMTPUTF8, which 127.0.0.1:24 does not offer\n"
+	    "O: 2 failed recipient 0 5.6.7 The address needs SMTPUTF8, which 127.0.0.1:24 does not offer\n"
 	    "C: MAIL FROM:<s@a.example>\nC: RCPT TO:<v@b.example>\nC: DATA\n", 0);
 }
 
@@ -257,10 +257,10 @@ static void t_a_server_that_was_asked_to_tell_does(void **state)
 static void t_what_is_needed_and_not_offered_fails(void **state)
 {
 	(void)state;
-	play("> job 8bit\n" PLAIN "O: 0 failed message 0 5.6.3 The message has 8-bit bytes, which the server does not take\n> wait 5000\nC: QUIT\nE: close\n", 0);
-	play("> job header\n" FULL "O: 0 failed message 0 5.6.7 The message needs SMTPUTF8, which the server does not offer\n"
+	play("> job 8bit\n" PLAIN "O: 0 failed message 0 5.6.3 The message has 8-bit bytes, which 127.0.0.1:24 does not take\n> wait 5000\nC: QUIT\nE: close\n", 0);
+	play("> job header\n" FULL "O: 0 failed message 0 5.6.7 The message needs SMTPUTF8, which 127.0.0.1:24 does not offer\n"
 	    "> job null\nC: MAIL FROM:<> SIZE=20\nC: RCPT TO:<u@b.example>\nC: DATA\n", 0);
-	play("> job big\n" FULL "O: 0 failed message 0 5.3.4 The message is larger than the server takes\n", 0);
+	play("> job big\n" FULL "O: 0 failed message 0 5.3.4 The message is larger than the 1000 bytes that 127.0.0.1:24 takes\n", 0);
 	play("> job evil\n" FULL "O: 0 failed message 0 5.1.3 An address of the envelope can't be said in a command\n", 0);
 }
 
