@@ -50,7 +50,7 @@ static void tell(const struct dry_run *d, const char *step, const char *result, 
 	(void)vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
 	if (!(d->call->flags & CALL_JSON)) {
-		(void)printf("%-9s%-12s", step, result);
+		(void)printf("%-9s%-14s", step, result);
 		say_add(stdout, span_of_text(reason));
 		(void)putchar('\n');
 		(void)fflush(stdout);	/* a child that asks the configuration would say it once more */
@@ -241,19 +241,69 @@ static void explain_sender(const struct dry_run *d, struct span sender, const st
 		tell(d, "sender", "unknown", "%s is of a domain of this server, but bounces to it would find nobody", d->call->from);
 }
 
-static void explain_address(struct dry_run *d, const struct wire_expand_done *done)
+/* Who knows the addresses of a domain of ours. */
+struct knower {
+	struct span domain;
+	char users[256];	/* the section's name */
+	bool is_asked;		/* it is another server */
+};
+
+static void look_at_domain(void *arg, const json_t *row)
+{
+	struct knower *k = arg;
+
+	if (strcmp(json_text(row, "section"), "domain") == 0 && strcmp(json_text(row, "name"), "users") == 0
+	    && span_eq_nocase(span_of_text(json_text(row, "title")), k->domain))
+		(void)snprintf(k->users, sizeof(k->users), "%s", json_text(row, "value"));
+}
+
+static void look_at_users(void *arg, const json_t *row)
+{
+	struct knower *k = arg;
+
+	if (strcmp(json_text(row, "section"), "users") == 0 && strcmp(json_text(row, "name"), "ask") == 0
+	    && strcmp(json_text(row, "title"), k->users) == 0)
+		k->is_asked = strcmp(json_text(row, "value"), "yes") == 0;
+}
+
+/* We take it as it is, for want of knowing better. */
+static int is_asked_at_rcpt(const struct dry_run *d, bool *is_asked)
+{
+	struct knower k = { .users = "" };
+	struct span local;
+	int status = EX_OK;
+
+	address_split(d->about, &local, &k.domain);
+	if (d->targets && !d->targets->next && span_eq(d->targets->address, d->about))
+		status = each_setting(d, look_at_domain, &k);
+	if (status == EX_OK && k.users[0])
+		status = each_setting(d, look_at_users, &k);
+	*is_asked = k.is_asked;
+	return status;
+}
+
+static int explain_address(struct dry_run *d, const struct wire_expand_done *done)
 {
 	uint8_t result = done->result < sizeof(answers) / sizeof(answers[0]) ? done->result : ADDRESS_TEMPORARY;
+	bool is_asked = false;
+	int status = EX_OK;
 
 	if (result == ADDRESS_OK && is_foreign_alone(d, d->about))
 		result = ADDRESS_FOREIGN;
 	if (result == ADDRESS_FOREIGN && d->call->client && !d->is_trusted) {
 		tell(d, "address", "refused", "its domain is none of this server's, and this client may not relay: 550 5.7.1");
 		worse(d, EX_NOPERM);
-		return;
+		return EX_OK;
+	}
+	if (result == ADDRESS_OK)
+		status = is_asked_at_rcpt(d, &is_asked);
+	if (is_asked) {
+		tell(d, "address", "asked", "its domain is one of this server; whether it is there is asked at RCPT, of the server that `deliver` names");
+		return status;
 	}
 	tell(d, "address", answers[result].result, "%s%s%.*s", answers[result].words, done->why.len ? ": " : "", SPAN_ARG(done->why));
 	worse(d, answers[result].status);
+	return status;
 }
 
 static int explain_names(struct dry_run *d)
@@ -277,7 +327,7 @@ static int explain_names(struct dry_run *d)
 	if (status == EX_OK)
 		status = ask_auth(d, &c, d->about, d->call->from ? address_span(&from) : SPAN_NONE, true, &done);
 	if (status == EX_OK)
-		explain_address(d, &done);
+		status = explain_address(d, &done);
 	client_close(&c);
 	return status;
 }
@@ -515,11 +565,25 @@ static int explain_dns(struct dry_run *d, struct span domain)
 	return status;
 }
 
+static int explain_literal(struct dry_run *d, struct span domain)
+{
+	struct host_walk walk = { .run = d };
+	unsigned char bytes[16];
+	int family, status = each_setting(d, look_at_names, &walk);
+
+	if (status != EX_OK || walk.may_be_private || !address_parse_literal(domain, &family, bytes) || !network_is_private((unsigned)family, bytes))
+		return status;
+	tell(d, "host", "private", "%.*s lies in a private network: given back at once, 5.4.4, unless outbound.allow_private says yes", SPAN_ARG(domain));
+	worse(d, EX_NOHOST);
+	return status;
+}
+
 static int explain_target(struct dry_run *d, const struct target *t)
 {
 	struct wire_way_told w;
 	struct span local, domain, name = t->deliver;
 	struct client c;
+	bool is_literal;
 	char *way;
 	int status;
 
@@ -540,7 +604,10 @@ static int explain_target(struct dry_run *d, const struct target *t)
 	explain_standing(d, &w);
 	if (w.leads == LEADS_DNS || w.leads == LEADS_SMTP)
 		status = explain_manner(d, w.route);
+	is_literal = w.leads == LEADS_SMTP && t->deliver.len == 0 && w.route.len == 0;
 	client_close(&c);
+	if (status == EX_OK && is_literal)
+		return explain_literal(d, domain);
 	return status == EX_OK && w.leads == LEADS_DNS ? explain_dns(d, domain) : status;
 }
 
@@ -564,7 +631,7 @@ int run_explain(struct call *call)
 {
 	struct dry_run d = { .call = call, .status = EX_OK };
 	struct address address;
-	int status = mailbox_read(call->words[0], &address);
+	int status = mailbox_read_any(call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;

@@ -6,11 +6,21 @@
 #include "ctl/master.h"
 #include "ctl/say.h"
 
-int mailbox_read(const char *text, struct address *out)
+int mailbox_read_any(const char *text, struct address *out)
 {
-	if (address_parse_mailbox(span_of_text(text), ALLOW_UTF8, out) == PR_OK && !out->is_literal)
+	if (address_parse_mailbox(span_of_text(text), ALLOW_UTF8, out) == PR_OK)
 		return EX_OK;
 	say("`%s` is no mail address: anna@example.org", text);
+	return EX_DATAERR;
+}
+
+int mailbox_read(const char *text, struct address *out)
+{
+	int status = mailbox_read_any(text, out);
+
+	if (status != EX_OK || !out->is_literal)
+		return status;
+	say("`%s` names a host by its address: give it with a domain", text);
 	return EX_DATAERR;
 }
 

@@ -40,6 +40,7 @@ def test_routes_and_smarthosts(server):
     rows, why = steps(server, "x@other.net", "--client", "192.0.2.7", code=77)
     assert rows == [("client", "stranger"), ("address", "refused")] and "5.7.1" in why["address", "refused"]
     assert ("tls", "opportunistic") in steps(server, "x@other.net")[0]
+    assert "opportunistic with TLS where" in server.run("explain", "x@other.net", check=False).stdout
     rows, why = steps(server, "x@other.net", "--client", "10.1.2.3", "--from", "alice@example.test")
     assert rows[:3] == [("client", "trusted"), ("sender", "ours"), ("address", "foreign")]
     rows, why = steps(server, "alice@example.test", "--from", "x@other.net")
@@ -67,6 +68,27 @@ def test_hosts_in_private_networks_are_told_of(server, world):
     server.extra = server.extra.replace("outbound {", "outbound { allow_private = yes")
     server.reload()
     assert ("host", "private") not in steps(server, "x@b.test")[0]
+
+
+def test_an_address_that_names_its_host(server):
+    server.start()
+    for host in "[10.1.2.3]", "[IPv6:fd00::1]":
+        rows, why = steps(server, f"x@{host}", code=68)
+        assert ("host", "literal") in rows and rows[-1] == ("host", "private") and "5.4.4" in why["host", "private"]
+    rows, why = steps(server, "x@[11.0.0.1]")
+    assert ("host", "literal") in rows and ("host", "private") not in rows
+    assert server.run("alias", "add", "team@example.test", "x@[11.0.0.1]", check=False).returncode == 65
+
+
+def test_who_is_asked_at_rcpt_is_not_said_to_be_there(server):
+    server.extra = ('domain back.test { deliver = inner users = asked }\nusers asked { ask = yes }\ndeliver inner { smtp = "127.0.0.2:1" }\n'
+                    'domain listed.test { deliver = inner users = listed }\n' f'users listed {{ file = "{server.folder}/list" }}')
+    open(f"{server.folder}/list", "w").write("there@listed.test\n")
+    server.start()
+    rows, why = steps(server, "x@back.test")
+    assert rows[:2] == [("address", "asked"), ("deliver", "smtp")] and "RCPT" in why["address", "asked"]
+    assert steps(server, "there@listed.test")[0][0] == ("address", "ours")
+    assert steps(server, "x@listed.test", code=67)[0] == [("address", "unknown")]
 
 
 def test_a_site_in_trouble_says_when_it_is_tried(server):
