@@ -578,6 +578,24 @@ def test_a_burst_of_logins_delays_no_other_session(users):
     assert slowest < (5 if os.environ.get("POSTRIDER_SANITIZED") else 0.5)
 
 
+def test_of_too_many_logins_at_once_some_are_put_off(submission):
+    """The row of those who wait is bounded (auth/checker_io.h): who finds it full is told to come again, and everybody is answered."""
+    port = free_port()
+    submission.more = (f'listen plain {{ address = "127.0.0.1" port = {port} tls = none auth = required auth_plaintext = yes {submission.logins} }}')
+    submission.start()
+    clients = []
+    for _ in range(320):
+        client = smtplib.SMTP("127.0.0.1", port, "client.example.net", timeout=PATIENCE * 3)
+        client.ehlo()
+        clients.append(client)
+    for n, client in enumerate(clients):
+        client.putcmd("AUTH PLAIN " + plain(f"ghost{n}@example.test", "a guess"))
+    codes = [client.getreply()[0] for client in clients]
+    assert set(codes) == {535, 454} and codes.count(535) >= 256
+    assert any("code=454" in line for line in events(submission, "auth_failed"))
+    assert code_of(submission, PASSWORD) == 235
+
+
 def test_a_remembered_password_is_quick(users):
     def took():
         with connect(users) as client:
