@@ -282,6 +282,14 @@ static struct job_outcome ours(struct attempt *a, enum wire_fate fate, const cha
 		.host = SPAN_NONE };
 }
 
+/* Addresses of a family that we don't speak were not asked for. */
+static const char *words_of_none(const struct attempt_rules *rules)
+{
+	if (rules->has_v4 && rules->has_v6)
+		return " has no address that can be used";
+	return rules->has_v4 ? " has no IPv4 address, and this server sends over IPv4 alone" : " has no IPv6 address, and this server sends over IPv6 alone";
+}
+
 struct job_outcome attempt_outcome(struct attempt *a)
 {
 	enum wire_fate hopeless = a->is_configured ? FATE_DEFERRED : FATE_FAILED;
@@ -294,5 +302,5 @@ struct job_outcome attempt_outcome(struct attempt *a)
 		return ours(a, hopeless, a->is_configured ? "4.4.6" : "5.4.6", "Mail for this domain leads back to this server, which does not take it", "");
 	if (a->met_private)
 		return ours(a, FATE_FAILED, "5.4.4", "The address of ", " lies in a private network");
-	return ours(a, hopeless, a->is_configured ? "4.4.4" : "5.4.4", "", " has no address that can be used");
+	return ours(a, hopeless, a->is_configured ? "4.4.4" : "5.4.4", "", words_of_none(a->rules));
 }

@@ -271,6 +271,20 @@ def test_we_speak_from_the_address_and_by_the_name_that_are_configured(server, w
     assert mail["peer"] == "127.0.25.200" and mail["helo"] == "out.example.test"
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6") or "::1" not in os.popen("ip -6 addr show lo").read(), reason="there is no IPv6 here")
+def test_each_family_has_its_source_address(server, world):
+    """And where none is configured for a family, its hosts are no hosts, and the bounce says so."""
+    v4, v6 = world.sink(1), Sink("::1", world.port)
+    world.sinks.append(v6)
+    begin(server, world, ONE + "six.test. MX 10 mx.six.test.\nmx.six.test. AAAA ::1\n", outbound='address = {"127.0.25.200", "::1"}')
+    server.send(to=["u@b.test", "u@six.test"])
+    assert taken(v4)[0]["peer"] == "127.0.25.200" and taken(v6)[0]["peer"] == "::1"
+    server.extra = server.extra.replace(', "::1"', "")
+    server.reload()
+    server.send(to="w@six.test", sender="alice@example.test")
+    assert "mx.six.test has no IPv4 address" in wait_line(server, "to=<w@six.test>")
+
+
 # ---- what they answer ---------------------------------------------------------------------------------
 
 

@@ -234,6 +234,7 @@ static void t_names_without_addresses(void **state)
 {
 	(void)state;
 	check(&usual, false, &refused, HOSTS({ "a", 10, "" }), "failed 5.4.4 a has no address that can be used");
+	check(&only_v4, false, &refused, HOSTS({ "a", 10, "2001:db8::1" }), "failed 5.4.4 a has no IPv4 address, and this server sends over IPv4 alone");
 	check(&usual, true, &refused, HOSTS({ "a", 10, "" }), "deferred 4.4.4 a has no address that can be used");
 	check(&usual, false, &refused, HOSTS({ "a", 10, "?" }), "deferred 4.4.3 The address of a can't be looked up now");
 }
