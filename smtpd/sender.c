@@ -76,9 +76,12 @@ static enum progress next_author(struct session *s, struct author *a, struct eff
 enum progress session_ask_authors(struct session *s, struct effects *fx)
 {
 	static const struct reply UNCLEAR = { 553, "5.7.1", "The From field does not say clearly who wrote this" };
+	static const struct reply NOBODY = { 553, "5.7.1", "There is no From field that names an author" };
 
 	if (s->tx->authors_are_bad)
 		return session_refuse_message(s, fx, &UNCLEAR);
+	if (!s->tx->first_author)
+		return session_refuse_message(s, fx, &NOBODY);
 	return next_author(s, s->tx->first_author, fx);
 }
 
