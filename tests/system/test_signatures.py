@@ -107,6 +107,29 @@ def test_each_size_of_key_passes(bits):
     assert results(sign(ODD["plain"], bits=bits) + ODD["plain"]) == ["pass"]
 
 
+def der(tag, content):
+    """A value of ASN.1."""
+    size = len(content)
+    length = bytes([size]) if size < 128 else (lambda n: bytes([128 + len(n)]) + n)(size.to_bytes((size.bit_length() + 7) // 8, "big"))
+    return bytes([tag]) + length + content
+
+
+def public_record(modulus, exponent):
+    """Of a key that nobody has."""
+    number = lambda n: der(2, n.to_bytes(n.bit_length() // 8 + 1, "big"))
+    algorithm = der(0x30, bytes.fromhex("06092a864886f70d0101010500"))
+    return "v=DKIM1; p=" + base64.b64encode(der(0x30, algorithm + der(3, b"\0" + der(0x30, number(modulus) + number(exponent))))).decode()
+
+
+@pytest.mark.parametrize("modulus, exponent", [(2 ** 16383 + 1, 65537), (2 ** 65535 + 1, 65537), (2 ** 2047 + 1, 2 ** 2046 + 1), (2 ** 4095 + 1, 2 ** 4094 + 1)],
+                         ids=["16384 bits", "65536 bits", "an exponent of 2047 bits", "the same of 4095 bits"])
+def test_a_key_that_would_cost_much_costs_little(modulus, exponent):
+    signed = sign(ODD["plain"], bits=2048) * 10 + ODD["plain"]
+    said, _, cpu = say(signed, {"r2048._domainkey.example.test": public_record(modulus, exponent)})
+    assert all(result in ("policy", "permerror", "fail") for result, _ in said) and len(said) == 10
+    assert cpu < CPU_US
+
+
 def test_a_header_that_is_too_large_is_policy():
     (result, why), = say(sign(ODD["a large header"], include_headers=[b"from"]) + ODD["a large header"])[0]
     assert result == "policy" and "larger than is looked at" in why
