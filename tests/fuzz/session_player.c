@@ -101,6 +101,7 @@ static void perform(struct world *w, struct effect *e)
 	case FX_CLOSE: w->out->closed = true; return;
 	case FX_WITHDRAW:
 	case FX_EVIDENCE:
+	case FX_CHECK_STUCK:
 	case FX_EVENT: return;
 	}
 }
