@@ -77,10 +77,12 @@ enum progress session_ask_authors(struct session *s, struct effects *fx)
 {
 	static const struct reply UNCLEAR = { 553, "5.7.1", "The From field does not say clearly who wrote this" };
 	static const struct reply NOBODY = { 553, "5.7.1", "There is no From field that names an author" };
+	const unsigned *count = s->tx->header.count;
 
 	if (s->tx->authors_are_bad)
 		return session_refuse_message(s, fx, &UNCLEAR);
-	if (!s->tx->first_author)
+	/* What has neither field claims nobody: scripts write such mail, and its envelope was looked at. */
+	if (!s->tx->first_author && (count[HEADER_FROM] > 0 || count[HEADER_SENDER] > 0))
 		return session_refuse_message(s, fx, &NOBODY);
 	return next_author(s, s->tx->first_author, fx);
 }
