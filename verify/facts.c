@@ -209,16 +209,3 @@ unsigned facts_asked(const struct facts *f)
 {
 	return f->n_given;
 }
-
-const struct fact *facts_at(const struct facts *f, unsigned number, enum wire_record *type, struct span *name)
-{
-	for (; number < f->n; number++) {
-		const struct entry *e = f->row[number];
-
-		*type = e->type;
-		*name = e->name;
-		if (e->state == ENTRY_KNOWN)
-			return &e->fact;
-	}
-	return NULL;
-}

@@ -64,7 +64,4 @@ bool facts_are_closed(const struct facts *f);
 unsigned facts_awaited(const struct facts *f);
 unsigned facts_asked(const struct facts *f);
 
-/* The known facts one after the other, in the order in which they were asked for: NULL at the end. */
-const struct fact *facts_at(const struct facts *f, unsigned number, enum wire_record *type, struct span *name);
-
 #endif
