@@ -30,7 +30,7 @@ struct peer {
 
 static struct span deliver_name(const struct auth *a, uint16_t deliver)
 {
-	return deliver == DIRECTORY_FOREIGN ? SPAN_NONE : span_of_text(a->settings->deliver[deliver].title);
+	return deliver == EXPANSION_FOREIGN ? SPAN_NONE : span_of_text(a->settings->deliver[deliver].title);
 }
 
 static void look_at_clock(struct auth *a)
@@ -58,7 +58,7 @@ static void answer_expand(struct auth *a, struct channel *ch, const struct wire_
 
 	directory_expand(a->directory, ask->address, ask->sender, &answer);
 	for (size_t i = 0; i < answer.n_rows; i++) {
-		const struct directory_row *row = &answer.rows[i];
+		const struct expansion_row *row = &answer.rows[i];
 		struct wire_expand_to to = { .ask = ask->ask, .deliver = deliver_name(a, row->deliver), .kind = row->kind, .mailbox = row->mailbox, .address = row->address,
 			.sender = row->sender };
 

@@ -1,37 +1,21 @@
-/* The directory: which addresses are ours, and where mail to them goes.
+/* The directory: what the rest of auth asks about addresses and users. Whose
+ * an address is says auth/owners.h, and where mail to it goes auth/expansion.h.
  *
- * An address of a domain of ours is, in this order:
- *   an alias; else a user; then the same for what stands before the first
- *   subaddress character; else postmaster, abuse or root, which go to admin; else
- *   whatever catch_all says; else nobody's. Where a file of its domain could
- *   never be read, nobody's can't be told. Where a postmaster's or abuse's
- *   own alias or user leads nowhere, they go to admin too; where there is no
- *   admin either, it can't be told now: they are never refused for good.
- * Before admin and catch_all comes an address that we made of the sender of
- * forwarded mail (mail/srs.h), of a domain of ours or of the server's name: it
- * takes bounces, which go on to that sender. Mail that an alias, catch_all or
- * archive of a domain with `srs` sends to a foreign address leaves under such a
- * sender, unless its own is null, or an address of ours.
- * postmaster and abuse of the server's own name, and a bare postmaster, are
- * admin's.
- * An alias that comes back to an address that is a user too ends there with
- * that user (`anna: anna, bert`); any other way back is a loop. Of an alias
- * that leads to several the missing ones are left out (and were named when
- * the tables were read), unless all are.
+ * Where a postmaster's or abuse's own alias or user leads nowhere, they go to
+ * admin; where there is no admin either, it can't be told now: they are never
+ * refused for good.
  *
  * Pure: tables come as bytes (auth/table.h), settings as a struct. */
 #ifndef AUTH_DIRECTORY_H
 #define AUTH_DIRECTORY_H
 
+#include "auth/expansion.h"
 #include "auth/srs_keys.h"
 #include "auth/table.h"
 #include "base/buf.h"
 #include "base/span.h"
 #include "wire/settings.h"
 #include "wire/verbs.h"
-
-#define DIRECTORY_DEPTH_MAX   10	/* aliases of aliases */
-#define DIRECTORY_TARGETS_MAX 10000	/* of one address */
 
 struct directory;
 struct directory *directory_new(void);
@@ -58,20 +42,10 @@ struct directory_server {
 };
 struct directory_server directory_server(const struct directory *d, struct span address);
 
-#define DIRECTORY_FOREIGN 0xffff	/* a deliver: none of ours, it leaves by route */
-
-struct directory_row {
-	uint16_t deliver;	/* index in the settings of directory_set, or DIRECTORY_FOREIGN */
-	uint8_t kind;		/* enum wire_target */
-	struct span mailbox;	/* as user add wrote it; of a foreign one the address */
-	struct span address;	/* the same with the subaddress as it came */
-	struct span sender;	/* under which it must leave; empty: under its own */
-};
-
 struct directory_answer {
 	enum wire_address result;	/* never ADDRESS_FOREIGN: that is a row */
 	const char *why;	/* static text, "" with ADDRESS_OK */
-	const struct directory_row *rows;	/* n_rows > 0 only with ADDRESS_OK; each mailbox once; valid until the next call */
+	const struct expansion_row *rows;	/* n_rows > 0 only with ADDRESS_OK; each mailbox once; valid until the next call */
 	size_t n_rows;
 };
 /* sender: of the mail; empty: null, or not known. */

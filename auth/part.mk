@@ -3,10 +3,10 @@ noinst_LIBRARIES += libauth.a
 libauth_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libauth_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/checker_io.c auth/checker_io.h auth/directory.c auth/directory.h \
-	auth/dovecot.c auth/dovecot.h auth/guess.c auth/guess.h auth/logins_io.c auth/logins_io.h auth/names.c auth/names.h \
-	auth/remember.c auth/remember.h auth/sasl.c auth/sasl.h auth/source_io.c auth/source_io.h \
+	auth/domains.c auth/domains.h auth/dovecot.c auth/dovecot.h auth/expansion.c auth/expansion.h auth/guess.c auth/guess.h auth/logins_io.c auth/logins_io.h auth/names.c auth/names.h \
+	auth/owners.c auth/owners.h auth/remember.c auth/remember.h auth/sasl.c auth/sasl.h auth/source_io.c auth/source_io.h \
 	auth/relay_logins.c auth/relay_logins.h auth/srs_keys.c auth/srs_keys.h \
-	auth/table.c auth/table.h auth/table_io.c auth/table_io.h
+	auth/table.c auth/table.h auth/table_io.c auth/table_io.h auth/tables.c auth/tables.h
 
 pkglibexec_PROGRAMS += libexec/auth
 libexec_auth_SOURCES = auth/main.c
@@ -16,6 +16,10 @@ check_PROGRAMS += tests/unit/t_directory
 tests_unit_t_directory_SOURCES = tests/unit/t_directory.c
 tests_unit_t_directory_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_directory_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_owners
+tests_unit_t_owners_SOURCES = tests/unit/t_owners.c
+tests_unit_t_owners_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(UNIT_LIBS)
 
 FUZZERS += tests/fuzz/f_users
 tests_fuzz_f_users_SOURCES = tests/fuzz/f_users.c

@@ -1,4 +1,4 @@
-/* auth/directory and auth/table: who has an address, and where its mail goes. */
+/* auth/directory and auth/expansion: who has an address, and where its mail goes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,7 +132,7 @@ static void rows_text(const struct directory_answer *a, char *out, size_t room)
 
 	out[0] = '\0';
 	for (size_t i = 0; i < a->n_rows; i++)
-		len += (size_t)snprintf(out + len, room - len, "%s%d%s %.*s %.*s", i ? "; " : "", a->rows[i].deliver == DIRECTORY_FOREIGN ? -1 : a->rows[i].deliver,
+		len += (size_t)snprintf(out + len, room - len, "%s%d%s %.*s %.*s", i ? "; " : "", a->rows[i].deliver == EXPANSION_FOREIGN ? -1 : a->rows[i].deliver,
 		    a->rows[i].kind == TARGET_ARCHIVE ? "a" : "", SPAN_ARG(a->rows[i].mailbox), SPAN_ARG(a->rows[i].address));
 }
 
@@ -186,6 +186,7 @@ static void t_postmaster_and_abuse_are_always_there(void **state)
 			rows_text(&a, got, sizeof(got));
 			assert_true(strncmp(got, "0 root@example.org ", 19) == 0);
 			assert_int_equal(a.n_rows, 1);
+			assert_string_equal(a.why, "");
 		}
 		assert_int_equal(directory_ask(f->d, SPAN("left@example.org")), ADDRESS_UNKNOWN);
 		assert_int_equal(directory_ask(f->d, SPAN("postmaster@foreign.test")), ADDRESS_FOREIGN);
@@ -400,7 +401,7 @@ static void t_ten_thousand_targets_and_no_more(void **state)
 	struct buf text;
 
 	buf_init(&text, 1 << 20);
-	for (unsigned n = DIRECTORY_TARGETS_MAX; n <= DIRECTORY_TARGETS_MAX + 1; n++) {
+	for (unsigned n = EXPANSION_TARGETS_MAX; n <= EXPANSION_TARGETS_MAX + 1; n++) {
 		buf_clear(&text);
 		assert_int_equal(buf_add_text(&text, "big: u0@foreign.test"), PR_OK);
 		for (unsigned i = 1; i < n; i++)
@@ -408,9 +409,9 @@ static void t_ten_thousand_targets_and_no_more(void **state)
 		assert_int_equal(buf_add(&text, SPAN("\n\0")), PR_OK);
 		add_tables(f, USERS, text.at);
 		directory_expand(f->d, SPAN("big@example.org"), SPAN_NONE, &a);
-		assert_int_equal(a.result, n == DIRECTORY_TARGETS_MAX ? ADDRESS_OK : ADDRESS_TOO_LARGE);
+		assert_int_equal(a.result, n == EXPANSION_TARGETS_MAX ? ADDRESS_OK : ADDRESS_TOO_LARGE);
 		assert_int_equal(directory_ask(f->d, SPAN("big@example.org")), a.result);
-		assert_int_equal(a.n_rows, n == DIRECTORY_TARGETS_MAX ? n : 0);
+		assert_int_equal(a.n_rows, n == EXPANSION_TARGETS_MAX ? n : 0);
 	}
 	buf_fini(&text);
 }
@@ -430,8 +431,6 @@ static void t_hundreds_of_thousands_are_found(void **state)
 	assert_int_equal(directory_ask(f->d, SPAN("USER199999@example.org")), ADDRESS_OK);
 	assert_int_equal(directory_ask(f->d, SPAN("user200000@example.org")), ADDRESS_UNKNOWN);
 }
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 /* ---- forwarding -------------------------------------------------------------- */
 
@@ -491,7 +490,7 @@ static void t_what_is_forwarded_has_the_sender_of_its_alias(void **state)
 
 		directory_expand(f->d, span_of_text(cases[i].address), span_of_text(cases[i].sender), &a);
 		assert_int_equal(a.result, ADDRESS_OK);
-		assert_int_equal(a.rows[0].deliver, DIRECTORY_FOREIGN);
+		assert_int_equal(a.rows[0].deliver, EXPANSION_FOREIGN);
 		if (!span_eq(a.rows[0].sender, wanted))
 			fail_msg("%s from %s: `%.*s`, not `%.*s`", cases[i].address, cases[i].sender, SPAN_ARG(a.rows[0].sender), SPAN_ARG(wanted));
 	}
@@ -513,7 +512,7 @@ static void t_copies_here_keep_their_sender(void **state)
 	give_keys(f);
 	directory_expand(f->d, SPAN("team@example.org"), SPAN("x@far.test"), &a);
 	for (size_t i = 0; i < a.n_rows; i++)
-		assert_int_equal(a.rows[i].sender.len > 0, a.rows[i].deliver == DIRECTORY_FOREIGN);
+		assert_int_equal(a.rows[i].sender.len > 0, a.rows[i].deliver == EXPANSION_FOREIGN);
 	directory_set_day(f->d, (TODAY + 5) * DAY_MS);		/* the next key makes them, without a word of anybody */
 	directory_expand(f->d, SPAN("team@example.org"), SPAN("x@far.test"), &a);
 	assert_true(span_eq(a.rows[a.n_rows - 1].sender, made("x@far.test", "example.org", "the key of the period to come ..", TODAY + 5)));
@@ -580,6 +579,8 @@ static void t_an_address_of_ours_in_another_is_opened_too(void **state)
 	assert_int_equal(directory_ask(f->d, SPAN("srs0=user=aa=far.test=x@example.org")), ADDRESS_OK);	/* somebody's own */
 }
 
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -589,10 +590,8 @@ int main(void)
 		TEST(t_a_wrong_line_does_not_count_and_the_others_do), TEST(t_a_broken_table_leaves_the_old_one),
 		TEST(t_aliases_that_could_never_be_read_put_off_who_is_not_found), TEST(t_lists_of_aliases_that_can_not_be_read_stay_with_them),
 		TEST(t_ten_thousand_targets_and_no_more), TEST(t_hundreds_of_thousands_are_found),
-		cmocka_unit_test_setup_teardown(t_what_is_forwarded_has_the_sender_of_its_alias, setup, teardown),
-		cmocka_unit_test_setup_teardown(t_copies_here_keep_their_sender, setup, teardown),
-		cmocka_unit_test_setup_teardown(t_bounces_find_their_way_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(t_an_address_of_ours_in_another_is_opened_too, setup, teardown),
+		TEST(t_what_is_forwarded_has_the_sender_of_its_alias), TEST(t_copies_here_keep_their_sender),
+		TEST(t_bounces_find_their_way_back), TEST(t_an_address_of_ours_in_another_is_opened_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
