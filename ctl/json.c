@@ -35,6 +35,13 @@ json_t *json_of_time(int64_t wall_ms)
 	return json_string(whole);
 }
 
+const char *json_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
 void json_print_line(json_t *object)
 {
 	(void)json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);

@@ -140,3 +140,17 @@ int master_domains(const struct call *call, struct buf *out)
 		out->len--;		/* the line's end */
 	return status;
 }
+
+int master_configured(const struct call *call, struct configured *out)
+{
+	static const char *const words[] = { "config", "show", "--all", "--json", NULL };
+	struct buf answer;
+	int status;
+
+	buf_init(&answer, ANSWER_MAX);
+	status = master_ask(call, words, &answer);
+	if (status == EX_OK)
+		configured_add(out, buf_span(&answer));
+	buf_fini(&answer);
+	return status;
+}

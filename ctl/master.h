@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "ctl/command.h"
+#include "ctl/configured.h"
 
 /* Another program's path: beside this one in a build tree, else where it was installed. Lasts until the next call. */
 const char *master_program(const char *name);
@@ -28,5 +29,7 @@ int master_places(const struct call *call, struct places *out);
 int master_runtime(const struct call *call, char *out, size_t room, bool *is_good);
 /* The domains whose mail comes here, with blanks between; the caller ends *out. 0, or the exit code to end with. */
 int master_domains(const struct call *call, struct buf *out);
+/* All that it says, added to *out. 0, or the exit code to end with. */
+int master_configured(const struct call *call, struct configured *out);
 
 #endif

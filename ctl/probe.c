@@ -228,18 +228,11 @@ static int ask(struct probe *p)
 
 /* ---- the answer --------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *row, const char *key)
-{
-	const char *text = json_string_value(json_object_get(row, key));
-
-	return text ? text : "";
-}
-
 static void print_row(const json_t *row)
 {
-	const char *about = text_of(row, "domain"), *why = text_of(row, "why");
+	const char *about = json_text(row, "domain"), *why = json_text(row, "why");
 
-	(void)printf("%-8s %-10s ", strcmp(text_of(row, "identity"), "helo") == 0 ? "helo" : text_of(row, "method"), text_of(row, "result"));
+	(void)printf("%-8s %-10s ", strcmp(json_text(row, "identity"), "helo") == 0 ? "helo" : json_text(row, "method"), json_text(row, "result"));
 	say_add(stdout, span_of_text(about));
 	(void)fputs(about[0] && why[0] ? ": " : "", stdout);
 	say_add(stdout, span_of_text(why));
@@ -254,7 +247,7 @@ static void print_results(const struct probe *p)
 
 	(void)putchar('\n');
 	json_array_foreach(p->rows, i, row)
-		if (strcmp(p->method, "dmarc") == 0 || strcmp(text_of(row, "method"), p->method) == 0)
+		if (strcmp(p->method, "dmarc") == 0 || strcmp(json_text(row, "method"), p->method) == 0)
 			print_row(row);
 }
 
@@ -264,7 +257,7 @@ static const json_t *first_of(const struct probe *p)
 	json_t *row;
 
 	json_array_foreach(p->rows, i, row)
-		if (strcmp(text_of(row, "method"), p->method) == 0)
+		if (strcmp(json_text(row, "method"), p->method) == 0)
 			return row;
 	return NULL;
 }
@@ -294,7 +287,7 @@ static void print_signatures(const struct probe *p)
 	json_t *row;
 
 	json_array_foreach(p->rows, i, row)
-		if (strcmp(text_of(row, "method"), "dkim") == 0)
+		if (strcmp(json_text(row, "method"), "dkim") == 0)
 			json_print_line(json_incref(row));
 }
 
@@ -354,8 +347,8 @@ int probe_spf(struct call *call, const char *client, struct span sender, struct 
 	if (status == EX_OK) {
 		const json_t *row = first_of(&p);
 
-		(void)snprintf(out->result, sizeof(out->result), "%s", text_of(row, "result"));
-		(void)snprintf(out->why, sizeof(out->why), "%s", text_of(row, "why"));
+		(void)snprintf(out->result, sizeof(out->result), "%s", json_text(row, "result"));
+		(void)snprintf(out->why, sizeof(out->why), "%s", json_text(row, "why"));
 	}
 	probe_fini(&p);
 	return status;
