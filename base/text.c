@@ -88,6 +88,13 @@ bool text_is_printable(struct span s)
 	return true;
 }
 
+bool text_is_within(struct span name, struct span domain)
+{
+	bool is_longer = name.len > domain.len;
+
+	return span_ends_nocase(name, domain) && (!is_longer || name.at[name.len - domain.len - 1] == '.');
+}
+
 /* What changes how a terminal or a reader shows the rest of a line: C1
  * controls (an 8-bit CSI among them), line and paragraph separators, marks
  * and overrides of writing direction. */

@@ -1,4 +1,4 @@
-/* ASCII case, escapes for logs, UTF-8. Never the locale. */
+/* ASCII case, domain names, escapes for logs, UTF-8. Never the locale. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -18,6 +18,8 @@ void text_lower_in_place(char *at, size_t len);
 bool text_is_utf8(struct span s);	/* RFC 3629: no overlong forms, no surrogates */
 bool text_is_ascii(struct span s);	/* bytes 0x00..0x7f */
 bool text_is_printable(struct span s);	/* 0x20..0x7e only */
+/* Domain names: is name below the domain, or the same? */
+bool text_is_within(struct span name, struct span domain);
 /* Appends s with controls, DEL, invalid UTF-8 and backslash as \xNN: one line, safe for any terminal. */
 void text_add_escaped(struct buf *b, struct span s);
 /* Appends s as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */

@@ -208,7 +208,7 @@ static const char *read_identity(struct dkim_claim *c)
 	if (at == 0 || !is_domain(domain))
 		return "its i= is no address";
 	c->is_of_subdomain = domain.len > c->domain.len;
-	if (!span_ends_nocase(domain, c->domain) || (c->is_of_subdomain && domain.at[domain.len - c->domain.len - 1] != '.'))
+	if (!text_is_within(domain, c->domain))
 		return "its i= is not of d= or below";
 	c->identity = *i;
 	return NULL;

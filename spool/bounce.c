@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/dkim.h"
 #include "wire/verbs.h"
 
@@ -122,10 +123,8 @@ struct span bounce_signer(const struct settings *s, struct span hostname)
 
 	for (unsigned i = 0; i < s->n_domain; i++) {
 		struct span domain = span_of_text(s->domain[i].title);
-		size_t above = hostname.len - domain.len;
-		bool is_it = hostname.len == domain.len || (hostname.len > domain.len && hostname.at[above - 1] == '.');
 
-		if (is_it && domain.len > best.len && span_ends_nocase(hostname, domain))
+		if (domain.len > best.len && text_is_within(hostname, domain))
 			best = domain;
 	}
 	return best;

@@ -82,7 +82,7 @@ static void say_tree(struct check *c, const struct dmarc_tree *t)
 static bool is_below_unsure(const struct dmarc_tree *author, struct span name)
 {
 	for (unsigned i = 0; i < author->n; i++)
-		if (author->node[i].state == DMARC_NODE_UNSURE && dmarc_is_within(name, author->node[i].name))
+		if (author->node[i].state == DMARC_NODE_UNSURE && text_is_within(name, author->node[i].name))
 			return true;
 	return false;
 }
@@ -94,7 +94,7 @@ static bool compare_organisations(struct check *c, const struct dmarc_tree *auth
 	struct dmarc_tree t;
 
 	*out = is_below_unsure(author, name) ? PERHAPS : APART;
-	if (!dmarc_is_within(name, author->organisational))
+	if (!text_is_within(name, author->organisational))
 		return true;
 	dmarc_tree_foresee(c->f, name);
 	if (!dmarc_tree_walk(c->f, name, &t))

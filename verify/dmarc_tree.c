@@ -33,13 +33,6 @@ static unsigned names_of(struct span domain, struct span out[DMARC_TREE_MAX])
 	return n;
 }
 
-bool dmarc_is_within(struct span name, struct span domain)
-{
-	if (name.len == domain.len)
-		return span_eq_nocase(name, domain);
-	return name.len > domain.len && name.at[name.len - domain.len - 1] == '.' && span_ends_nocase(name, domain);
-}
-
 /* Empty: longer than any name in the DNS, so that nothing stands there. */
 static struct span question_of(struct span name, char room[ASK_MAX])
 {

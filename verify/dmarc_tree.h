@@ -43,7 +43,4 @@ bool dmarc_tree_walk(struct facts *f, struct span domain, struct dmarc_tree *out
  * (4.10.1); NULL: nowhere. */
 const struct dmarc_node *dmarc_tree_policy(const struct dmarc_tree *t);
 
-/* Is name below the domain, or the same? */
-bool dmarc_is_within(struct span name, struct span domain);
-
 #endif

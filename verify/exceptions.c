@@ -1,8 +1,8 @@
 #include "verify/exceptions.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "mail/idn.h"
-#include "verify/dmarc_tree.h"
 #include "wire/settings_value.h"
 
 #define RANK_NETWORK 1000	/* above all domains */
@@ -25,12 +25,12 @@ static bool vouches(const struct verdict_finding *f, struct span pattern)
 	char name[IDN_DOMAIN_MAX + 1];
 	size_t len;
 
-	return f->result == AUTH_PASS && idn_name(f->domain, name, &len) == PR_OK && dmarc_is_within(span_of(name, len), pattern);
+	return f->result == AUTH_PASS && idn_name(f->domain, name, &len) == PR_OK && text_is_within(span_of(name, len), pattern);
 }
 
 static bool author_is_within(const struct dmarc_told *d, struct span pattern)
 {
-	return d && d->from == DMARC_FROM_READ && d->n_authors == 1 && dmarc_is_within(span_of_text(d->domain), pattern);
+	return d && d->from == DMARC_FROM_READ && d->n_authors == 1 && text_is_within(span_of_text(d->domain), pattern);
 }
 
 static bool domain_counts(const struct exceptions_ask *ask, struct span pattern, bool forwards)

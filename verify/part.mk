@@ -80,7 +80,8 @@ EXTRA_DIST += tests/fuzz/seeds/authres/all tests/fuzz/seeds/dmarc/forged tests/f
 
 # SPF and iprev.
 libverify_a_SOURCES += verify/client.c verify/client.h verify/iprev.c verify/iprev.h verify/spf.c verify/spf.h verify/spf_macro.c verify/spf_macro.h \
-	verify/spf_record.c verify/spf_record.h verify/spf_story.c verify/spf_story.h verify/spf_walk.c verify/spf_walk.h
+	verify/spf_find.c verify/spf_find.h verify/spf_name.c verify/spf_name.h verify/spf_record.c verify/spf_record.h verify/spf_rewrite.c verify/spf_rewrite.h \
+	verify/spf_story.c verify/spf_story.h verify/spf_walk.c verify/spf_walk.h verify/spf_walk_private.h
 FACTS_ZONE = tests/unit/facts_zone.c tests/unit/facts_zone.h
 noinst_PROGRAMS += tests/judges/spf_suite
 tests_judges_spf_suite_SOURCES = tests/judges/spf_suite.c $(FACTS_ZONE)
@@ -91,7 +92,9 @@ check_PROGRAMS += tests/unit/t_spf
 tests_unit_t_spf_SOURCES = tests/unit/t_spf.c $(FACTS_ZONE)
 tests_unit_t_spf_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_spf_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
-check_PROGRAMS += tests/unit/t_spf_record tests/unit/t_iprev
+check_PROGRAMS += tests/unit/t_spf_name tests/unit/t_spf_record tests/unit/t_iprev
+tests_unit_t_spf_name_SOURCES = tests/unit/t_spf_name.c
+tests_unit_t_spf_name_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
 tests_unit_t_spf_record_SOURCES = tests/unit/t_spf_record.c
 tests_unit_t_spf_record_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
 tests_unit_t_iprev_SOURCES = tests/unit/t_iprev.c $(FACTS_ZONE)

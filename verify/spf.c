@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "mail/idn.h"
+#include "verify/spf_find.h"
 #include "verify/spf_walk.h"
 
 #define NO_LIMIT 1000
@@ -34,7 +35,7 @@ static SPF_dns_rr_t *lookup(SPF_dns_server_t *dns, const char *number, ns_type t
 {
 	struct spf_walk *w = dns->hook;
 	struct spf_found found;
-	bool goes_on = spf_walk_find(w, number, &found);
+	bool goes_on = spf_find(w, number, &found);
 	SPF_dns_rr_t *rr = SPF_dns_rr_new_init(dns, number, type, 0, !goes_on ? TRY_AGAIN : found.n ? NETDB_SUCCESS : HOST_NOT_FOUND);
 
 	(void)cached;
@@ -120,17 +121,19 @@ static enum auth_result evaluate(struct spf_walk *w, const char *text)
 /* ---- who is asked about ---------------------------------------------------------------------------- */
 
 /* RFC 7208 2.4, 4.3: no local part is postmaster. */
-static void identity_of(const struct spf_ask *ask, struct span *local, struct span *domain)
+static struct spf_identity identity_of(const struct spf_ask *ask)
 {
 	struct span s = ask->helo_identity || ask->sender.len == 0 ? ask->helo : ask->sender;
 	const char *at = ask->helo_identity || s.len == 0 ? NULL : memrchr(s.at, '@', s.len);
+	struct spf_identity id = { .local = SPAN("postmaster"), .domain = s };
 
-	*local = at ? span_of(s.at, (size_t)(at - s.at)) : SPAN_NONE;
-	*domain = at ? span_from(s, local->len + 1) : s;
-	if (local->len == 0)
-		*local = SPAN("postmaster");
-	if (domain->len > 0 && domain->at[domain->len - 1] == '.')
-		domain->len--;
+	if (at)
+		id.domain = span_from(s, (size_t)(at - s.at) + 1);
+	if (at && at > s.at)
+		id.local = span_of(s.at, (size_t)(at - s.at));
+	if (id.domain.len > 0 && id.domain.at[id.domain.len - 1] == '.')
+		id.domain.len--;
+	return id;
 }
 
 /* RFC 8616: the DNS knows A-labels only. */
@@ -147,18 +150,17 @@ bool spf_check(struct facts *f, const struct spf_ask *ask, struct spf_told *out,
 {
 	char room[IDN_DOMAIN_MAX + 1];
 	struct spf_walk *w = mem_resize(NULL, sizeof(*w));
-	struct span local, domain;
+	struct spf_identity id = identity_of(ask);
 	struct buf before = tale ? *tale : (struct buf){ 0 };
 	const char *text;
 	bool is_finished;
 
 	*out = (struct spf_told){ .result = AUTH_NONE };
-	identity_of(ask, &local, &domain);
-	domain = as_labels(domain, room);
-	if (text_is_printable(domain))
-		(void)snprintf(out->domain, sizeof(out->domain), "%.*s", SPAN_ARG(span_first(domain, sizeof(out->domain) - 1)));
-	spf_walk_init(w, f, ask, local, domain, tale);
-	text = spf_walk_begin(w, domain);
+	id.domain = as_labels(id.domain, room);
+	if (text_is_printable(id.domain))
+		(void)snprintf(out->domain, sizeof(out->domain), "%.*s", SPAN_ARG(span_first(id.domain, sizeof(out->domain) - 1)));
+	spf_walk_init(w, f, ask, id, tale);
+	text = spf_walk_begin(w);
 	is_finished = spf_walk_end(w, text ? evaluate(w, text) : AUTH_NONE, out);
 	spf_walk_fini(w);
 	mem_free(w);

@@ -2,6 +2,7 @@
 #ifndef VERIFY_SPF_STORY_H
 #define VERIFY_SPF_STORY_H
 
+#include "verify/iprev.h"
 #include "verify/spf_walk.h"
 
 /* Steps; nothing where nobody wants to hear them. */

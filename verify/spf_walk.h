@@ -11,7 +11,6 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "verify/iprev.h"
 #include "verify/spf.h"
 #include "verify/spf_macro.h"
 #include "verify/spf_record.h"
@@ -65,21 +64,18 @@ struct spf_walk {
 	struct spf_spot spots[SPF_SPOTS_MAX];
 };
 
-/* local, domain: of the identity that is checked. */
-void spf_walk_init(struct spf_walk *w, struct facts *f, const struct spf_ask *ask, struct span local, struct span domain, struct buf *tale);
+/* What is checked: the sender, or HELO. Spans must stay as long as the walk. */
+struct spf_identity {
+	struct span local, domain;
+};
+
+void spf_walk_init(struct spf_walk *w, struct facts *f, const struct spf_ask *ask, struct spf_identity identity, struct buf *tale);
 void spf_walk_fini(struct spf_walk *w);
 
-/* The first record, rewritten, with a NUL; NULL: it stopped. */
-const char *spf_walk_begin(struct spf_walk *w, struct span domain);
+/* The record of the identity, rewritten, with a NUL; NULL: it stopped. */
+const char *spf_walk_begin(struct spf_walk *w);
 /* That of an include or redirect. */
 const char *spf_walk_enter(struct spf_walk *w, const char *number);
-
-struct spf_found {
-	unsigned n;
-	struct span row[FACTS_RECORDS_MAX];	/* A and AAAA: bytes; MX: numbers */
-};
-/* The answer to a question for the addresses, or the exchanges, of what a number stands for. False: it stopped. */
-bool spf_walk_find(struct spf_walk *w, const char *number, struct spf_found *out);
 
 /* The evaluator has come to that result: in words. False: it stopped. */
 bool spf_walk_end(struct spf_walk *w, enum auth_result result, struct spf_told *out);

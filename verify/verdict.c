@@ -1,7 +1,7 @@
 #include "verify/verdict.h"
 
 #include "base/buf.h"
-#include "verify/dmarc_tree.h"
+#include "base/text.h"
 
 #define DOMAIN_SHOWN 100	/* octets; the end of a name counts */
 #define WHY_SHOWN    60
@@ -60,7 +60,7 @@ static const struct verdict_finding *telling_signature(const struct verdict_ask 
 	struct span author = span_of_text(ask->dmarc ? ask->dmarc->organisational : "");
 
 	for (unsigned i = 0; i < ask->n_dkim; i++)
-		if (author.len > 0 && dmarc_is_within(ask->dkim[i].domain, author))
+		if (author.len > 0 && text_is_within(ask->dkim[i].domain, author))
 			return &ask->dkim[i];
 	return first;
 }

@@ -232,6 +232,23 @@ static void t_lower_case_is_ascii_only(void **state)
 	assert_string_equal(text, "az az \xc3\x84 @[`{");
 }
 
+static void t_a_name_is_within_itself_and_what_it_lies_below(void **state)
+{
+	static const struct {
+		const char *name, *domain;
+		bool is_within;
+	} cases[] = {
+		{ "example.org", "example.org", true }, { "A.Example.ORG", "example.org", true }, { "a.b.example.org", "example.org", true },
+		{ "aexample.org", "example.org", false }, { "org", "example.org", false }, { "example.org", "a.example.org", false },
+		{ "example.net", "example.org", false }, { ".example.org", "example.org", true }, { "", "example.org", false }, { "", "", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (text_is_within(span_of_text(cases[i].name), span_of_text(cases[i].domain)) != cases[i].is_within)
+			fail_msg("%s in %s", cases[i].name, cases[i].domain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +261,7 @@ int main(void)
 		cmocka_unit_test(t_a_wicked_pattern_costs_little),
 		cmocka_unit_test(t_distance_counts_letters_to_change),
 		cmocka_unit_test(t_lower_case_is_ascii_only),
+		cmocka_unit_test(t_a_name_is_within_itself_and_what_it_lies_below),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
