@@ -45,6 +45,7 @@ struct tls_context {
 
 struct tls_server {
 	unsigned refs, n;
+	struct labelled *labelled;
 	struct map by_name;
 	struct tls_name *names;
 	struct tls_context *contexts, *first, *empty;
@@ -117,6 +118,51 @@ static const char *pair_read(struct pair *p, struct span chain, struct span key)
 	if (!p->key)
 		return "there is no private key in it, or it needs a pass phrase";
 	return X509_check_private_key(p->leaf, p->key) == 1 ? NULL : "the key does not belong to the certificate";
+}
+
+/* A pair under the label it was told with, so that a later set may keep it: no second copy of the key, OpenSSL counts who has it. */
+struct labelled {
+	struct labelled *next;
+	struct pair pair;
+	char label[];
+};
+
+static const struct pair *pair_find(const struct tls_server *t, struct span label)
+{
+	for (const struct labelled *l = t ? t->labelled : NULL; l; l = l->next)
+		if (span_eq(label, span_of_text(l->label)))
+			return &l->pair;
+	return NULL;
+}
+
+static struct pair pair_share(const struct pair *p)
+{
+	struct pair same = { .leaf = p->leaf, .rest = X509_chain_up_ref(p->rest), .key = p->key };
+
+	BUG_ON(!same.rest || !X509_up_ref(same.leaf) || !EVP_PKEY_up_ref(same.key));
+	return same;
+}
+
+static void pair_label_take(struct tls_server *t, struct span label, struct pair *p)
+{
+	struct labelled *l = mem_new(sizeof *l + label.len + 1);
+
+	memcpy(l->label, label.at, label.len);
+	l->pair = *p;
+	l->next = t->labelled;
+	t->labelled = l;
+	*p = (struct pair){ 0 };
+}
+
+static void labelled_free(struct tls_server *t)
+{
+	struct labelled *l, *next;
+
+	for (l = t->labelled; l; l = next) {
+		next = l->next;
+		pair_free(&l->pair);
+		mem_free(l);
+	}
 }
 
 /* ---- names ------------------------------------------------------------------------ */
@@ -393,24 +439,46 @@ static const char *server_add_pair(struct tls_server *t, struct pair *p, const c
 	return NULL;
 }
 
-enum pr_err tls_server_add(struct tls_server *t, struct span chain, struct span key, const char **why)
+static const char *server_take_pair(struct tls_server *t, struct span label, struct pair *p)
 {
-	struct pair pair;
 	struct buf names;
+	const char *why;
 
 	buf_init(&names, 1u << 20);
-	*why = pair_read(&pair, chain, key);
-	if (!*why) {
-		names_of(pair.leaf, &names);
-		buf_add_char(&names, '\0');
-		*why = server_add_pair(t, &pair, names.at);
-	}
+	names_of(p->leaf, &names);
+	buf_add_char(&names, '\0');
+	why = server_add_pair(t, p, names.at);
 	buf_fini(&names);
+	if (!why) {
+		pair_label_take(t, label, p);
+		t->n++;
+	}
+	return why;
+}
+
+enum pr_err tls_server_add(struct tls_server *t, struct span label, struct span chain, struct span key, const char **why)
+{
+	struct pair pair;
+
+	*why = pair_read(&pair, chain, key);
+	if (!*why)
+		*why = server_take_pair(t, label, &pair);
 	pair_free(&pair);
-	if (*why)
-		return PR_BAD;
-	t->n++;
-	return PR_OK;
+	return *why ? PR_BAD : PR_OK;
+}
+
+bool tls_server_keep(struct tls_server *t, const struct tls_server *old, struct span label)
+{
+	const struct pair *kept = pair_find(old, label);
+	struct pair pair;
+	bool is_kept;
+
+	if (!kept)
+		return false;
+	pair = pair_share(kept);
+	is_kept = !server_take_pair(t, label, &pair);
+	pair_free(&pair);
+	return is_kept;
 }
 
 /* ---- life ------------------------------------------------------------------------- */
@@ -468,6 +536,7 @@ void tls_server_free(struct tls_server **where)
 		return;
 	names_free(t);
 	contexts_free(t);
+	labelled_free(t);
 	mem_free(t->ciphers);
 	mem_free(t->groups);
 	mem_wipe(t->keys, sizeof t->keys);
@@ -519,7 +588,7 @@ enum pr_err tls_pair_check(struct span chain, struct span key, int64_t wall_ms, 
 		return PR_BAD;
 	*why = pair_read(&pair, chain, key);
 	if (!*why)
-		err = tls_server_add(probe, chain, key, why);
+		err = tls_server_add(probe, SPAN(""), chain, key, why);
 	if (err == PR_OK) {
 		*why = in_force(pair.leaf, wall_ms);
 		err = *why ? PR_DENIED : PR_OK;

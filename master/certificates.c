@@ -14,11 +14,12 @@ struct pair {
 	struct certificates *all;
 	char *name;
 	struct buf chain, key;
+	bool is_kept;		/* nothing of it could be used: the one that was told before is */
 };
 
 struct certificates {
 	struct pair *pairs;
-	unsigned n;
+	unsigned n, n_bad;
 	unsigned users;		/* our owner, and what is on its way */
 };
 
@@ -143,6 +144,12 @@ static void read_pair(void *arg, const char *name, const char *chain, const char
 		return;
 	p.name = mem_text(span_of_text(name));
 	if (!read_pem(r, chain, &p.chain) || !read_pem(r, key, &p.key) || !checks(r, &p, chain)) {
+		r->c->n_bad++;
+		wipe(&p.chain);
+		wipe(&p.key);
+		p.is_kept = true;
+	}
+	if (p.is_kept && r->is_start) {
 		pair_fini(&p);
 		return;
 	}
@@ -179,7 +186,16 @@ void certificates_free(struct certificates **c)
 
 unsigned certificates_count(const struct certificates *c)
 {
-	return c->n;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n; i++)
+		n += !c->pairs[i].is_kept;
+	return n;
+}
+
+bool certificates_are_whole(const struct certificates *c)
+{
+	return c->n_bad == 0;
 }
 
 /* ---- telling ------------------------------------------------------------------- */
@@ -189,14 +205,23 @@ static void on_key_sent(void *arg)
 	let_go(((struct pair *)arg)->all);
 }
 
+static void tell_pair(struct certificates *c, struct pair *p, struct channel *ch)
+{
+	struct wire_certificate told = { .name = span_of_text(p->name), .chain = buf_span(&p->chain), .key = buf_span(&p->key) };
+
+	c->users++;
+	channel_put_borrowed(ch, WIRE_certificate, &told, told.key, on_key_sent, p);
+}
+
 void certificates_tell(struct certificates *c, struct channel *ch)
 {
 	for (unsigned i = 0; i < c->n; i++) {
 		struct pair *p = &c->pairs[i];
-		struct wire_certificate told = { .name = span_of_text(p->name), .chain = buf_span(&p->chain), .key = buf_span(&p->key) };
 
-		c->users++;
-		channel_put_borrowed(ch, WIRE_certificate, &told, told.key, on_key_sent, p);
+		if (p->is_kept)
+			channel_put(ch, WIRE_certificate_kept, &(struct wire_certificate_kept){ .name = span_of_text(p->name) });
+		else
+			tell_pair(c, p, ch);
 	}
 	channel_put(ch, WIRE_certificates_done, &(struct wire_certificates_done){ .none = 0 });
 }

@@ -88,8 +88,8 @@ static bool prepare(struct server *s, struct settings **next, struct bindings *b
 		return false;
 	buf_clear(words);
 	buf_init(&problems, COMPLAINTS_MAX);
-	certificates = certificates_read(*next, false, loop_now(s->loop).wall_ms, &problems);
-	good = problems.len == 0;
+	certificates = certificates_read(*next, true, loop_now(s->loop).wall_ms, &problems);
+	good = certificates_are_whole(certificates);
 	if (!good)
 		buf_add(words, buf_span(&problems));
 	buf_fini(&problems);
@@ -183,7 +183,7 @@ static void tell_certificates(struct server *s)
 	report_event(&s->report, &ev);
 }
 
-/* On any doubt the old ones stay: all of what is there now checks, or nothing of it counts. */
+/* On any doubt the old one stays, and no other is kept from being renewed. */
 static void certificates_changed(struct server *s)
 {
 	struct buf problems;
@@ -191,10 +191,12 @@ static void certificates_changed(struct server *s)
 	buf_init(&problems, COMPLAINTS_MAX);
 	certificates_free(&s->certificates);
 	s->certificates = certificates_read(s->settings, false, loop_now(s->loop).wall_ms, &problems);
-	if (problems.len == 0 && certificates_count(s->certificates) > 0)
+	if (certificates_count(s->certificates) > 0)
 		tell_certificates(s);
-	else
-		report_reason(&s->report, EV_TLS_REJECTED, problems.len ? buf_span(&problems) : SPAN("no certificate is left"));
+	else if (problems.len == 0)
+		buf_add_text(&problems, "no certificate is left");
+	if (problems.len > 0)
+		report_reason(&s->report, EV_TLS_REJECTED, buf_span(&problems));
 	certificates_free(&s->certificates);
 	buf_fini(&problems);
 }

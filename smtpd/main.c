@@ -32,32 +32,52 @@ static void tell_tls(struct smtpd *d, enum event_code code, const char *reason, 
 
 /* ---- certificates ----------------------------------------------------------- */
 
-static void certificate(struct smtpd *d, const struct wire_certificate *m)
+static struct tls_server *next_certificates(struct smtpd *d)
 {
 	const struct set_tls *tls = &d->settings->tls;
 	const struct tls_options options = { tls->ciphers, tls->groups, tls->minimum };
-	const char *why = NULL;
 
 	if (!d->tls_next && !d->tls_doubt)
 		d->tls_next = tls_server_new(&options, &d->tls_doubt);
-	if (d->tls_doubt)
+	return d->tls_next;
+}
+
+static void keep_certificate(struct smtpd *d, struct span name)
+{
+	struct tls_server *next = next_certificates(d);
+
+	if (next)
+		(void)tls_server_keep(next, d->tls, name);
+}
+
+static void certificate(struct smtpd *d, const struct wire_certificate *m)
+{
+	struct tls_server *next = next_certificates(d);
+	const char *why = NULL;
+
+	if (!next || tls_server_add(next, m->name, m->chain, m->key, &why) == PR_OK)
 		return;
-	if (tls_server_add(d->tls_next, m->chain, m->key, &why) != PR_OK)
-		d->tls_doubt = why ? why : "a certificate is not understood";
+	tell_tls(d, EV_TLS_REJECTED, why, 0);
+	keep_certificate(d, m->name);
+}
+
+static bool has_any(const struct tls_server *t)
+{
+	return t && tls_server_count(t) > 0;
 }
 
 static void certificates_done(struct smtpd *d)
 {
-	if (d->tls_doubt) {
+	if (d->tls_doubt)
 		tell_tls(d, EV_TLS_REJECTED, d->tls_doubt, 0);
-		tls_server_free(&d->tls_next);
-	} else if (d->tls_next) {
+	if (has_any(d->tls_next)) {
 		tls_server_free(&d->tls);
 		d->tls = d->tls_next;
+		d->tls_next = NULL;
 		if (d->ticket_keys)
 			tls_server_ticket_keys(d->tls, span_of(d->ticket_keys, d->ticket_keys_len));
 	}
-	d->tls_next = NULL;
+	tls_server_free(&d->tls_next);
 	d->tls_doubt = NULL;
 	d->house.has_tls = d->tls != NULL;
 }
@@ -125,6 +145,8 @@ static void on_verb(void *owner, enum wire_verb verb, const union wire_msg *msg,
 		return;
 	if (verb == WIRE_certificate)
 		certificate(d, &msg->certificate);
+	else if (verb == WIRE_certificate_kept)
+		keep_certificate(d, msg->certificate_kept.name);
 	else if (verb == WIRE_certificates_done)
 		certificates_done(d);
 	else if (verb == WIRE_ticket_keys)

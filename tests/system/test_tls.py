@@ -64,6 +64,48 @@ def test_a_renewed_certificate_counts_and_a_broken_one_does_not(running):
     assert serial() == renewed
 
 
+def expire(server, name):
+    pair = f"{server.folder}/live/{name}/"
+    request = subprocess.run(["openssl", "req", "-new", "-key", pair + "privkey.pem", "-subj", f"/CN={name}"], check=True, capture_output=True).stdout
+    subprocess.run(["openssl", "x509", "-req", "-signkey", pair + "privkey.pem", "-days", "-1", "-out", pair + "fullchain.pem"], input=request, check=True,
+                   capture_output=True)
+
+
+def serial(server, name):
+    return subprocess.run(["openssl", "x509", "-inform", "der", "-noout", "-serial"], input=tls_session(server, name).getpeercert(binary_form=True),
+                          capture_output=True, check=True).stdout
+
+
+def test_a_name_whose_certificate_can_t_be_used_keeps_no_other_from_being_renewed(server):
+    directory(server, "mx.example.test", "mail.example.org", "old.example.com")
+    with_directory(server)
+    server.start()
+    before = {name: serial(server, name) for name in ("mx.example.test", "mail.example.org")}
+    with open(f"{server.folder}/live/mail.example.org/fullchain.pem", "w") as f:
+        f.write("-----BEGIN CERTIFICATE-----\nnonsense\n")
+    until(lambda: "mail.example.org/fullchain.pem" in server.log())
+    directory(server, "mx.example.test")
+    until(lambda: serial(server, "mx.example.test") != before["mx.example.test"])
+    assert serial(server, "mail.example.org") == before["mail.example.org"]
+    assert "old.example.com" in subject(tls_session(server, "old.example.com"))
+
+
+def test_a_certificate_that_has_expired_keeps_no_other_from_being_renewed_and_no_configuration_from_being_loaded(server):
+    directory(server, "mx.example.test", "old.example.com")
+    expire(server, "old.example.com")
+    with_directory(server)
+    server.start()
+    before = serial(server, "mx.example.test")
+    directory(server, "mx.example.test")
+    until(lambda: serial(server, "mx.example.test") != before)
+    assert server.reload().returncode == 0
+    assert "old.example.com" in subject(tls_session(server, "old.example.com"))
+    with open(f"{server.folder}/live/old.example.com/privkey.pem", "w") as f:
+        f.write("nonsense\n")
+    broken = server.reload(check=False)
+    assert broken.returncode == 78 and "old.example.com" in broken.stderr
+
+
 def test_sessions_resume_in_tls_1_2_and_1_3(running):
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         c = context(minimum_version=version, maximum_version=version)

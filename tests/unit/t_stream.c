@@ -35,6 +35,7 @@
 /* ---- certificates ------------------------------------------------------------------- */
 
 struct pem {
+	const char *label;
 	char *chain, *key;
 	size_t chain_len, key_len;
 };
@@ -58,7 +59,7 @@ static struct pem pem_make(const char *names, bool rsa, long from, long to)
 	BIO *chain = BIO_new(BIO_s_mem()), *secret = BIO_new(BIO_s_mem());
 	X509V3_CTX ctx;
 	X509_EXTENSION *ext;
-	struct pem pem;
+	struct pem pem = { .label = names };
 
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), rsa ? 2 : 1);
@@ -117,7 +118,7 @@ static void server_add(struct tls_server *t, const struct pem *p)
 {
 	const char *why = NULL;
 
-	if (tls_server_add(t, span_of(p->chain, p->chain_len), span_of(p->key, p->key_len), &why) != PR_OK)
+	if (tls_server_add(t, span_of_text(p->label), span_of(p->chain, p->chain_len), span_of(p->key, p->key_len), &why) != PR_OK)
 		fail_msg("%s", why);
 }
 
@@ -618,6 +619,32 @@ static void t_the_name_chooses_the_certificate(void **state)
 	tls_server_free(&t);
 }
 
+static void t_a_set_keeps_pairs_of_the_one_before(void **state)
+{
+	static const char *const names[] = { "one.example", "two.example" };
+	struct tls_options options = { 0 };
+	const char *why = NULL;
+	struct tls_server *old = server_new(), *next = tls_server_new(&options, &why);
+
+	(void)state;
+	assert_true(tls_server_keep(next, old, span_of_text(one.label)));
+	assert_false(tls_server_keep(next, old, SPAN("never told")));
+	assert_false(tls_server_keep(next, NULL, span_of_text(two.label)));
+	server_add(next, &two);
+	tls_server_free(&old);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct client c = { .send = 1, .sni = names[i] };
+		struct side side;
+
+		talk(&c, &side, next);
+		assert_true(c.ok && c.whole);
+		assert_non_null(strstr(c.subject, names[i]));
+		side_close(&side);
+	}
+	assert_int_equal(tls_server_count(next), 2);
+	tls_server_free(&next);
+}
+
 static void t_rsa_and_ecdsa_stand_side_by_side(void **state)
 {
 	struct tls_server *t = server_new();
@@ -1071,7 +1098,7 @@ int main(void)
 		cmocka_unit_test(t_tls_as_client), cmocka_unit_test(t_a_client_resumes_its_session_with_each_server),
 		cmocka_unit_test(t_a_session_that_a_server_does_not_know_costs_a_whole_handshake),
 		cmocka_unit_test(t_old_tls_is_refused),
-		cmocka_unit_test(t_the_name_chooses_the_certificate),
+		cmocka_unit_test(t_the_name_chooses_the_certificate), cmocka_unit_test(t_a_set_keeps_pairs_of_the_one_before),
 		cmocka_unit_test(t_rsa_and_ecdsa_stand_side_by_side),
 		cmocka_unit_test(t_sessions_resume_at_another_worker),
 		cmocka_unit_test(t_starttls_carries_nothing_over),
