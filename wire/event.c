@@ -82,15 +82,23 @@ static struct span text_cut(struct span s, size_t max)
 	return span_first(s, max);
 }
 
+/* The null sender (RFC 5321 4.5.5) is a fact; any other empty text says that nothing is known. */
+static bool may_be_empty(enum event_key key)
+{
+	return key == EF_FROM;
+}
+
 void event_text(struct event *ev, enum event_key key, struct span text)
 {
 	size_t room = EVENT_MAX - ev->len;
+	struct span cut = text_cut(text, room < 3 + EVENT_TEXT_MAX ? (room < 3 ? 0 : room - 3) : EVENT_TEXT_MAX);
 
-	text = text_cut(text, room < 3 + EVENT_TEXT_MAX ? (room < 3 ? 0 : room - 3) : EVENT_TEXT_MAX);
-	if (text.len == 0 || !field_begin(ev, key, false, 2 + text.len))
+	if (cut.len == 0 && (text.len > 0 || !may_be_empty(key)))
 		return;
-	put_number(ev, text.len, 2);
-	put_bytes(ev, text.at, text.len);
+	if (!field_begin(ev, key, false, 2 + cut.len))
+		return;
+	put_number(ev, cut.len, 2);
+	put_bytes(ev, cut.at, cut.len);
 }
 
 void event_num(struct event *ev, enum event_key key, int64_t number)
@@ -137,7 +145,7 @@ static bool take_value(struct span *rest, struct event_value *out)
 		out->num = (int64_t)number;
 		return true;
 	}
-	return number > 0 && number <= EVENT_TEXT_MAX && take_bytes(rest, (size_t)number, &out->text);
+	return (number > 0 || may_be_empty(out->key)) && number <= EVENT_TEXT_MAX && take_bytes(rest, (size_t)number, &out->text);
 }
 
 static bool fields_are_sound(struct span fields)

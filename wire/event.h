@@ -43,7 +43,7 @@ struct event {
 
 /* id NULL where the fact is not about a message. */
 void event_begin(struct event *ev, enum event_code code, int64_t wall_ms, const struct msg_id *id);
-void event_text(struct event *ev, enum event_key key, struct span text);	/* an empty text is left out */
+void event_text(struct event *ev, enum event_key key, struct span text);	/* an empty text is left out, but FROM: the null sender */
 void event_num(struct event *ev, enum event_key key, int64_t number);
 static inline struct span event_bytes(const struct event *ev) { return span_of(ev->bytes, ev->len); }
 

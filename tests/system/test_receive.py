@@ -155,6 +155,8 @@ def test_a_null_sender_is_told_nothing(running):
         client.sendmail("", ["alice+x@example.test"], "Delivered-To: alice@example.test\r\nSubject: x\r\n\r\nx\r\n")
     running.wait_empty()
     assert running.mails("alice") == []
+    assert re.search(r"message.accepted .*from=<>, size=", running.log())
+    assert "from=<>" in running.log() and "from <>" in running.run("trace", "<>").stdout
 
 
 def test_foreign_mail_of_a_trusted_host_waits_and_expires_into_a_bounce(server):

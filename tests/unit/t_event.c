@@ -60,6 +60,38 @@ static void t_a_delivery_reads_like_postfix(void **state)
 	    "\"orig_to\":\"list@example.org\",\"to\":\"carol@firma.example\"}");
 }
 
+static void t_the_null_sender_is_shown_as_postfix_shows_it(void **state)
+{
+	struct event ev;
+
+	(void)state;
+	event_begin(&ev, EV_MESSAGE_ACCEPTED, WALL, NULL);
+	event_text(&ev, EF_FROM, SPAN_NONE);
+	event_text(&ev, EF_HELO, SPAN_NONE);
+	event_num(&ev, EF_SIZE, 10);
+	shows(&ev, "2026-11-21T14:02:41.004Z local: message.accepted from=<>, size=10",
+	    "{\"v\":1,\"t\":\"2026-11-21T14:02:41.004Z\",\"ev\":\"message.accepted\",\"prog\":\"local\",\"from\":\"\",\"size\":10}");
+}
+
+static void t_a_sender_without_room_is_not_the_null_sender(void **state)
+{
+	static char text[EVENT_TEXT_MAX];
+	static const enum event_key keys[] = { EF_HELO, EF_REASON, EF_REPLY, EF_TO };
+	struct event_view v;
+	struct event_value value;
+	struct event ev;
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	event_begin(&ev, EV_MESSAGE_REFUSED, WALL, NULL);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		event_text(&ev, keys[i], span_of(text, i < 3 ? sizeof text : EVENT_MAX - ev.len - 3 - 3));
+	event_text(&ev, EF_FROM, SPAN("a@b"));
+	assert_int_equal(event_view(event_bytes(&ev), &v), PR_OK);
+	while (event_next(&v, &value))
+		assert_int_not_equal(value.key, EF_FROM);
+}
+
 static void t_what_strangers_say_can_not_forge_a_line(void **state)
 {
 	struct event ev;
@@ -141,6 +173,11 @@ static void t_hostile_bytes_are_refused(void **state)
 		bad.bytes[spoilt[i].at] = spoilt[i].byte;
 		refused(event_bytes(&bad));
 	}
+	event_begin(&bad, EV_MESSAGE_ACCEPTED, WALL, &id);
+	event_text(&bad, EF_FROM, SPAN_NONE);
+	assert_int_equal(event_view(event_bytes(&bad), &v), PR_OK);
+	bad.bytes[27] = EF_HELO;				/* no other text is empty */
+	refused(event_bytes(&bad));
 	bad = ev;
 	memcpy(bad.bytes + bad.len, bad.bytes + 27, 6);		/* a key twice */
 	bad.len += 6;
@@ -164,6 +201,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_a_delivery_reads_like_postfix),
+		cmocka_unit_test(t_the_null_sender_is_shown_as_postfix_shows_it),
+		cmocka_unit_test(t_a_sender_without_room_is_not_the_null_sender),
 		cmocka_unit_test(t_what_strangers_say_can_not_forge_a_line),
 		cmocka_unit_test(t_long_texts_are_cut),
 		cmocka_unit_test(t_hostile_bytes_are_refused),
