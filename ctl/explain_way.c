@@ -36,10 +36,10 @@ static void explain_standing(const struct dry_run *d, const struct wire_way_told
 	int64_t minutes = ((int64_t)w->next_ms - clock_now().wall_ms + 59999) / 60000;
 
 	if (w->standing == STANDING_BLOCKED)
-		dry_run_tell(d, "site", "postponed", "tried again in %lld min; %u messages wait; last: %.*s", (long long)(minutes > 0 ? minutes : 0), w->waiting,
+		dry_run_tell(d, "site", "postponed", "tried again in %lld min; recipients in the queue: %u; last: %.*s", (long long)(minutes > 0 ? minutes : 0), w->open,
 		    SPAN_ARG(w->said));
 	else if (w->standing == STANDING_OPEN)
-		dry_run_tell(d, "site", "open", "%u of at most %u jobs at once run there now; %u messages wait", w->flying, w->window, w->waiting);
+		dry_run_tell(d, "site", "open", "%u of at most %u jobs at once run there now; recipients in the queue: %u", w->flying, w->window, w->open);
 	else if (w->standing == STANDING_FAILS)
 		dry_run_tell(d, "site", "fails", "%.*s", SPAN_ARG(w->said));
 }

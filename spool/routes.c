@@ -182,7 +182,7 @@ static void tell_standing(const struct spool *sp, uint32_t way, struct wire_way_
 	schedule_way_view(sp->books.schedule, way, &v);
 	out->window = v.window;
 	out->flying = v.n_flying;
-	out->waiting = v.n_waiting;
+	out->open = v.n_open;
 	out->said = schedule_way_said(sp->books.schedule, way).words;
 	if (v.state == WAY_FAILS)
 		out->standing = STANDING_FAILS;
@@ -239,7 +239,7 @@ void route_postponed(struct spool *sp, uint32_t way)
 	event_begin(&ev, EV_SITE_POSTPONED, now.wall_ms, NULL);
 	event_text(&ev, EF_DOMAIN, way_is_foreign(name) ? span_from(name, 1) : name);
 	event_text(&ev, EF_REASON, schedule_way_said(sp->books.schedule, way).words);
-	event_num(&ev, EF_COUNT, v.n_waiting);
+	event_num(&ev, EF_COUNT, v.n_open);
 	event_num(&ev, EF_NEXT, v.blocked_until - now.mono_ms + now.wall_ms);
 	process_event(sp->process, &ev);
 }

@@ -72,6 +72,8 @@ uint32_t schedule_way(struct schedule *s, struct span name);	/* its number; it i
 bool schedule_way_find(const struct schedule *s, struct span name, uint32_t *way);
 void schedule_way_keep(struct schedule *s, uint32_t way);	/* a recipient goes there */
 void schedule_way_drop(struct schedule *s, uint32_t way);	/* … and no more; a way that nobody needs is forgotten */
+void schedule_way_joined(struct schedule *s, uint32_t way);	/* one of those who keep it is not settled */
+void schedule_way_left(struct schedule *s, uint32_t way);	/* … or is now, or is gone */
 struct span schedule_way_name(const struct schedule *s, uint32_t way);
 static inline bool way_is_foreign(struct span name) { return name.len > 0 && name.at[0] == '@'; }
 enum way_state schedule_way_state(const struct schedule *s, uint32_t way);
@@ -110,7 +112,7 @@ struct way_view {
 	enum way_state state;
 	bool holds, is_paced;
 	uint32_t window, n_flying;	/* of its site */
-	uint32_t n_waiting;		/* messages that stand before it */
+	uint32_t n_open;		/* recipients who go there and are not settled */
 	int64_t blocked_until;		/* monotonic; 0: it is open */
 	int64_t until;			/* the answer is good */
 };

@@ -37,7 +37,7 @@ struct site {
 struct way {
 	struct map_node node;
 	struct span name;
-	uint32_t number, n_rcpts, n_legs, batch;
+	uint32_t number, n_rcpts, n_open, n_legs, batch;
 	enum way_state state;
 	bool is_asked;			/* a question is out, or in the ring `again`; it may LEAD meanwhile */
 	bool holds;

@@ -68,6 +68,12 @@ struct span rcpt_sender(const struct books *b, const struct rcpt *r, struct span
 	return r->sender ? words_find(b->words, r->sender).words : own;
 }
 
+static void rcpt_waits_no_more(struct books *b, const struct rcpt *r)
+{
+	if (r->way != WAY_NOWHERE && !rcpt_is_settled(r))
+		schedule_way_left(b->schedule, r->way);
+}
+
 void rcpt_settle(struct books *b, struct mail *m, uint32_t n, enum wire_fate fate, const struct saying *said)
 {
 	static const uint8_t settled[] = {
@@ -76,6 +82,7 @@ void rcpt_settle(struct books *b, struct mail *m, uint32_t n, enum wire_fate fat
 	struct rcpt *r = mail_rcpt(m, n);
 
 	rcpt_say(b, r, said);
+	rcpt_waits_no_more(b, r);
 	r->state = settled[fate];
 	if (fate == FATE_FAILED || (fate != FATE_PASSED && r->flags & NOTIFY_SUCCESS))
 		r->flags |= RCPT_UNTOLD;
@@ -115,6 +122,7 @@ struct state_row rcpt_outcome_row(const struct books *b, struct mail *m, uint32_
 
 static void rcpt_forget(struct books *b, struct rcpt *r)
 {
+	rcpt_waits_no_more(b, r);
 	words_drop(b->words, &r->words);
 	words_drop(b->words, &r->sender);
 	if (r->named)
@@ -151,6 +159,7 @@ static enum pr_err apply_target(struct books *b, struct mail *m, const struct st
 	if (row->deliver.len > 0) {
 		r->way = schedule_way(b->schedule, row->deliver);
 		schedule_way_keep(b->schedule, r->way);
+		schedule_way_joined(b->schedule, r->way);
 	}
 	if (recalled)
 		schedule_recall(b->schedule, m, row->n, 0, now);

@@ -145,6 +145,14 @@ void schedule_way_drop(struct schedule *s, uint32_t way)
 	way_release(s, w);
 }
 
+void schedule_way_joined(struct schedule *s, uint32_t way) { way_at(s, way)->n_open++; }
+
+void schedule_way_left(struct schedule *s, uint32_t way)
+{
+	BUG_ON(way_at(s, way)->n_open == 0);
+	way_at(s, way)->n_open--;
+}
+
 /* ---- what is known ----------------------------------------------------------------- */
 
 struct span schedule_way_name(const struct schedule *s, uint32_t way) { return way_at(s, way)->name; }
@@ -168,7 +176,7 @@ void schedule_way_view(const struct schedule *s, uint32_t way, struct way_view *
 {
 	const struct way *w = way_at(s, way);
 
-	*out = (struct way_view){ .state = w->state, .holds = w->holds, .until = w->until, .n_waiting = w->n_legs };
+	*out = (struct way_view){ .state = w->state, .holds = w->holds, .until = w->until, .n_open = w->n_open };
 	if (heap_has(&w->troubled))
 		out->blocked_until = w->troubled.at;
 	if (!w->site)

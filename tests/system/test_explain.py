@@ -99,4 +99,4 @@ def test_a_site_in_trouble_says_when_it_is_tried(server):
     row, = server.json("queue", "list")
     assert row["next"] and "foreign.example.net" in row["reason"]
     rows, why = steps(server, "x@foreign.example.net", code=75)
-    assert ("site", "postponed") in rows and "1 messages wait" in why["site", "postponed"]
+    assert ("site", "postponed") in rows and "recipients in the queue: 1;" in why["site", "postponed"]

@@ -119,9 +119,12 @@ def test_a_site_that_says_421_is_postponed_as_a_whole(server, world):
     assert len(rows) == 100 and sum(row["tries"] for row in rows) <= 4
     assert all("421" in row["reason"] or "closing" in row["reason"] for row in rows) and all(row["next"] for row in rows)
     assert "domain=b.test" in wait_line(server, "site.postponed") and len(lines(server, "site.postponed")) == 1
+    assert "recipients in the queue: 100; last: " in server.run("explain", "u@b.test").stdout  # those that were tried wait too
     sink.says["greeting"] = None
     server.run("queue", "retry", "to:*@b.test", "--yes")
     until(lambda: len(sink.mails) == 100, 60)
+    server.wait_empty()
+    assert "recipients in the queue: 0\n" in server.run("explain", "u@b.test").stdout
 
 
 def test_a_dead_site_with_a_long_queue_costs_others_nothing(server, world):

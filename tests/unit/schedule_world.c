@@ -65,8 +65,10 @@ struct mail *mail_new(struct world *w, uint32_t way, uint32_t n, uint32_t sender
 	schedule_born(m, w->now.wall_ms, w->now);
 	mail_add_rcpts(m, n);
 	for (uint32_t i = 0; i < n; i++) {
-		if (way != WAY_NOWHERE)
+		if (way != WAY_NOWHERE) {
 			schedule_way_keep(w->schedule, way);
+			schedule_way_joined(w->schedule, way);
+		}
 		mail_rcpt(m, i)->way = way;
 		schedule_wait_until(w->schedule, m, i, w->now.mono_ms);
 	}
