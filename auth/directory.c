@@ -221,7 +221,7 @@ enum wire_sender directory_owns(struct directory *d, struct span login, struct s
 
 /* ---- users and tokens ------------------------------------------------------------------ */
 
-static const struct table *only_table(const struct directory *d, enum wire_table_kind kind)
+static const struct table *only_table(const struct directory *d, enum table_kind kind)
 {
 	return tables_find(&d->owners.tables, kind, SPAN_NONE, SPAN_NONE);
 }

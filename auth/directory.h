@@ -5,15 +5,15 @@
  * admin; where there is no admin either, it can't be told now: they are never
  * refused for good.
  *
- * Pure: tables come as bytes (auth/table.h), settings as a struct. */
+ * Pure: tables come as bytes (mail/table.h), settings as a struct. */
 #ifndef AUTH_DIRECTORY_H
 #define AUTH_DIRECTORY_H
 
 #include "auth/expansion.h"
 #include "auth/srs_keys.h"
-#include "auth/table.h"
 #include "base/buf.h"
 #include "base/span.h"
+#include "mail/table.h"
 #include "wire/settings.h"
 #include "wire/verbs.h"
 

@@ -79,7 +79,7 @@ void domains_connect(struct domains *d, const struct tables *t)
 {
 	for (unsigned i = 0; i < d->n; i++) {
 		struct domain *dom = &d->all[i];
-		enum wire_table_kind kind = dom->users_file ? TABLE_USERS_FILE : TABLE_USERS;
+		enum table_kind kind = dom->users_file ? TABLE_USERS_FILE : TABLE_USERS;
 
 		dom->users = dom->users_are_asked ? NULL : tables_find(t, kind, span_of_text(dom->users_file), SPAN_NONE);
 		dom->aliases = tables_find(t, TABLE_ALIASES, dom->name, SPAN_NONE);

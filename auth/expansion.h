@@ -17,10 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "auth/names.h"
 #include "auth/owners.h"
 #include "base/arena.h"
 #include "base/span.h"
+#include "mail/names.h"
 #include "wire/verbs.h"
 
 #define EXPANSION_DEPTH_MAX   10	/* aliases of aliases */

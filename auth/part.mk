@@ -3,10 +3,10 @@ noinst_LIBRARIES += libauth.a
 libauth_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libauth_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/checker_io.c auth/checker_io.h auth/directory.c auth/directory.h \
-	auth/domains.c auth/domains.h auth/dovecot.c auth/dovecot.h auth/expansion.c auth/expansion.h auth/guess.c auth/guess.h auth/logins_io.c auth/logins_io.h auth/names.c auth/names.h \
+	auth/domains.c auth/domains.h auth/dovecot.c auth/dovecot.h auth/expansion.c auth/expansion.h auth/guess.c auth/guess.h auth/logins_io.c auth/logins_io.h \
 	auth/owners.c auth/owners.h auth/remember.c auth/remember.h auth/sasl.c auth/sasl.h auth/source_io.c auth/source_io.h \
 	auth/relay_logins.c auth/relay_logins.h auth/srs_keys.c auth/srs_keys.h \
-	auth/table.c auth/table.h auth/table_io.c auth/table_io.h auth/tables.c auth/tables.h
+	auth/table_io.c auth/table_io.h auth/tables.c auth/tables.h
 
 pkglibexec_PROGRAMS += libexec/auth
 libexec_auth_SOURCES = auth/main.c
@@ -21,20 +21,9 @@ check_PROGRAMS += tests/unit/t_owners
 tests_unit_t_owners_SOURCES = tests/unit/t_owners.c
 tests_unit_t_owners_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(UNIT_LIBS)
 
-FUZZERS += tests/fuzz/f_users
-tests_fuzz_f_users_SOURCES = tests/fuzz/f_users.c
-tests_fuzz_f_users_LDADD = libauth.a $(MAIL_LIBS) $(BASE_LIBS)
-tests_fuzz_f_users_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-
 check_PROGRAMS += tests/unit/t_relay_logins
 tests_unit_t_relay_logins_SOURCES = tests/unit/t_relay_logins.c
 tests_unit_t_relay_logins_LDADD = libauth.a libwire.a $(BASE_LIBS) $(UNIT_LIBS)
-
-check_PROGRAMS += tests/unit/t_table
-tests_unit_t_table_SOURCES = tests/unit/t_table.c
-tests_unit_t_table_LDADD = libauth.a $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(UNIT_LIBS)
-
-EXTRA_DIST += tests/fuzz/seeds/users/rows tests/fuzz/seeds/users/aliases
 
 check_PROGRAMS += tests/unit/t_sasl
 tests_unit_t_sasl_SOURCES = tests/unit/t_sasl.c

@@ -5,7 +5,7 @@
 
 #define READ_SIZE 65536
 
-struct table *table_io_read_take(int fd, enum wire_table_kind kind, struct span name, struct span path, struct buf *problems)
+struct table *table_io_read_take(int fd, enum table_kind kind, struct span name, struct span path, struct buf *problems)
 {
 	struct table *t = table_new(kind, name, path, problems);
 	char bytes[READ_SIZE];

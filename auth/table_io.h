@@ -3,10 +3,10 @@
 #ifndef AUTH_TABLE_IO_H
 #define AUTH_TABLE_IO_H
 
-#include "auth/table.h"
+#include "mail/table.h"
 
 /* Takes fd. Never NULL; broken when it can't be read. Owned by the caller. */
-struct table *table_io_read_take(int fd, enum wire_table_kind kind, struct span name, struct span path, struct buf *problems);
+struct table *table_io_read_take(int fd, enum table_kind kind, struct span name, struct span path, struct buf *problems);
 /* Takes fd. Reads at most room bytes; how many there were. */
 size_t table_io_read_few_take(int fd, char *at, size_t room);
 

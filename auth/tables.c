@@ -21,7 +21,7 @@ void tables_fini(struct tables *t)
 	drop_all(&t->all);
 }
 
-static bool is_only_one(enum wire_table_kind kind)
+static bool is_only_one(enum table_kind kind)
 {
 	return kind == TABLE_USERS || kind == TABLE_TOKENS || kind == TABLE_ALIAS_STATE;
 }
@@ -31,7 +31,7 @@ static bool is_called(const struct table *t, struct span name, struct span path)
 	return span_eq(span_of_text(t->name), name) && (path.len == 0 || span_eq(span_of_text(t->path), path));
 }
 
-struct table *tables_find(const struct tables *t, enum wire_table_kind kind, struct span name, struct span path)
+struct table *tables_find(const struct tables *t, enum table_kind kind, struct span name, struct span path)
 {
 	LIST_EACH(node, &t->all) {
 		struct table *one = LIST_OWNER(node, struct table, list);
@@ -43,7 +43,7 @@ struct table *tables_find(const struct tables *t, enum wire_table_kind kind, str
 	return NULL;
 }
 
-size_t tables_count(const struct tables *t, enum wire_table_kind kind)
+size_t tables_count(const struct tables *t, enum table_kind kind)
 {
 	size_t n = 0;
 

@@ -6,9 +6,9 @@
 
 #include <stddef.h>
 
-#include "auth/table.h"
 #include "base/list.h"
 #include "base/span.h"
+#include "mail/table.h"
 
 struct tables {
 	struct list all;	/* of struct table */
@@ -22,9 +22,9 @@ void tables_fini(struct tables *t);
 void tables_take(struct tables *t, struct list *coming);
 
 /* path empty: of any. NULL: it was never told. */
-struct table *tables_find(const struct tables *t, enum wire_table_kind kind, struct span name, struct span path);
+struct table *tables_find(const struct tables *t, enum table_kind kind, struct span name, struct span path);
 
 /* Names in all tables of that kind. */
-size_t tables_count(const struct tables *t, enum wire_table_kind kind);
+size_t tables_count(const struct tables *t, enum table_kind kind);
 
 #endif

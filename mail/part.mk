@@ -4,8 +4,8 @@ MAIL_LIBS = libmail.a $(IDN_LIBS)
 noinst_LIBRARIES += libmail.a
 libmail_a_CFLAGS = $(AM_CFLAGS) $(IDN_CFLAGS)
 libmail_a_SOURCES = \
-	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/author.c mail/author.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/masks.h mail/received.c mail/received.h \
-	mail/dmarc_record.c mail/dmarc_record.h mail/reply.c mail/reply.h mail/tags.c mail/tags.h mail/tokens_row.c mail/tokens_row.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
+	mail/address.c mail/address.h mail/aliases.c mail/aliases.h mail/author.c mail/author.h mail/command.c mail/command.h mail/date.c mail/date.h mail/dsn.c mail/dsn.h mail/header.c mail/header.h mail/idn.c mail/idn.h mail/lines.c mail/lines.h mail/masks.h mail/names.c mail/names.h mail/received.c mail/received.h \
+	mail/dmarc_record.c mail/dmarc_record.h mail/reply.c mail/reply.h mail/table.c mail/table.h mail/tags.c mail/tags.h mail/tokens_row.c mail/tokens_row.h mail/users_row.c mail/users_row.h mail/xtext.c mail/xtext.h
 
 check_PROGRAMS += tests/unit/t_lines
 tests_unit_t_lines_SOURCES = tests/unit/t_lines.c tests/unit/slow_lines.c tests/unit/slow_lines.h
@@ -22,6 +22,17 @@ tests_unit_t_received_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/t_aliases
 tests_unit_t_aliases_SOURCES = tests/unit/t_aliases.c
 tests_unit_t_aliases_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_table
+tests_unit_t_table_SOURCES = tests/unit/t_table.c
+tests_unit_t_table_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+FUZZERS += tests/fuzz/f_users
+tests_fuzz_f_users_SOURCES = tests/fuzz/f_users.c
+tests_fuzz_f_users_LDADD = $(MAIL_LIBS) $(BASE_LIBS)
+tests_fuzz_f_users_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+EXTRA_DIST += tests/fuzz/seeds/users/rows tests/fuzz/seeds/users/aliases
 
 check_PROGRAMS += tests/unit/t_tokens_row
 tests_unit_t_tokens_row_SOURCES = tests/unit/t_tokens_row.c

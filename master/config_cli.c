@@ -1,10 +1,8 @@
 #include "master/config_cli.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "master/certificates.h"
@@ -94,15 +92,12 @@ static void warn_of_files(struct complaints *c, const struct settings *s)
 
 	buf_init(&problems, CONFIG_COMPLAINTS_MAX);
 	look_at_certificates(s, &problems);
-	tables_check_logins(s, &problems);
+	tables_check(s, &problems);
 	for (rest = buf_span(&problems); rest.len > 0;) {
 		line = span_cut(&rest, '\n');
 		complain(c, COMPLAINT_WARNING, NULL, "%.*s", SPAN_ARG(line));
 	}
 	buf_fini(&problems);
-	for (unsigned i = 0; i < s->n_domain; i++)
-		if (s->domain[i].aliases && access(s->domain[i].aliases, R_OK) < 0)
-			complain(c, COMPLAINT_WARNING, NULL, "%s: %s", s->domain[i].aliases, strerror(errno));
 }
 
 static int check(const struct request *q)

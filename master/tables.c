@@ -11,13 +11,15 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "mail/aliases.h"
+#include "mail/table.h"
 #include "master/file.h"
 #include "wire/login_file.h"
 
 #define LOGIN_FILE_MAX 65536
+#define READ_SIZE      65536
 
-struct table {
-	enum wire_table_kind kind;
+struct given {
+	enum table_kind kind;
 	const char *name;
 	const char *path;	/* as it is written */
 	const char *full;	/* as it is opened */
@@ -25,7 +27,7 @@ struct table {
 	int error;
 };
 
-typedef void on_table(void *arg, const struct table *t);
+typedef void on_table(void *arg, const struct given *t);
 
 /* ---- what an aliases file includes -------------------------------------------- */
 
@@ -76,7 +78,7 @@ static void search(struct includes *all, int fd, bool is_list)
 
 static void give_include(struct includes *all, const struct include *one)
 {
-	struct table t = { .kind = TABLE_INCLUDE, .name = all->domain, .path = one->path };
+	struct given t = { .kind = TABLE_INCLUDE, .name = all->domain, .path = one->path };
 	char full[PATH_MAX];
 
 	snprintf(full, sizeof(full), one->path[0] == '/' ? "%s%s" : "%s/%s", one->path[0] == '/' ? "" : all->folder, one->path);
@@ -126,9 +128,9 @@ static void give_includes(int fd, const char *domain, const char *file, on_table
 
 /* ---- all of them ----------------------------------------------------------------- */
 
-static void give(enum wire_table_kind kind, const char *name, const char *path, on_table *fn, void *arg)
+static void give(enum table_kind kind, const char *name, const char *path, on_table *fn, void *arg)
 {
-	struct table t = { .kind = kind, .name = name, .path = path, .full = path };
+	struct given t = { .kind = kind, .name = name, .path = path, .full = path };
 
 	t.fd = file_open(path);
 	t.error = errno;
@@ -175,13 +177,15 @@ static void each(const struct settings *s, on_table *fn, void *arg)
 	each_login(s, fn, arg);
 }
 
+/* ---- auth is told ------------------------------------------------------------------ */
+
 struct telling {
 	struct channel *ch;
 	struct buf *problems;
 };
 
 /* What the command line writes into the state folder is not there before its first use. */
-static bool may_be_missing(const struct table *t)
+static bool may_be_missing(const struct given *t)
 {
 	return t->error == ENOENT && (t->kind == TABLE_USERS || t->kind == TABLE_TOKENS || t->kind == TABLE_ALIAS_STATE);
 }
@@ -198,20 +202,25 @@ static void tell_unreadable(struct channel *ch, const struct wire_table *told)
 }
 
 /* A password that is written out as it is. */
-static bool is_exposed(const struct table *t)
+static bool is_exposed(const struct given *t)
 {
 	struct stat st;
 
 	return t->kind == TABLE_RELAY_LOGIN && fstat(t->fd, &st) == 0 && st.st_mode & S_IRWXO;
 }
 
-static void tell_exposed(const struct table *t, struct buf *problems)
+static void tell_exposed(const struct given *t, struct buf *problems)
 {
 	if (is_exposed(t))
 		buf_printf(problems, "%s: everybody may read it; mend it with: chmod 600 %s\n", t->full, t->full);
 }
 
-static void tell(void *arg, const struct table *t)
+static void tell_missing(const struct given *t, struct buf *problems)
+{
+	buf_printf(problems, "%s: %s\n", t->full, t->error == EXDEV ? "lies outside of the folder of the file that includes it" : strerror(t->error));
+}
+
+static void tell(void *arg, const struct given *t)
 {
 	struct telling *telling = arg;
 	struct wire_table told = { .kind = (uint8_t)t->kind, .name = span_of_text(t->name), .path = span_of_text(t->path) };
@@ -221,8 +230,7 @@ static void tell(void *arg, const struct table *t)
 		tell_exposed(t, telling->problems);
 	} else if (!may_be_missing(t)) {
 		tell_unreadable(telling->ch, &told);
-		buf_printf(telling->problems, "%s: %s\n", t->full,
-		    t->error == EXDEV ? "lies outside of the folder of the file that includes it" : strerror(t->error));
+		tell_missing(t, telling->problems);
 	}
 }
 
@@ -234,37 +242,67 @@ void tables_tell(const struct settings *s, uint32_t serial, struct channel *ch, 
 	channel_put(ch, WIRE_tables_done, &(struct wire_tables_done){ .serial = serial });
 }
 
-static void check_login(void *arg, const struct table *t)
+/* ---- the command line looks ---------------------------------------------------------- */
+
+static void check_login(const struct given *t, struct buf *problems)
 {
-	struct buf *problems = arg, text;
 	struct login_line line;
+	struct buf text;
 
 	buf_init(&text, LOGIN_FILE_MAX);
-	if (t->fd < 0)
-		buf_printf(problems, "%s: %s\n", t->full, strerror(t->error));
-	else if (file_read_fd(t->fd, &text) != PR_OK)
+	if (file_read_fd(t->fd, &text) != PR_OK)
 		buf_printf(problems, "%s: %s\n", t->full, strerror(errno));
 	else if (login_file_read(buf_span(&text), &line) != PR_OK)
 		buf_printf(problems, "%s: its first line should be user:password\n", t->full);
 	else if (line.has_more)
 		buf_printf(problems, "%s: only its first line counts, the one of %.*s\n", t->full, SPAN_ARG(line.user));
-	if (t->fd >= 0)
-		tell_exposed(t, problems);
+	tell_exposed(t, problems);
 	mem_wipe(text.at, text.len);
 	buf_fini(&text);
 }
 
-void tables_check_logins(const struct settings *s, struct buf *problems)
+/* As auth reads it. */
+static void check_lines(const struct given *t, struct buf *problems)
 {
-	each_login(s, check_login, problems);
+	struct table *table = table_new(t->kind, span_of_text(t->name), span_of_text(t->full), problems);
+	char bytes[READ_SIZE];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(t->fd, bytes, sizeof(bytes), at)) > 0) {
+		table_feed(table, span_of(bytes, (size_t)n));
+		at += n;
+	}
+	if (n < 0)
+		table_break(table, strerror(errno));
+	mem_wipe(bytes, sizeof(bytes));
+	table_finish(table);
+	table_free(&table);
 }
+
+static void check(void *arg, const struct given *t)
+{
+	if (t->fd < 0 && !may_be_missing(t))
+		tell_missing(t, arg);
+	else if (t->fd >= 0 && t->kind == TABLE_RELAY_LOGIN)
+		check_login(t, arg);
+	else if (t->fd >= 0)
+		check_lines(t, arg);
+}
+
+void tables_check(const struct settings *s, struct buf *problems)
+{
+	each(s, check, problems);
+}
+
+/* ---- they are watched ------------------------------------------------------------------ */
 
 struct file_walk {
 	void (*fn)(void *arg, const char *path);
 	void *arg;
 };
 
-static void give_file(void *arg, const struct table *t)
+static void give_file(void *arg, const struct given *t)
 {
 	struct file_walk *walk = arg;
 

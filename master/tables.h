@@ -15,8 +15,9 @@
  * login that everybody may read. */
 void tables_tell(const struct settings *s, uint32_t serial, struct channel *ch, struct buf *problems);
 
-/* A line for each login file that can't be read, holds no login, holds more than is read, or may be read by everybody. */
-void tables_check_logins(const struct settings *s, struct buf *problems);
+/* A line for each line of them that does not count, and why; for each file that should be there and can't be read; for
+ * each login file that holds no login, holds more than is read, or may be read by everybody. */
+void tables_check(const struct settings *s, struct buf *problems);
 
 /* The files, for watching, also those that are not there; path is valid during the call. */
 void tables_files(const struct settings *s, void (*fn)(void *arg, const char *path), void *arg);

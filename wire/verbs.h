@@ -150,16 +150,6 @@ enum wire_standing {		/* of a way in the queue */
 	STANDING_FAILS		/* it takes no mail */
 };
 
-enum wire_table_kind {		/* kinds of `table` */
-	TABLE_USERS,		/* state/users */
-	TABLE_ALIASES,		/* name: the domain; path: the file */
-	TABLE_INCLUDE,		/* name: the domain; path: as :include: wrote it */
-	TABLE_USERS_FILE,	/* name: the users section */
-	TABLE_ALIAS_STATE,	/* state/aliases, what `postrider alias add` wrote */
-	TABLE_TOKENS,		/* state/tokens */
-	TABLE_RELAY_LOGIN	/* path: a route's login_file */
-};
-
 #define WIRE_C_u8   uint8_t
 #define WIRE_C_u16  uint16_t
 #define WIRE_C_u32  uint32_t

@@ -2,9 +2,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "auth/table.h"
+#include "mail/table.h"
 
-static void try_kind(enum wire_table_kind kind, struct span bytes, size_t piece)
+static void try_kind(enum table_kind kind, struct span bytes, size_t piece)
 {
 	struct buf problems;
 	struct table *t;

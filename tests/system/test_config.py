@@ -84,6 +84,30 @@ def test_login_files_are_looked_into(config, tmp_path, text, mode, warning):
         assert not warnings
 
 
+def test_lines_of_the_tables_that_do_not_count_are_named(config, tmp_path):
+    """As the server will name them: it goes on without them."""
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "users").write_text("alice@example.test\t$y$j9T$x$y\t-\nbob@example.test\nalice@example.test\t$y$j9T$x$y\t-\n")
+    (state / "tokens").write_text("\nwhat is this\n")
+    (state / "aliases").write_text("info@example.test: alice@\n")
+    (tmp_path / "aliases").write_text("sales: alice\nsales: bob\nall: :include:list, :include:none\n")
+    (tmp_path / "list").write_text("alice\n@b\n")
+    (tmp_path / "there").write_text("x@back.test\n\nnobody\n")
+    text = (f'state = "{state}"\n' + GOOD.replace("srs = off", f'aliases = "{tmp_path}/aliases"') +
+            f'domain back.test {{ users = there }}\nusers there {{ file = "{tmp_path}/there" }}\n')
+    done = config(text, "check", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    warned = sorted(row["message"].removeprefix(f"{tmp_path}/") for row in rows if row["level"] == "warning")
+    assert done.returncode == 0
+    assert warned == [
+        "aliases:2: an alias that is there already: sales", "list:2: not an address: @b", "none: No such file or directory",
+        "state/aliases:1: not an address: alice@", "state/tokens:2: not an address, a digest, a time and a label with tabs between",
+        "state/users:2: not an address, a password and flags with tabs between",
+        "state/users:3: a user who is there already: alice@example.test", "there:3: not an address: nobody"], "\n".join(warned)
+    assert "warning: " + f"{state}/users:2: " in config(text, "check").stderr
+
+
 def test_a_file_that_everybody_may_write_is_refused(config):
     config(GOOD, "check")
     os.chmod(config.file, 0o666)

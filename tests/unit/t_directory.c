@@ -33,7 +33,7 @@ struct fixture {
 	struct buf problems;
 };
 
-static void add_table(struct fixture *f, enum wire_table_kind kind, const char *name, const char *path, struct span bytes)
+static void add_table(struct fixture *f, enum table_kind kind, const char *name, const char *path, struct span bytes)
 {
 	struct table *t = table_new(kind, span_of_text(name), span_of_text(path), &f->problems);
 
@@ -374,7 +374,7 @@ static void t_lists_of_aliases_that_can_not_be_read_stay_with_them(void **state)
 /* Of who is missing there nobody can say that he does not exist. */
 static void t_aliases_that_could_never_be_read_put_off_who_is_not_found(void **state)
 {
-	static const struct { enum wire_table_kind kind; const char *name, *path; } ROWS[] = {
+	static const struct { enum table_kind kind; const char *name, *path; } ROWS[] = {
 		{ TABLE_ALIASES, "example.org", "/etc/aliases" },
 		{ TABLE_ALIAS_STATE, "", "/state/aliases" },
 	};

@@ -17,7 +17,7 @@ struct fixture {
 	struct buf problems;
 };
 
-static void tell(struct fixture *f, enum wire_table_kind kind, const char *name, const char *path, struct span bytes)
+static void tell(struct fixture *f, enum table_kind kind, const char *name, const char *path, struct span bytes)
 {
 	struct table *t = table_new(kind, span_of_text(name), span_of_text(path), &f->problems);
 

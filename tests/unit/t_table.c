@@ -7,13 +7,13 @@
 
 #include <cmocka.h>
 
-#include "auth/table.h"
+#include "mail/table.h"
 
 #define N_OF(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define LOCAL_64 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg"
 
 /* "name: target target…" of each alias, and the problems. */
-static void tell(enum wire_table_kind kind, struct span file, struct buf *told)
+static void tell(enum table_kind kind, struct span file, struct buf *told)
 {
 	struct buf problems;
 	struct table *t;
@@ -44,7 +44,7 @@ struct row {
 	const char *file, *told;
 };
 
-static void check(const struct row *rows, size_t n, enum wire_table_kind kind)
+static void check(const struct row *rows, size_t n, enum table_kind kind)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct buf told;

@@ -1,4 +1,4 @@
-#include "auth/table.h"
+#include "mail/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,12 +12,12 @@
 
 #define TEXT_HEAD 2	/* length (u16) before a password, or an address behind a digest */
 
-static bool has_lines(enum wire_table_kind kind)
+static bool has_lines(enum table_kind kind)
 {
 	return kind == TABLE_USERS || kind == TABLE_USERS_FILE || kind == TABLE_TOKENS;
 }
 
-struct table *table_new(enum wire_table_kind kind, struct span name, struct span path, struct buf *problems)
+struct table *table_new(enum table_kind kind, struct span name, struct span path, struct buf *problems)
 {
 	struct table *t = mem_new(sizeof(*t));
 

@@ -1,4 +1,4 @@
-#include "auth/names.h"
+#include "mail/names.h"
 
 #include "base/map.h"
 #include "base/mem.h"

@@ -1,8 +1,8 @@
 /* Addresses in the hundreds of thousands, each with a number: found by a
  * hash over their folded text (ASCII case does not count), kept as they were
  * written. An address costs its bytes and some 20 more. */
-#ifndef AUTH_NAMES_H
-#define AUTH_NAMES_H
+#ifndef MAIL_NAMES_H
+#define MAIL_NAMES_H
 
 #include <stdbool.h>
 #include <stdint.h>

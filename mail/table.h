@@ -1,29 +1,39 @@
-/* A file that auth answers from, read whole: users, tokens, a list of
+/* A file of the server's tables, read whole: users, tokens, a list of
  * addresses, aliases, or a list that aliases include. Bytes come in pieces of any size.
  * A line that is wrong does not count and is named in problems; all others
  * count. A file that is no text at all, or is too large, is broken. */
-#ifndef AUTH_TABLE_H
-#define AUTH_TABLE_H
+#ifndef MAIL_TABLE_H
+#define MAIL_TABLE_H
 
 #include <stdbool.h>
 
-#include "auth/names.h"
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/list.h"
-#include "mail/aliases.h"
 #include "mail/address.h"
+#include "mail/aliases.h"
+#include "mail/names.h"
 #include "mail/tokens_row.h"
 #include "mail/users_row.h"
-#include "wire/verbs.h"
 
 #define TABLE_ALIASES_MAX  (64U << 20)	/* bytes of a file of aliases, or of a list: a million targets */
 #define TABLE_TARGETS_MAX  (256U << 20)	/* bytes of what is kept beside its names */
 #define TABLE_PROBLEMS_MAX 49152	/* bytes of all problems: they go to the master in one packet */
 
+enum table_kind {
+	TABLE_USERS,		/* state/users */
+	TABLE_ALIASES,		/* name: the domain; path: the file */
+	TABLE_INCLUDE,		/* name: the domain; path: as :include: wrote it */
+	TABLE_USERS_FILE,	/* name: the users section */
+	TABLE_ALIAS_STATE,	/* state/aliases, what `postrider alias add` wrote */
+	TABLE_TOKENS,		/* state/tokens */
+	TABLE_RELAY_LOGIN	/* path: a route's login_file */
+};
+
 struct table {
 	struct list list;	/* of its owner */
-	enum wire_table_kind kind;
-	char *name, *path;	/* as the verb said */
+	enum table_kind kind;
+	char *name, *path;	/* of a section or a domain; of the file */
 	bool broken;
 	/* users: addresses, value is the place of the password, twice, and 1 more when disabled; lists of addresses: 0.
 	 * tokens: their proofs in hex, value is the place of digest and address. aliases: the place of the targets. */
@@ -39,7 +49,7 @@ struct table {
 };
 
 /* problems is used until table_finish. */
-struct table *table_new(enum wire_table_kind kind, struct span name, struct span path, struct buf *problems);
+struct table *table_new(enum table_kind kind, struct span name, struct span path, struct buf *problems);
 void table_free(struct table **t);
 void table_feed(struct table *t, struct span bytes);
 void table_finish(struct table *t);
