@@ -66,8 +66,10 @@ void settle_then(struct client *c, const struct client_step *after)
 /* A connection that is lost over a body may have been lost because of it: that says nothing of the site. */
 static void put_off(struct client *c, const char *enhanced)
 {
+	bool is_reached = c->step != &AT_CONNECTING;
+
 	c->verdict = (struct job_outcome){ .fate = FATE_DEFERRED, .scope = c->has_begun ? SCOPE_MESSAGE : SCOPE_SITE,
-		.enhanced = span_of_text(enhanced), .words = span_of_text(c->text), .host = SPAN_NONE };
+		.enhanced = span_of_text(enhanced), .words = span_of_text(c->text), .host = is_reached ? span_of_text(c->options->host) : SPAN_NONE };
 }
 
 void site_is_unfit(struct client *c, const char *enhanced, const char *what)

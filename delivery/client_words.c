@@ -47,7 +47,7 @@ static void failed(struct client *c, enum wire_scope scope, const char *enhanced
 	(void)vsnprintf(c->text, sizeof(c->text), fmt, args);
 	va_end(args);
 	c->verdict = (struct job_outcome){ .fate = FATE_FAILED, .scope = scope, .enhanced = span_of_text(enhanced),
-	    .words = span_of_text(c->text), .host = SPAN_NONE };
+	    .words = span_of_text(c->text), .host = span_of_text(c->options->host) };
 }
 
 bool mail_is_unfit(struct client *c)

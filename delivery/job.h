@@ -26,8 +26,9 @@
 struct job_outcome {
 	enum wire_fate fate;
 	enum wire_scope scope;
-	uint16_t code;
-	struct span enhanced, words, host;
+	uint16_t code;		/* of the server's reply; 0: the words are ours */
+	struct span enhanced, words;
+	struct span host;	/* the server that was reached; empty: none was */
 };
 
 struct job_rcpt {

@@ -129,7 +129,7 @@ static void add_said(struct buf *out, const struct dsn_rcpt *r)
 	if (has_own_status(r))
 		buf_add(out, SPAN("    It was tried as long as it may be; last:\r\n"));
 	buf_add(out, SPAN("    "));
-	if (r->host.len) {
+	if (r->code && r->host.len) {
 		add_safe(out, r->host, true);
 		buf_add(out, SPAN(" said:\r\n    "));
 	}

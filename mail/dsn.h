@@ -31,7 +31,7 @@ struct dsn_rcpt {
 	unsigned code;		/* 0: no server said it, words are ours */
 	struct span enhanced;	/* "5.1.1"; empty: made from code or action */
 	struct span words;	/* what was said, lines divided by '\n' */
-	struct span host;	/* who said it; empty: we */
+	struct span host;	/* who said it, or whom our words are about; may be empty */
 	int64_t attempt_ms;	/* last attempt; 0: unknown */
 	int64_t retry_until_ms;	/* of DSN_DELAYED; 0: unknown */
 };

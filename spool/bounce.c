@@ -67,7 +67,7 @@ static struct dsn_rcpt row_of(const struct bounce *b, struct books *books, const
 		.action = action_of(r),
 		.address = names.address.len ? names.address : from->address,
 		.orcpt = from->orcpt,
-		.code = said.host.len ? said.code : 0,
+		.code = saying_is_a_reply(&said) ? said.code : 0,
 		.enhanced = said.enhanced, .words = said.words, .host = said.host,
 		.retry_until_ms = b->kind == BOUNCE_DELAY ? b->retry_until_ms : 0,
 	};

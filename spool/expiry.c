@@ -114,7 +114,7 @@ static void obituary_tell(struct obituary *o, const struct mail *m)
 /* A server's words stay its own; where there was none, ours say that it was tried, or only waited. */
 static void expiry_words(const struct saying *last, bool tried, struct span no_way, struct buf *out)
 {
-	if (last->host.len > 0) {
+	if (saying_is_a_reply(last)) {
 		(void)buf_add(out, last->enhanced);
 		(void)buf_add_text(out, last->enhanced.len > 0 ? " " : "");
 	} else {
@@ -129,7 +129,7 @@ static void expire_one(struct spool *sp, struct mail *m, uint32_t n, struct buf 
 	struct rcpt *r = mail_rcpt(m, n);
 	bool tried = schedule_way_state(sp->books.schedule, r->way) != WAY_CLOSED;
 	struct saying last = rcpt_last_said(&sp->books, r);
-	bool is_ours = !tried || (last.host.len == 0 && span_eq(last.enhanced, SPAN("4.3.5")));
+	bool is_ours = !tried || (!saying_is_a_reply(&last) && span_eq(last.enhanced, SPAN("4.3.5")));
 	struct buf text;
 	struct state_row row;
 
@@ -137,7 +137,7 @@ static void expire_one(struct spool *sp, struct mail *m, uint32_t n, struct buf 
 		last.host = SPAN_NONE;
 	buf_init(&text, WORDS_TEXT_MAX);
 	expiry_words(&last, tried, spool_no_way(r->way), &text);
-	rcpt_settle(&sp->books, m, n, FATE_FAILED, &(struct saying){ last.host.len ? last.code : 0, is_ours ? SPAN("5.3.5") : SPAN("5.4.7"),
+	rcpt_settle(&sp->books, m, n, FATE_FAILED, &(struct saying){ saying_is_a_reply(&last) ? last.code : 0, is_ours ? SPAN("5.3.5") : SPAN("5.4.7"),
 	    buf_span(&text), last.host });
 	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
 	(void)state_add(rows, &row);

@@ -512,7 +512,8 @@ def test_who_must_have_tls_waits_for_it(server, world):
     sink = world.sink(1)
     begin(server, world, outbound="tls = required", retry="1h")
     server.send(to="u@b.test")
-    assert "dsn=4.7.4" in wait_line(server, "status=deferred")
+    line = wait_line(server, "status=deferred")
+    assert "dsn=4.7.4" in line and "relay=mx.b.test[" in line
     assert not sink.mails
 
 

@@ -254,6 +254,8 @@ def test_eight_bit_is_told():
 def test_words_of_ours_are_not_a_servers():
     one = Report(write(rcpt(FAILED, words="the disk is full"))[0]).rcpts[0]
     assert one["Diagnostic-Code"] == "x-postrider; the disk is full" and "Remote-MTA" not in one
+    report = Report(write(rcpt(FAILED, host="mx.example.com[192.0.2.1]:25", enhanced="5.6.3", words="mx.example.com[192.0.2.1]:25 takes no 8-bit bytes"))[0])
+    assert "said:" not in report.text and "takes no 8-bit" in report.text and "Remote-MTA" not in report.rcpts[0]
 
 
 def received(**more):

@@ -97,9 +97,9 @@ static void t_trouble_before_a_mail_speaks_of_the_site(void **state)
 	    "R: deferred site 0 4.4.1 Connecting to 127.0.0.1:24 failed: Connection refused\nE: close\n", 0);
 	play("> job one\nE: connect\n> connected\nS: 554 5.3.2 closed\nR: deferred site 554 4.3.2 closed @127.0.0.1:24\nC: QUIT\nE: close\n", 0);
 	play("> job one\nE: connect\n> connected\nS: 250 hm\n"
-	    "R: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the greeting\nE: close\n", 0);
+	    "R: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the greeting @127.0.0.1:24\nE: close\n", 0);
 	play("> job one\n" BEGIN "S: 500 5.5.1 LHLO?\nR: deferred site 500 4.5.1 LHLO? @127.0.0.1:24\nC: QUIT\nE: close\n", 0);
-	play("> job one\n" BEGIN "S: 354 hm\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to LHLO\nE: close\n", 0);
+	play("> job one\n" BEGIN "S: 354 hm\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to LHLO @127.0.0.1:24\nE: close\n", 0);
 }
 
 static void t_421_ends_it_at_any_time(void **state)
@@ -132,7 +132,7 @@ static void t_a_peer_that_leaves_defers(void **state)
 	char dialogue[2048];
 
 	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
-		snprintf(dialogue, sizeof(dialogue), "%s> left\n%s 0 4.4.2 127.0.0.1:24 closed the connection, awaiting %s\nE: close\n",
+		snprintf(dialogue, sizeof(dialogue), "%s> left\n%s 0 4.4.2 127.0.0.1:24 closed the connection, awaiting %s @127.0.0.1:24\nE: close\n",
 		    at[i].before, at[i].has_begun ? "O: 0 deferred message" : "R: deferred site", at[i].awaiting);
 		play(dialogue, 0);
 	}
@@ -143,8 +143,8 @@ static void t_lost_after_the_dot_only_the_unanswered_are_in_doubt(void **state)
 	(void)state;
 	play(THREE "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 kept\n> left\n"
 	    "O: 0 delivered recipient 250 2.0.0 kept @127.0.0.1:24\n"
-	    "O: 1 deferred message 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to the end of data" LOST "\n"
-	    "O: 2 deferred message 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to the end of data" LOST "\nE: close\n", 0);
+	    "O: 1 deferred message 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to the end of data" LOST " @127.0.0.1:24\n"
+	    "O: 2 deferred message 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to the end of data" LOST " @127.0.0.1:24\nE: close\n", 0);
 }
 
 static void t_each_wait_has_its_end(void **state)
@@ -162,7 +162,7 @@ static void t_each_wait_has_its_end(void **state)
 	play("> job one\nE: connect\n> wait 29999\n> wait 1\n"
 	    "R: deferred site 0 4.4.1 Connecting to 127.0.0.1:24 failed: Connection timed out\nE: close\n", 0);
 	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
-		snprintf(dialogue, sizeof(dialogue), "%s> wait %ld\n> wait 1\n%s 0 4.4.2 127.0.0.1:24 took too long, awaiting %s\nE: close\n",
+		snprintf(dialogue, sizeof(dialogue), "%s> wait %ld\n> wait 1\n%s 0 4.4.2 127.0.0.1:24 took too long, awaiting %s @127.0.0.1:24\nE: close\n",
 		    at[i].before, at[i].ms - 1, at[i].has_begun ? "O: 0 deferred message" : "R: deferred site", at[i].awaiting);
 		play(dialogue, 0);
 	}
@@ -236,8 +236,8 @@ static void t_an_address_that_needs_utf8_asks_for_it_alone(void **state)
 	play("> job mixed\n" BEGIN "S: 250-hi\nS: 250-PIPELINING\nS: 250 SMTPUTF8\nC: MAIL FROM:<s@a.example> SMTPUTF8\n"
 	    "C: RCPT TO:<\xc3\xbc@b.example>\nC: RCPT TO:<v@b.example>\nC: RCPT TO:<\xc3\xb6@b.example>\nC: DATA\n", 0);
 	play("> job mixed\n" BEGIN "S: 250-hi\nS: 250 PIPELINING\n"
-	    "O: 0 failed recipient 0 5.6.7 The address needs SMTPUTF8, which 127.0.0.1:24 does not offer\n"
-	    "O: 2 failed recipient 0 5.6.7 The address needs SMTPUTF8, which 127.0.0.1:24 does not offer\n"
+	    "O: 0 failed recipient 0 5.6.7 The address needs SMTPUTF8, which 127.0.0.1:24 does not offer @127.0.0.1:24\n"
+	    "O: 2 failed recipient 0 5.6.7 The address needs SMTPUTF8, which 127.0.0.1:24 does not offer @127.0.0.1:24\n"
 	    "C: MAIL FROM:<s@a.example>\nC: RCPT TO:<v@b.example>\nC: DATA\n", 0);
 }
 
@@ -257,11 +257,11 @@ static void t_a_server_that_was_asked_to_tell_does(void **state)
 static void t_what_is_needed_and_not_offered_fails(void **state)
 {
 	(void)state;
-	play("> job 8bit\n" PLAIN "O: 0 failed message 0 5.6.3 The message has 8-bit bytes, which 127.0.0.1:24 does not take\n> wait 5000\nC: QUIT\nE: close\n", 0);
-	play("> job header\n" FULL "O: 0 failed message 0 5.6.7 The message needs SMTPUTF8, which 127.0.0.1:24 does not offer\n"
+	play("> job 8bit\n" PLAIN "O: 0 failed message 0 5.6.3 The message has 8-bit bytes, which 127.0.0.1:24 does not take @127.0.0.1:24\n> wait 5000\nC: QUIT\nE: close\n", 0);
+	play("> job header\n" FULL "O: 0 failed message 0 5.6.7 The message needs SMTPUTF8, which 127.0.0.1:24 does not offer @127.0.0.1:24\n"
 	    "> job null\nC: MAIL FROM:<> SIZE=20\nC: RCPT TO:<u@b.example>\nC: DATA\n", 0);
-	play("> job big\n" FULL "O: 0 failed message 0 5.3.4 The message is larger than the 1000 bytes that 127.0.0.1:24 takes\n", 0);
-	play("> job evil\n" FULL "O: 0 failed message 0 5.1.3 An address of the envelope can't be said in a command\n", 0);
+	play("> job big\n" FULL "O: 0 failed message 0 5.3.4 The message is larger than the 1000 bytes that 127.0.0.1:24 takes @127.0.0.1:24\n", 0);
+	play("> job evil\n" FULL "O: 0 failed message 0 5.1.3 An address of the envelope can't be said in a command @127.0.0.1:24\n", 0);
 }
 
 #define KEPT "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 250 ok\nO: 0 delivered recipient 250 2.0.0 ok @127.0.0.1:24\n"
@@ -282,7 +282,7 @@ static void t_a_connection_that_died_idle_costs_no_attempt(void **state)
 	play(ONE KEPT "> job null\n" NULL_MAIL "> left\n" FULL NULL_MAIL KEPT, 0);
 	play(ONE KEPT "> job null\n" NULL_MAIL "S: 421 4.4.2 idle too long\n" FULL NULL_MAIL KEPT, 0);
 	play(ONE KEPT "> job null\n" NULL_MAIL "S: 250 ok\n> left\n"
-	    "R: deferred site 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to RCPT\nE: close\n", 0);
+	    "R: deferred site 0 4.4.2 127.0.0.1:24 closed the connection, awaiting the reply to RCPT @127.0.0.1:24\nE: close\n", 0);
 	play(ONE KEPT "> job null\n" NULL_MAIL "> left\nE: connect\n> failed Connection refused\n"
 	    "R: deferred site 0 4.4.1 Connecting to 127.0.0.1:24 failed: Connection refused\nE: close\n", 0);
 }
@@ -290,16 +290,16 @@ static void t_a_connection_that_died_idle_costs_no_attempt(void **state)
 static void t_lies_deliver_nothing(void **state)
 {
 	(void)state;
-	play(ONE "S: 250 ok\nS: 250 ok\nS: 250 ok\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to DATA\nE: close\n", 0);
-	play(ONE "S: 354 ok\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL\nE: close\n", 0);
-	play(ONE "S: 250 ok\nS: 354 ok\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to RCPT\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 250 ok\nS: 250 ok\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to DATA @127.0.0.1:24\nE: close\n", 0);
+	play(ONE "S: 354 ok\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL @127.0.0.1:24\nE: close\n", 0);
+	play(ONE "S: 250 ok\nS: 354 ok\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to RCPT @127.0.0.1:24\nE: close\n", 0);
 	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\nS: 250 kept\n"
-	    "R: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the message to be taken\nE: close\n", 0);
+	    "R: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the message to be taken @127.0.0.1:24\nE: close\n", 0);
 	play(ONE "S: 250 ok\nS: 250 ok\nS: 354 go\nE: want\n> end x~\nC: x\nC: .\nS: 354 again\n"
-	    "O: 0 deferred message 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to the end of data" LOST "\nE: close\n", 0);
+	    "O: 0 deferred message 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to the end of data" LOST " @127.0.0.1:24\nE: close\n", 0);
 	play(ONE KEPT "S: 250 and more\nC: QUIT\nE: close\n", 0);
-	play(ONE "S: HTTP/1.1 400 Bad Request\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL\nE: close\n", 0);
-	play(ONE "S: 250-a\nS: 550 b\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL\nE: close\n", 0);
+	play(ONE "S: HTTP/1.1 400 Bad Request\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL @127.0.0.1:24\nE: close\n", 0);
+	play(ONE "S: 250-a\nS: 550 b\nR: deferred site 0 4.5.0 127.0.0.1:24 broke the protocol, awaiting the reply to MAIL @127.0.0.1:24\nE: close\n", 0);
 }
 
 static void t_a_refusal_within_the_message_ends_it(void **state)

@@ -86,7 +86,7 @@ static void t_8bit_goes_as_it_is_or_not_at_all(void **state)
 {
 	(void)state;
 	play_all(&plain, "> job 8bit\n" FULL "C: MAIL FROM:<> SIZE=20 BODY=8BITMIME\nC: RCPT TO:<u@b.example>\nC: DATA\n", 0);
-	play_all(&plain, "> job 8bit\n" BEGIN "S: 250 hi\nO: 0 failed message 0 5.6.3 The message has 8-bit bytes, which " HOST " does not take\n", 0);
+	play_all(&plain, "> job 8bit\n" BEGIN "S: 250 hi\nO: 0 failed message 0 5.6.3 The message has 8-bit bytes, which " HOST " does not take @" HOST "\n", 0);
 	play_all(&forced, "> job 8bit\n" BEGIN "S: 250 hi\nC: MAIL FROM:<>\n", 0);
 }
 
@@ -140,7 +140,7 @@ static void t_who_knows_no_ehlo_gets_helo(void **state)
 	play_all(&plain, "> job one\n" BEGIN "S: 550 no\nC: HELO mx.example.test\nS: 550 5.7.1 not you\nR: failed site 550 5.7.1 not you @" HOST "\nC: QUIT\nE: close\n", 0);
 	play_all(&plain, "> job one\n" BEGIN "S: 450 4.7.1 later\nR: deferred site 450 4.7.1 later @" HOST "\nC: QUIT\nE: close\n", 0);
 	play_all(&required, "> job one\n" BEGIN "S: 500 what\nC: HELO mx.example.test\nS: 250 hi\n"
-	    "R: deferred site 0 4.7.4 " HOST " does not offer STARTTLS, which is required\nC: QUIT\nE: close\n", 0);
+	    "R: deferred site 0 4.7.4 " HOST " does not offer STARTTLS, which is required @" HOST "\nC: QUIT\nE: close\n", 0);
 }
 
 static void t_a_greeting_that_refuses_is_tried_elsewhere(void **state)
@@ -154,7 +154,7 @@ static void t_trouble_before_the_body_gives_the_rest_back(void **state)
 {
 	(void)state;
 	play_all(&plain, THREE "S: 250 ok\nS: 550 5.1.1 no u\nS: 250 ok\n> left\nO: 0 failed recipient 550 5.1.1 no u @" HOST "\n"
-	    "R: deferred site 0 4.4.2 " HOST " closed the connection, awaiting the reply to RCPT\nE: close\n", 0);
+	    "R: deferred site 0 4.4.2 " HOST " closed the connection, awaiting the reply to RCPT @" HOST "\nE: close\n", 0);
 	play_all(&plain, THREE "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 421 4.3.2 bye\nR: deferred site 421 4.3.2 bye @" HOST "\nE: close\n", 0);
 }
 
@@ -162,9 +162,9 @@ static void t_lost_after_the_dot_is_in_doubt(void **state)
 {
 	(void)state;
 	play_all(&plain, ONE SENT "> left\n"
-	    "O: 0 deferred message 0 4.4.2 " HOST " closed the connection, awaiting the reply to the end of data (it may have the message)\nE: close\n", 0);
+	    "O: 0 deferred message 0 4.4.2 " HOST " closed the connection, awaiting the reply to the end of data (it may have the message) @" HOST "\nE: close\n", 0);
 	play_all(&plain, CHUNKED "S: 250 ok\nS: 250 ok\nE: want\n> end x~\nC: BDAT 20 LAST\nC: x\n> left\n"
-	    "O: 0 deferred message 0 4.4.2 " HOST " closed the connection, awaiting the reply to the end of data (it may have the message)\nE: close\n", 0);
+	    "O: 0 deferred message 0 4.4.2 " HOST " closed the connection, awaiting the reply to the end of data (it may have the message) @" HOST "\nE: close\n", 0);
 }
 
 /* ---- TLS ------------------------------------------------------------------------------ */
@@ -182,15 +182,15 @@ static void t_tls_may_come_before_all(void **state)
 	(void)state;
 	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> secure\nS: 220 mx.b.example ESMTP\nC: EHLO mx.example.test\nS: 250-hi\nS: 250 STARTTLS\n"
 	    "C: MAIL FROM:<s@a.example>\n", 0);
-	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> insecure no TLS\nR: deferred site 0 4.7.5 TLS with " HOST " failed: no TLS\nE: close\n", 0);
-	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> left\nR: deferred site 0 4.7.5 TLS with " HOST " failed: it closed the connection\nE: close\n", 0);
+	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> insecure no TLS\nR: deferred site 0 4.7.5 TLS with " HOST " failed: no TLS @" HOST "\nE: close\n", 0);
+	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> left\nR: deferred site 0 4.7.5 TLS with " HOST " failed: it closed the connection @" HOST "\nE: close\n", 0);
 }
 
 static void t_what_was_offered_before_tls_counts_no_more(void **state)
 {
 	(void)state;
 	play_all(&opportunistic, "> job 8bit\n" BEGIN "S: 250-hi\nS: 250-8BITMIME\nS: 250-PIPELINING\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nE: tls\n> secure\n"
-	    "C: EHLO mx.example.test\nS: 250 hi\nO: 0 failed message 0 5.6.3 The message has 8-bit bytes, which " HOST " does not take\n", 0);
+	    "C: EHLO mx.example.test\nS: 250 hi\nO: 0 failed message 0 5.6.3 The message has 8-bit bytes, which " HOST " does not take @" HOST "\n", 0);
 }
 
 static void t_a_failed_handshake_is_retried_in_the_clear(void **state)
@@ -203,8 +203,8 @@ static void t_a_failed_handshake_is_retried_in_the_clear(void **state)
 		snprintf(dialogue, sizeof(dialogue), "> job one\n" TLS_OFFERED "%s" BEGIN "S: 250-hi\nS: 250 STARTTLS\nC: MAIL FROM:<s@a.example>\n", ways[i]);
 		play_all(&opportunistic, dialogue, 0);
 	}
-	play_all(&required, "> job one\n" TLS_OFFERED "> insecure bad certificate\nR: deferred site 0 4.7.5 TLS with " HOST " failed: bad certificate\nE: close\n", 0);
-	play_all(&required, "> job one\n" TLS_OFFERED "> wait 60000\nR: deferred site 0 4.7.5 TLS with " HOST " failed: it took too long\nE: close\n", 0);
+	play_all(&required, "> job one\n" TLS_OFFERED "> insecure bad certificate\nR: deferred site 0 4.7.5 TLS with " HOST " failed: bad certificate @" HOST "\nE: close\n", 0);
+	play_all(&required, "> job one\n" TLS_OFFERED "> wait 60000\nR: deferred site 0 4.7.5 TLS with " HOST " failed: it took too long @" HOST "\nE: close\n", 0);
 }
 
 /* TLS 1.3: the client's part of the handshake is done before the server has judged it. */
@@ -214,9 +214,9 @@ static void t_a_handshake_that_fails_at_its_end_is_a_failed_one(void **state)
 	play_all(&opportunistic, "> job one\n" TLS_OFFERED "> secure\nC: EHLO mx.example.test\n> left\n" BEGIN "S: 250-hi\nS: 250 STARTTLS\n"
 	    "C: MAIL FROM:<s@a.example>\n", 0);
 	play_all(&required, "> job one\n" TLS_OFFERED "> secure\nC: EHLO mx.example.test\n> left\nR: deferred site 0 4.7.5 TLS with " HOST
-	    " failed: it closed the connection\nE: close\n", 0);
+	    " failed: it closed the connection @" HOST "\nE: close\n", 0);
 	play_all(&first, "> job one\nE: connect\n> connected\nE: tls\n> secure\n> left\nR: deferred site 0 4.4.2 " HOST
-	    " closed the connection, awaiting the greeting\nE: close\n", 0);
+	    " closed the connection, awaiting the greeting @" HOST "\nE: close\n", 0);
 }
 
 static void t_starttls_refused(void **state)
@@ -224,7 +224,7 @@ static void t_starttls_refused(void **state)
 	(void)state;
 	play_all(&opportunistic, "> job one\n" BEGIN "S: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 4.7.0 not now\nC: MAIL FROM:<s@a.example>\n", 0);
 	play_all(&required, "> job one\n" BEGIN "S: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\nS: 554 5.7.0 no\nR: deferred site 554 4.7.0 no @" HOST "\nC: QUIT\nE: close\n", 0);
-	play_all(&required, "> job one\n" BEGIN "S: 250 hi\nR: deferred site 0 4.7.4 " HOST " does not offer STARTTLS, which is required\nC: QUIT\nE: close\n", 0);
+	play_all(&required, "> job one\n" BEGIN "S: 250 hi\nR: deferred site 0 4.7.4 " HOST " does not offer STARTTLS, which is required @" HOST "\nC: QUIT\nE: close\n", 0);
 }
 
 /* Cut into bytes the second reply comes within the handshake, where it is no plain text any more: so only whole. */
@@ -240,7 +240,7 @@ static void t_words_between_starttls_and_tls_are_an_attack(void **state)
 	play_says(&p, SPAN("250-hi\r\n250 STARTTLS\r\n"));
 	play_says(&p, SPAN("220 go\r\n250 forged\r\n"));
 	buf_add_char(&p.log, '\0');
-	assert_non_null(strstr(p.log.at, "R: deferred site 0 4.7.5 TLS with " HOST " failed: it went on speaking\n"));
+	assert_non_null(strstr(p.log.at, "R: deferred site 0 4.7.5 TLS with " HOST " failed: it went on speaking @" HOST "\n"));
 	assert_null(strstr(p.log.at, "E: tls"));
 	play_fini(&p);
 }
@@ -263,20 +263,20 @@ static void t_a_login_that_fails_is_trouble_of_the_site(void **state)
 	play_all(&login, "> job one\n" SECURED "S: 250-hi\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGFubmEAc2VjcmV0\nS: 535 5.7.8 no\n"
 	    "R: deferred site 535 4.7.8 no @" HOST "\nC: QUIT\nE: close\n", 0);
 	play_all(&login, "> job one\n" SECURED "S: 250-hi\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGFubmEAc2VjcmV0\nS: 334 \n"
-	    "R: deferred site 0 4.5.0 " HOST " broke the protocol, awaiting the reply to AUTH\nE: close\n", 0);
+	    "R: deferred site 0 4.5.0 " HOST " broke the protocol, awaiting the reply to AUTH @" HOST "\nE: close\n", 0);
 	play_all(&login, "> job one\n" SECURED "S: 250-hi\nS: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 235 in\n"
-	    "R: deferred site 0 4.5.0 " HOST " broke the protocol, awaiting the reply to AUTH\nE: close\n", 0);
+	    "R: deferred site 0 4.5.0 " HOST " broke the protocol, awaiting the reply to AUTH @" HOST "\nE: close\n", 0);
 	play_all(&login, "> job one\n" SECURED "S: 250-hi\nS: 250 AUTH CRAM-MD5\n"
-	    "R: deferred site 0 4.7.0 " HOST " offers no login by PLAIN or LOGIN\nC: QUIT\nE: close\n", 0);
+	    "R: deferred site 0 4.7.0 " HOST " offers no login by PLAIN or LOGIN @" HOST "\nC: QUIT\nE: close\n", 0);
 }
 
 static void t_no_password_in_the_clear(void **state)
 {
 	(void)state;
 	play_all(&login_in_the_clear, "> job one\n" BEGIN "S: 250-hi\nS: 250 AUTH PLAIN\n"
-	    "R: deferred site 0 4.7.4 " HOST " has no TLS, without which we don't log in\nC: QUIT\nE: close\n", 0);
+	    "R: deferred site 0 4.7.4 " HOST " has no TLS, without which we don't log in @" HOST "\nC: QUIT\nE: close\n", 0);
 	play_all(&login_in_the_clear, "> job one\n" TLS_OFFERED "> insecure no\n" BEGIN "S: 250-hi\nS: 250-STARTTLS\nS: 250 AUTH PLAIN\n"
-	    "R: deferred site 0 4.7.4 " HOST " has no TLS, without which we don't log in\nC: QUIT\nE: close\n", 0);
+	    "R: deferred site 0 4.7.4 " HOST " has no TLS, without which we don't log in @" HOST "\nC: QUIT\nE: close\n", 0);
 }
 
 static void t_a_new_connection_begins_from_the_start(void **state)
