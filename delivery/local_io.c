@@ -123,7 +123,7 @@ static struct letter *letter_new(struct local *l, struct job *job, const char *t
 
 static void on_start(void *owner, struct job *job)
 {
-	static const struct job_outcome no_path = { .fate = FATE_DEFERRED, .scope = SCOPE_MESSAGE, .code = 451, .enhanced = { "4.3.5", 5 },
+	static const struct job_outcome no_path = { .fate = FATE_DEFERRED, .scope = SCOPE_MESSAGE, .enhanced = { "4.3.5", 5 },
 		.words = { "No Maildir is configured for it", 31 }, .host = { "local", 5 } };
 	struct local *l = owner;
 	const struct set_deliver *set = l->settings ? settings_deliver(l->settings, job->deliver) : NULL;
@@ -191,14 +191,13 @@ static void outcome_of_error(const struct drop *d, struct buf *words, struct job
 	name_folder(d, words);
 	(void)buf_printf(words, "): %s", strerror(d->error));
 	out->fate = FATE_DEFERRED;
-	out->code = is_full ? 452 : 451;
 	out->enhanced = d->error == EDQUOT ? SPAN("4.2.2") : is_full ? SPAN("4.3.1") : SPAN("4.3.0");
 	out->words = buf_span(words);
 }
 
 static void settle(struct local *l, struct letter *letter, unsigned i)
 {
-	struct job_outcome out = { .fate = FATE_DELIVERED, .scope = SCOPE_RECIPIENT, .code = 250, .enhanced = SPAN("2.0.0"),
+	struct job_outcome out = { .fate = FATE_DELIVERED, .scope = SCOPE_RECIPIENT, .enhanced = SPAN("2.0.0"),
 		.words = SPAN("Delivered to the mailbox"), .host = SPAN("local") };
 	const struct drop *d = &letter->drops[i];
 	struct buf words;
@@ -208,12 +207,10 @@ static void settle(struct local *l, struct letter *letter, unsigned i)
 		outcome_of_error(d, &words, &out);
 	} else if (letter->loops[i] && !letter->is_cancelled) {
 		out.fate = FATE_FAILED;
-		out.code = 554;
 		out.enhanced = SPAN("5.4.6");
 		out.words = SPAN("Mail loop: it was delivered to this mailbox before");
 	} else if (d->state != DROP_DONE) {
 		out.fate = FATE_DEFERRED;
-		out.code = 451;
 		out.enhanced = SPAN("4.3.0");
 		out.words = SPAN("The attempt was ended");
 	}
