@@ -143,6 +143,8 @@ static void turn(struct loop *loop)
 {
 	bool sleeps = list_is_empty(&loop->ready) && !loop->chore_is_due;
 
+	if (sleeps)
+		expect_await(loop);
 	uv_run(&loop->uv, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 	ready_run(loop);
 	if (loop->timer_came) {
@@ -203,6 +205,7 @@ struct loop *loop_new(void)
 	uv_async_init(&loop->uv, &loop->back, on_back);
 	loop->timer.data = loop->back.data = loop;
 	heap_init(&loop->deadlines);
+	expect_init(&loop->expectation);
 	list_init(&loop->turn_ends);
 	list_init(&loop->dirty);
 	list_init(&loop->ready);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/hunch.h"
 #include "base/list.h"
 
 struct loop;	/* opaque; loop_uv gives libuv's to *_io.c files that need it */
@@ -31,6 +32,11 @@ struct turn_end {
 };
 void loop_on_turn_end(struct loop *loop, struct turn_end *te);
 void loop_off_turn_end(struct turn_end *te);
+
+/* Something will come within some us for which somebody waits: the loop stays awake for it, so that nobody must wake this process.
+ * For a process that has nothing else to do; where it did not come of late the loop mostly sleeps, with a single core always.
+ * hunch lives as long as the loop, and is told. The last call of a turn counts. */
+void loop_expect(struct loop *loop, unsigned us, struct hunch *hunch);
 
 /* Deadlines: never called before their time, and never from inside deadline_set. One heap and one kernel timer for all of a loop. */
 struct deadline {

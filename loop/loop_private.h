@@ -12,6 +12,13 @@
 
 #define READ_BUFFER_LEN 65536	/* one read takes what a pipelining client can have in flight */
 
+/* expect.c: until when the loop stays awake. */
+struct expectation {
+	int64_t until_us;	/* 0: it does not */
+	struct hunch *hunch;	/* that it comes in time */
+	bool has_cores;
+};
+
 struct loop {
 	uv_loop_t uv;
 	uv_timer_t timer;
@@ -25,6 +32,7 @@ struct loop {
 	int64_t timer_at;
 	struct heap deadlines;
 
+	struct expectation expectation;
 	struct list turn_ends;
 	struct list dirty;	/* channels with packets of this turn */
 	struct list ready;
@@ -45,6 +53,10 @@ struct loop {
 
 /* Turns, until the loop is stopped: true; or a chore took too long and another thread has the loop: false. */
 bool loop_drive(struct loop *loop);
+
+void expect_init(struct expectation *e);
+/* Until there is something for the next turn, or it is late; at once where nothing is expected. */
+void expect_await(struct loop *loop);
 
 /* relief.c: two threads, of which one has the loop. */
 bool relief_chore(struct loop *loop);	/* does the one that is due; false: the other has the loop now, and will call its done */

@@ -7,7 +7,7 @@ STREAM_LIBS = $(LOOP_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 noinst_LIBRARIES += libloop.a
 libloop_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libloop_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) $(SECCOMP_CFLAGS)
-libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/relief.c loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
+libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/expect.c loop/relief.c loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
 	loop/process.c loop/process.h \
 	loop/sandbox_linux.c loop/sandbox.h \
 	loop/stream.c loop/stream.h loop/tls.c loop/tls.h loop/tls_client.c loop/tls_client.h loop/tls_sessions.c loop/tls_sessions.h loop/tls_server.h loop/tls_conn.c loop/tls_private.h
@@ -36,3 +36,9 @@ tests_unit_t_process_SOURCES = tests/unit/t_process.c
 tests_unit_t_process_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_process_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 tests_unit_t_process_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_expect
+tests_unit_t_expect_SOURCES = tests/unit/t_expect.c
+tests_unit_t_expect_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_t_expect_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) -pthread
+tests_unit_t_expect_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)

@@ -8,6 +8,8 @@
 #include "smtpd/smtpd_private.h"
 
 #define EVIDENCE_HEAD_MAX 2048	/* what the client said of itself */
+#define CLIENT_US         100	/* within that a client on this machine, or next to it, says more */
+#define STORE_US          300	/* a good disk syncs in less */
 
 struct conn {
 	struct list list;
@@ -160,6 +162,17 @@ static void send_part(struct conn *c, struct pool_block *block)
 	channel_put_borrowed(c->d->spool, WIRE_mail_part, &part, pool_block_span(block), part_left, block);
 }
 
+static void commit_mail(struct conn *c, const struct effect *e)
+{
+	struct smtpd *d = c->d;
+
+	channel_put(d->spool, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = c->at_spool,
+	    .flags = e->commit.flags, .size = e->commit.size, .prefix = buf_span(&d->fx.prefix), .quarantine = e->commit.quarantine,
+	    .body_hash = e->commit.body_hash, .from_domain = e->commit.from_domain });
+	if (d->fed_last == c && pending_used(&d->at_spool) == 1)
+		loop_expect(d->loop, STORE_US, &d->store_is_quick);
+}
+
 static void ask_have(struct conn *c, const struct msg_id *id)
 {
 	c->at_spool = pending_open(&c->d->at_spool, c);
@@ -217,11 +230,7 @@ static void perform(struct conn *c, struct effect *e)
 	case FX_DROP_ADDRESS: drop(&d->at_auth, &c->at_auth); return;
 	case FX_BEGIN: begin_mail(c); return;
 	case FX_PART: send_part(c, e->block); return;
-	case FX_COMMIT:
-		channel_put(d->spool, WIRE_mail_commit, &(struct wire_mail_commit){ .ask = c->at_spool,
-		    .flags = e->commit.flags, .size = e->commit.size, .prefix = buf_span(&d->fx.prefix), .quarantine = e->commit.quarantine,
-		    .body_hash = e->commit.body_hash, .from_domain = e->commit.from_domain });
-		return;
+	case FX_COMMIT: commit_mail(c, e); return;
 	case FX_ABORT: abort_mail(c); return;
 	case FX_DROP_MAIL: drop(&d->at_spool, &c->at_spool); return;
 	case FX_WITHDRAW: peers_io_withdraw(d, &e->id); return;
@@ -288,6 +297,7 @@ static void arm(struct conn *c)
 
 static void settle(struct conn *c)
 {
+	struct smtpd *d = c->d;
 	bool wants;
 
 	if (c->is_over) {
@@ -305,6 +315,9 @@ static void settle(struct conn *c)
 	else if (!wants && c->is_reading)
 		stream_pause(c->stream);
 	c->is_reading = wants;
+	if (wants && d->fed_last == c && pending_used(&d->at_spool) == 0 && pending_used(&d->at_auth) == 0)
+		loop_expect(d->loop, CLIENT_US, &d->client_is_quick);
+	d->fed_last = c;
 }
 
 /* Memory of bodies is short: the largest one goes on as a part, now. */

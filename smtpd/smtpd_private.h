@@ -2,6 +2,7 @@
 #ifndef SMTPD_PRIVATE_H
 #define SMTPD_PRIVATE_H
 
+#include "base/hunch.h"
 #include "base/list.h"
 #include "loop/channel.h"
 #include "loop/process.h"
@@ -33,6 +34,8 @@ struct smtpd {
 	struct deadline accept_again;
 	struct channel *auth, *spool, *auth_next, *spool_next;
 	struct pending at_auth, at_spool;
+	const struct conn *fed_last;		/* only to be compared */
+	struct hunch client_is_quick, store_is_quick;
 	struct list verifiers;			/* struct verifier, the newest generation first */
 	struct list verifiers_gone;		/* the same: of whose end the master has not told */
 	struct list relays;			/* struct relay, the one that was wired last first */

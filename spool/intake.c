@@ -193,6 +193,8 @@ static void stream_answer(struct stream_in *s, enum wire_stored result)
 	if (!s->channel)
 		return;
 	channel_put(s->channel, WIRE_mail_done, &msg);
+	if (s->intake->n_open == 1)	/* no other answer could share its packet */
+		channel_flush(s->channel);
 	stream_forget_asker(s);
 }
 
