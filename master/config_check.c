@@ -31,6 +31,12 @@ struct check {
 #define TITLE_FAULT(ck, section, ...) complain(&(ck)->cfg->complaints, COMPLAINT_ERROR, outline_section_mark(section), __VA_ARGS__)
 #define WARNING(ck, section, ...) complain(&(ck)->cfg->complaints, COMPLAINT_WARNING, outline_section_mark(section), __VA_ARGS__)
 
+/* It stands in the file, though perhaps with a value that can't be used: that was complained of already. */
+static bool is_written(const struct check *ck, const struct outline_section *section, const char *path)
+{
+	return outline_find(&ck->cfg->outline, section, settings_key_find(section->kind, span_of_text(path))) != NULL;
+}
+
 /* Replaces the title by its canonical form; complains when another section has the same. */
 static void claim(struct check *ck, const struct outline_section *section, struct set_section *s, const char *canonical)
 {
@@ -180,17 +186,38 @@ static bool socket_is_address(const char *socket)
 	return inet_pton(strchr(word, ':') ? AF_INET6 : AF_INET, word, bytes) == 1;
 }
 
+/* Who could read whose mail: no error, for it may be meant so. */
+static void warn_of_shared_maildirs(struct check *ck, const struct outline_section *section, const struct set_deliver *d)
+{
+	const struct settings *all = ck->cfg->settings;
+	const char *first = NULL;
+
+	if (!strstr(d->path, ":local"))
+		WARNING(ck, section, "the path has no :local: all who get mail by `deliver %s` share a Maildir", d->title);
+	for (unsigned i = 0; i < all->n_domain && !strstr(d->path, ":domain"); i++) {
+		if (strcmp(all->domain[i].deliver, d->title) != 0)
+			continue;
+		if (first) {
+			WARNING(ck, section, "the path has no :domain: anna@%s and anna@%s share a Maildir", first, all->domain[i].title);
+			return;
+		}
+		first = all->domain[i].title;
+	}
+}
+
 static void check_deliver(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
 	const struct set_deliver *d = (const struct set_deliver *)(const void *)s;
 	int n = (d->path != NULL) + (d->lmtp != NULL) + (d->smtp != NULL);
 
-	if (n == 0)
+	if (n == 0 && !is_written(ck, section, "path") && !is_written(ck, section, "lmtp") && !is_written(ck, section, "smtp"))
 		TITLE_FAULT(ck, section, "`deliver %s` needs one of path, lmtp, smtp", s->title);
 	if (n > 1)
 		FAULT(ck, section, d->smtp ? "smtp" : "lmtp", "`deliver %s` can have only one of path, lmtp, smtp", s->title);
 	if (d->path)
 		check_maildir_path(ck, section, d->path);
+	if (d->path)
+		warn_of_shared_maildirs(ck, section, d);
 	if (d->lmtp && !socket_is_address(d->lmtp))
 		FAULT(ck, section, "lmtp", "`%s` must be an IP address and a port, or unix: and a path", d->lmtp);
 }
@@ -298,7 +325,7 @@ static void check_listen(struct check *ck, const struct outline_section *section
 	settle_listen(ck->cfg->settings, l);
 	if (l->local)
 		return;
-	if (l->port == 0)
+	if (l->port == 0 && !is_written(ck, section, "port"))
 		TITLE_FAULT(ck, section, "`listen %s` needs a port", s->title);
 	if (wants_tls && !has_certificate(ck->cfg->settings))
 		FAULT(ck, section, "tls", "this needs a certificate: tls { certificate = …  key = … }");
@@ -482,6 +509,8 @@ static void check_top(struct check *ck, const struct outline_section *section, s
 
 	if (strlen(t->runtime) + SOCKET_NAME_MAX >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		FAULT(ck, section, "runtime", "this path is too long for the name of a socket");
+	if (strcmp(t->user, "root") == 0)
+		FAULT(ck, section, "user", "the programs that read mail never run as root: name a user of their own");
 	if (!t->hostname) {
 		if (gethostname(host, sizeof(host)) == 0 && memchr(host, '\0', sizeof(host)))
 			t->hostname = canonical_host(ck, host);

@@ -170,6 +170,14 @@ static const struct set_key *key_find(const struct set_kind *kind, struct span b
 	return NULL;
 }
 
+/* The sections that have an option of this name: "in `listen` or in `route`"; empty: there is none anywhere. */
+static void add_homes(struct buf *out, struct span name)
+{
+	for (unsigned i = 0; i < settings_n_kinds; i++)
+		if (key_find(&settings_kinds[i], SPAN_NONE, name))
+			(void)buf_printf(out, i == 0 ? "%soutside of every section" : "%sin `%s`", out->len ? " or " : "", settings_kinds[i].name);
+}
+
 static bool block_exists(const struct set_kind *kind, struct span block)
 {
 	for (unsigned i = 0; i < kind->n_keys; i++) {
@@ -233,6 +241,25 @@ static bool read_values(struct walk *w)
 	return true;
 }
 
+/* One that stands in the wrong section is no slip of the pen. */
+static void complain_no_option(struct walk *w, const struct config_mark *name, const struct set_kind *kind, struct span block)
+{
+	char where[BLOCK_MAX * 2];
+	const char *place = where_text(where, kind, block);
+	struct buf names;
+
+	buf_init(&names, NAMES_MAX);
+	if (!block.len)
+		add_homes(&names, inner(w, name));
+	if (names.len) {
+		complain(w->c, COMPLAINT_ERROR, name, "there is no option `%.*s`%s; it stands %.*s", SPAN_ARG(inner(w, name)), place, SPAN_ARG(buf_span(&names)));
+	} else {
+		add_names(&names, kind, block);
+		complain_unknown(w, name, "option", place, buf_span(&names));
+	}
+	buf_fini(&names);
+}
+
 static void read_option(struct walk *w, unsigned section, struct span block, struct config_mark name)
 {
 	struct outline *o = w->o;
@@ -241,8 +268,6 @@ static void read_option(struct walk *w, unsigned section, struct span block, str
 	const struct outline_entry *before = key ? outline_find(o, &o->sections[section], key) : NULL;
 	unsigned first = o->n_values;
 	struct outline_entry *entry;
-	char where[BLOCK_MAX * 2];
-	struct buf names;
 
 	if (!read_values(w) || !kind)
 		return;
@@ -253,14 +278,10 @@ static void read_option(struct walk *w, unsigned section, struct span block, str
 			o->sections[section].n_entries = o->n_entries - o->sections[section].first_entry;
 		return;
 	}
-	if (before) {
+	if (before)
 		complain(w->c, COMPLAINT_ERROR, &name, "`%.*s` was set before, in line %u", SPAN_ARG(inner(w, &name)), before->name.line);
-	} else {
-		buf_init(&names, NAMES_MAX);
-		add_names(&names, kind, block);
-		complain_unknown(w, &name, "option", where_text(where, kind, block), buf_span(&names));
-		buf_fini(&names);
-	}
+	else
+		complain_no_option(w, &name, kind, block);
 	blank_out(w, name.at, w->mark.at);
 }
 

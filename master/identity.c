@@ -56,6 +56,10 @@ enum pr_err identities_find(struct identities *ids, const char *user, struct buf
 		    "--home-dir /nonexistent --shell /usr/sbin/nologin %s", user, user);
 		return PR_NONE;
 	}
+	if (ids->is_root && ids->base.uid == 0) {
+		buf_printf(words, "`%s` is root by another name: the programs that read mail need a user of their own", user);
+		return PR_NONE;
+	}
 	for (unsigned role = 0; role < N_ROLES; role++)
 		if (!ids->is_root || !own[role] || !find_user(&ids->of[role], own[role]))
 			ids->of[role] = ids->base;
@@ -69,8 +73,8 @@ bool identity_become(const struct identity *id)
 	if (setgroups((size_t)id->n_groups, id->groups) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||
 	    setresuid(id->uid, id->uid, id->uid) < 0)
 		return false;
-	/* Whoever asked for another user must not be able to come back. */
-	return id->uid == 0 || setuid(0) < 0;
+	/* Nobody comes back. */
+	return setuid(0) < 0;
 }
 
 #define BIT(capability) (1u << (capability))

@@ -29,7 +29,7 @@ struct identities {
 	bool has_drop_group;
 };
 
-/* PR_NONE and words (with the command that helps) when we are root and the user does not exist. */
+/* PR_NONE and words (with the command that helps) when we are root, and the user does not exist or is root too. */
 enum pr_err identities_find(struct identities *ids, const char *user, struct buf *words) MUST_USE;
 
 /* In a fresh child: becomes it, for good. False when it can't. */

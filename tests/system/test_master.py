@@ -324,6 +324,13 @@ def test_a_missing_user_is_said_with_what_makes_it(server):
     assert done.returncode == 67 and "useradd" in done.stderr and "nobody-knows-me" in done.stderr
 
 
+@as_root
+def test_root_is_no_user_for_the_programs(server):
+    server.config = server.text() + "user = root\n"
+    done = failed_start(server)
+    assert done.returncode == 78 and "never run as root" in done.stderr
+
+
 def test_a_broken_configuration_is_78(server):
     server.config = "hostname = = x\n"
     done = failed_start(server)

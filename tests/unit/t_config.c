@@ -72,6 +72,13 @@ static const struct refused {
 	  "f:4: a `*` must stand in quotes\n    route *.example.net { hold = yes }\n          ^\n" },
 	{ HEAD MX "user = a#b\n",
 	  "f:4: `#` begins a comment: put the value in quotes, or a blank before the comment\n    user = a#b\n           ^\n" },
+	/* The wrong section. */
+	{ HEAD MX "max_size = 5MB\n", "f:4: there is no option `max_size`; it stands in `listen`\n    max_size = 5MB\n    ^\n" },
+	{ HEAD MX "dns { hostname = a.org }\n",
+	  "f:4: there is no option `hostname` in `dns`; it stands outside of every section\n    dns { hostname = a.org }\n          ^\n" },
+	{ HEAD MX "deliver imap { lmtp = \"127.0.0.1:24\" tls = none }\n",
+	  "f:4: there is no option `tls` in `deliver`; it stands in `listen` or in `route` or in `outbound`\n"
+	  "    deliver imap { lmtp = \"127.0.0.1:24\" tls = none }\n                                         ^\n" },
 	/* Structure. */
 	{ HEAD MX "include(\"x\")\n", "f:4: there are no functions here, and no include: a bracket must stand in quotes\n    include(\"x\")\n           ^\n" },
 	{ HEAD MX "user = \"abc\nlog { }\n", "f:4: this string does not end on its line\n    user = \"abc\n           ^\n" },
@@ -94,6 +101,9 @@ static const struct refused {
 	  "f:3: this needs a certificate: tls { certificate = …  key = … }\n    listen s { port = 465 tls = implicit }\n"
 	  "                                ^\n" },
 	{ HEAD "listen mx { }\n", "f:3: `listen mx` needs a port\n    listen mx { }\n           ^\n" },
+	{ HEAD MX "user = root\n", "f:4: the programs that read mail never run as root: name a user of their own\n    user = root\n           ^\n" },
+	{ HEAD "listen mx { port = abc }\n", "f:3: `abc` is no number\n    listen mx { port = abc }\n                       ^\n" },
+	{ HEAD MX "deliver x { path = \"a/:local\" }\n", "f:4: `a/:local` is no absolute path\n    deliver x { path = \"a/:local\" }\n                       ^\n" },
 	{ HEAD "listen mx { port = 25 trusted = {\"10.0.0.0/8\", \"0.0.0.0/0\"} }\n",
 	  "f:3: this would let everybody relay\n    listen mx { port = 25 trusted = {\"10.0.0.0/8\", \"0.0.0.0/0\"} }\n"
 	  "                                     ^\n" },
@@ -278,6 +288,34 @@ static void t_a_login_is_for_who_proves_its_name(void **state)
 	}
 }
 
+static void t_what_may_be_an_oversight_is_warned_of(void **state)
+{
+	static const struct {
+		const char *text, *warning;
+	} rows[] = {
+		{ HEAD MX "domain a.org { }\ndeliver maildir { path = \"/v/:domain\" }\n", "f:5: warning: the path has no :local: all who get mail by `deliver maildir` share a Maildir" },
+		{ HEAD MX "domain a.org { }\ndomain b.org { }\ndeliver maildir { path = \"/v/:local\" }\n",
+		  "f:6: warning: the path has no :domain: anna@a.org and anna@b.org share a Maildir" },
+		{ HEAD MX "domain a.org { }\ndomain b.org { deliver = b }\ndeliver maildir { path = \"/v/:local\" } deliver b { path = \"/b/:local\" }\n", NULL },
+		{ HEAD MX "domain a.org { }\ndomain b.org { }\ndeliver maildir { path = \"/v/:domain/:local\" }\n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct settings *s = NULL;
+		struct buf told;
+
+		assert_int_equal(parse(rows[i].text, &s, &told), PR_OK);
+		(void)buf_add_char(&told, '\0');
+		if (rows[i].warning)
+			assert_non_null(strstr(told.at, rows[i].warning));
+		else
+			assert_null(strstr(told.at, "share"));
+		settings_free(&s);
+		buf_fini(&told);
+	}
+}
+
 static void t_without_a_certificate_tls_is_not_offered(void **state)
 {
 	struct settings *s = NULL;
@@ -324,6 +362,7 @@ int main(void)
 		cmocka_unit_test(t_nul_and_controls_are_refused),
 		cmocka_unit_test(t_nesting_and_complaints_have_a_ceiling),
 		cmocka_unit_test(t_what_is_right_is_understood),
+		cmocka_unit_test(t_what_may_be_an_oversight_is_warned_of),
 		cmocka_unit_test(t_without_a_certificate_tls_is_not_offered), cmocka_unit_test(t_a_login_is_for_who_proves_its_name),
 	};
 
