@@ -10,6 +10,7 @@
 #include "loop/channel.h"
 #include "wire/settings.h"
 
+#define CERTIFICATES_NONE "%s holds no certificate: it needs a folder for each name, with fullchain.pem and privkey.pem"
 #define CERTIFICATE_FILE_MAX (256u << 10)	/* a chain of some thirty certificates */
 
 struct certificates;

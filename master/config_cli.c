@@ -81,6 +81,8 @@ static void look_at_certificates(const struct settings *s, struct buf *problems)
 {
 	struct certificates *certificates = certificates_read(s, false, clock_now().wall_ms, problems);
 
+	if (problems->len == 0 && s->tls.directory && certificates_count(certificates) == 0)
+		buf_printf(problems, CERTIFICATES_NONE "\n", s->tls.directory);
 	certificates_free(&certificates);
 }
 
@@ -110,6 +112,8 @@ static int check(const struct request *q)
 	reading_begin(&r, q->n_names ? q->name[0] : q->file, q->how);
 	if (r.err == PR_OK) {
 		config_note_unread(&r.cfg);
+		if (r.cfg.settings->n_domain == 0)
+			complain(&r.cfg.complaints, COMPLAINT_WARNING, NULL, "there is no `domain` section: nobody has mail here");
 		warn_of_files(&r.cfg.complaints, r.cfg.settings);
 	}
 	say(is_json ? stdout : stderr, &r.told);

@@ -241,7 +241,7 @@ static int check_certificates(struct server *s, struct buf *words)
 	s->certificates = certificates_read(s->settings, true, clock_now().wall_ms, words);
 	if (wanted && certificates_count(s->certificates) == 0) {
 		if (words->len == 0)
-			buf_printf(words, "%s holds no certificate", s->settings->tls.directory);
+			buf_printf(words, CERTIFICATES_NONE, s->settings->tls.directory);
 		return EX_CONFIG;
 	}
 	if (words->len > 0)

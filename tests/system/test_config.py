@@ -66,6 +66,19 @@ def test_files_that_the_server_would_not_take_are_warned_of(config, tmp_path):
     assert "aliases" not in config(text, "check").stderr
 
 
+def test_a_configuration_without_a_domain_is_warned_of(config):
+    words = "there is no `domain` section: nobody has mail here"
+    assert words in config("listen mx { port = 25 }\n", "check").stderr and words not in config(GOOD, "check").stderr
+
+
+def test_a_folder_without_certificates_is_warned_of(config, tmp_path):
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live" / "README").write_text("certbot's words")
+    for folder in (tmp_path / "live", tmp_path / "none"):
+        done = config(f'tls {{ directory = "{folder}" }}\n' + GOOD, "check")
+        assert done.returncode == 0 and f"{config.file}: warning: {folder} holds no certificate" in done.stderr
+
+
 @pytest.mark.parametrize("text,mode,warning", [("anna:secret\n", 0o600, None), (None, 0, "No such file or directory"),
                                                ("anna secret\n", 0o600, "its first line should be user:password"),
                                                ("anna:secret\nberta:other\n", 0o600, "only its first line counts, the one of anna"),
