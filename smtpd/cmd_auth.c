@@ -279,7 +279,7 @@ static enum progress response(struct session *s, struct effects *fx)
 		return STEP_WAIT;
 	case LINE_TOO_LONG:
 		session_forget_attempt(s, fx);
-		return session_skip_line(s);
+		return session_skip_line(s, true);
 	case LINE_WHOLE:
 		break;
 	}

@@ -10,7 +10,8 @@ static enum progress command(struct session *s, struct effects *fx);
 static enum progress skip_line(struct session *s, struct effects *fx);
 
 const struct step STEP_COMMAND = { "command", command, session_late, true };
-const struct step STEP_SKIP_LINE = { "skip line", skip_line, session_late, true };
+static const struct step STEP_SKIP_LINE = { "skip line", skip_line, session_late, true };
+static const struct step STEP_SKIP_LOGIN = { "skip line of a login", skip_line, session_late, true };
 
 static const struct {
 	command_fn *run;
@@ -85,11 +86,11 @@ static enum progress dispatch(struct session *s, struct span line, struct effect
 	return COMMANDS[c.verb].run(s, c.args, fx);
 }
 
-enum progress session_skip_line(struct session *s)
+enum progress session_skip_line(struct session *s, bool is_login)
 {
 	int64_t due = s->step_due;
 
-	session_step_to(s, &STEP_SKIP_LINE, 0);
+	session_step_to(s, is_login ? &STEP_SKIP_LOGIN : &STEP_SKIP_LINE, 0);
 	s->step_due = due;	/* a line has its time, however long it is */
 	s->skipped = 0;
 	return STEP_AGAIN;
@@ -97,29 +98,32 @@ enum progress session_skip_line(struct session *s)
 
 static enum progress command(struct session *s, struct effects *fx)
 {
+	size_t max = command_line_max(s->in);
 	struct span line;
 
 	if (s->in.len == 0)
 		return STEP_WAIT;
 	if ((unsigned char)s->in.at[0] == TLS_HANDSHAKE)
 		return foreign(s, fx, "TLS in the clear");
-	switch (session_line(s, command_line_max(s->in), &line)) {
+	switch (session_line(s, max, &line)) {
 	case LINE_MORE: return STEP_WAIT;
-	case LINE_TOO_LONG: return session_skip_line(s);
+	case LINE_TOO_LONG: return session_skip_line(s, max == COMMAND_AUTH_MAX);
 	case LINE_WHOLE: break;
 	}
 	session_take(s, line.len + 2);
 	return dispatch(s, line, fx);
 }
 
+/* RFC 4954 4 has a code of its own for the lines of a login. */
 static enum progress skip_line(struct session *s, struct effects *fx)
 {
+	const char *enhanced = s->step == &STEP_SKIP_LOGIN ? "5.5.6" : "5.5.2";
 	size_t end = find_crlf(s->in);
 
 	if (end < s->in.len) {
 		session_take(s, end + 2);
 		s->n_commands++;
-		return session_refuse(s, fx, 500, "5.5.2", "Line too long");
+		return session_refuse(s, fx, 500, enhanced, "Line too long");
 	}
 	/* A CR may be the first half of the end. */
 	if (end > 0 && s->in.at[end - 1] == '\r')
@@ -127,6 +131,6 @@ static enum progress skip_line(struct session *s, struct effects *fx)
 	s->skipped += end;
 	session_take(s, end);
 	if (s->skipped > SKIP_MAX)
-		return session_hang_up(s, fx, 500, "5.5.2", "Line too long, good bye");
+		return session_hang_up(s, fx, 500, enhanced, "Line too long, good bye");
 	return STEP_WAIT;
 }

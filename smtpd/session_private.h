@@ -18,7 +18,7 @@ struct step {
 	bool peer_moves;	/* it waits for the client: its bytes are wanted, its silence and its leaving count */
 };
 
-extern const struct step STEP_SEEN, STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_SKIP_LINE, STEP_DELAY, STEP_ADDRESS, STEP_RECIPIENT, STEP_DATA,
+extern const struct step STEP_SEEN, STEP_PROXY, STEP_PREGREET, STEP_TLS, STEP_COMMAND, STEP_DELAY, STEP_ADDRESS, STEP_RECIPIENT, STEP_DATA,
     STEP_CHUNK, STEP_ROOM, STEP_SPOOL, STEP_STORED, STEP_HAVE, STEP_LOGIN, STEP_RESPONSE, STEP_SENDER, STEP_AUTHOR, STEP_VERDICT,
     STEP_CLOSED;
 
@@ -77,8 +77,8 @@ void session_take(struct session *s, size_t n);
 /* The line at the front of s->in, without its end; nothing is taken. */
 enum line_state { LINE_WHOLE, LINE_MORE, LINE_TOO_LONG };
 enum line_state session_line(const struct session *s, size_t max, struct span *line);
-/* Takes the line up to its end, wherever that is, and refuses it. */
-enum progress session_skip_line(struct session *s);
+/* Takes the line up to its end, wherever that is, and refuses it; is_login: it is one of AUTH. */
+enum progress session_skip_line(struct session *s, bool is_login);
 
 /* It may send to everybody, and its mail is a submission (RFC 6409). */
 static inline bool session_submits(const struct session *s)

@@ -185,10 +185,29 @@ tell challenge Password:
 S: 334...
 repeat 4000 QUJD
 C: QUJD
-S: 500 5.5.2...
+S: 500 5.5.6...
 do drop login
 C: NOOP
 S: 250...
+
+== a first answer that is too long
+whole
+listen auth = offered
+listen auth_plaintext = yes
+client 127.0.0.1
+S: 220...
+C: EHLO client.example.net
+skip 11
+c: AUTH PLAIN 
+repeat 3100 QUJD
+C:
+S: 500 5.5.6 Line too long
+C: NOOP
+S: 250...
+c: auth PLAIN 
+repeat 30000 QUJD
+S: 500 5.5.6 Line too long, good bye
+closed
 
 == one login a session, and none within a transaction
 listen auth = offered
