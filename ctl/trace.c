@@ -108,37 +108,20 @@ static enum say_colour colour_of(enum event_code code)
 	}
 }
 
-/* What was found out about who sent it. */
-static void print_found(const struct event_view *v)
-{
-	print_text_of(v, EF_IPREV, "  iprev ", "");
-	print_text_of(v, EF_SPF, "  spf ", "");
-	print_text_of(v, EF_DKIM, "  dkim ", "");
-	print_text_of(v, EF_ARC, "  arc ", "");
-	print_text_of(v, EF_DMARC, "  dmarc ", "");
-	print_text_of(v, EF_POLICY, " p=", "");
-}
-
-/* Who, with whom, what was said, when it goes on. */
+/* Who, with whom, what was found out about who sent it, what was said, when it goes on: in this order. */
 static void print_facts(const struct event_view *v)
 {
+	static const struct { enum event_key key; const char *before, *behind; } facts[] = {
+		{ EF_FROM, "  from <", ">" }, { EF_TO, "  to <", ">" }, { EF_ORIG_TO, " for <", ">" }, { EF_CLIENT, "  client ", "" },
+		{ EF_IPREV, "  iprev ", "" }, { EF_SPF, "  spf ", "" }, { EF_DKIM, "  dkim ", "" }, { EF_ARC, "  arc ", "" },
+		{ EF_DMARC, "  dmarc ", "" }, { EF_POLICY, " p=", "" }, { EF_HOST, "  at ", "" }, { EF_SIZE, "  ", " bytes" },
+		{ EF_TLS, "  ", "" }, { EF_ATTEMPT, "  try ", "" }, { EF_CODE, "  ", "" }, { EF_DSN, " ", "" }, { EF_REPLY, " ", "" },
+		{ EF_ACTION, "  ", "" }, { EF_REASON, "  (", ")" }, { EF_BOUNCE_ID, "  bounce ", "" },
+	};
 	struct event_value next;
 
-	print_text_of(v, EF_FROM, "  from <", ">");
-	print_text_of(v, EF_TO, "  to <", ">");
-	print_text_of(v, EF_ORIG_TO, " for <", ">");
-	print_text_of(v, EF_CLIENT, "  client ", "");
-	print_found(v);
-	print_text_of(v, EF_HOST, "  at ", "");
-	print_text_of(v, EF_SIZE, "  ", " bytes");
-	print_text_of(v, EF_TLS, "  ", "");
-	print_text_of(v, EF_ATTEMPT, "  try ", "");
-	print_text_of(v, EF_CODE, "  ", "");
-	print_text_of(v, EF_DSN, " ", "");
-	print_text_of(v, EF_REPLY, " ", "");
-	print_text_of(v, EF_ACTION, "  ", "");
-	print_text_of(v, EF_REASON, "  (", ")");
-	print_text_of(v, EF_BOUNCE_ID, "  bounce ", "");
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		print_text_of(v, facts[i].key, facts[i].before, facts[i].behind);
 	if (value_of(*v, EF_NEXT, &next) && next.is_num) {
 		(void)fputs("  next ", stdout);
 		say_time(stdout, next.num);

@@ -147,29 +147,12 @@ static void on_verb(void *owner, struct channel *ch, enum wire_verb verb, const 
 
 /* ---- coming and going --------------------------------------------------------------- */
 
-struct search {
-	uint32_t ask;	/* of any that is open, 0: none */
-};
-
-static void take_any(void *arg, uint32_t ask, void *owner)
-{
-	struct search *search = arg;
-
-	(void)owner;
-	search->ask = ask;
-}
-
 /* Who asked is told that there is no answer now; in that it may forget other questions. */
 static void drop_questions(struct peer *peer)
 {
-	for (;;) {
-		struct search search = { 0 };
-		struct question *q;
+	struct question *q;
 
-		pending_each(&peer->pending, take_any, &search);
-		if (search.ask == 0)
-			return;
-		q = pending_close(&peer->pending, search.ask);
+	while ((q = pending_take(&peer->pending))) {
 		q->n = 0;
 		if (peer == &peer->peers->dns)
 			answer_addresses(peer->peers, q, true);

@@ -190,29 +190,18 @@ static void on_relay(void *owner, struct channel *ch, enum wire_verb verb, const
 		conn_recipient_told(c, &msg->recipient_told);
 }
 
-static void note_any(void *arg, uint32_t ask, void *owner)
-{
-	uint32_t *any = arg;
-
-	(void)owner;
-	*any = ask;
-}
-
 /* Who waits for it asks another one; each may end by it. */
 static void on_relay_gone(void *owner, struct channel *ch)
 {
 	struct relay *r = owner;
 	struct smtpd *d = r->d;
+	struct conn *c;
 
 	(void)ch;
 	list_remove(&r->list);
 	d->house.relay_is_up = !list_is_empty(&d->relays);
-	while (pending_used(&r->asked) > 0) {
-		uint32_t any = 0;
-
-		pending_each(&r->asked, note_any, &any);
-		conn_relay_left(pending_close(&r->asked, any));
-	}
+	while ((c = pending_take(&r->asked)))
+		conn_relay_left(c);
 	pending_fini(&r->asked);
 	mem_free(r);
 }
@@ -270,16 +259,13 @@ static void on_verify_gone(void *owner, struct channel *ch)
 {
 	struct verifier *v = owner;
 	struct smtpd *d = v->d;
+	struct conn *c;
 
 	(void)ch;
 	list_remove(&v->list);
 	d->house.verify_is_up = !list_is_empty(&d->verifiers);
-	while (pending_used(&v->asked) > 0) {
-		uint32_t any = 0;
-
-		pending_each(&v->asked, note_any, &any);
-		conn_verifier_left(pending_close(&v->asked, any));
-	}
+	while ((c = pending_take(&v->asked)))
+		conn_verifier_left(c);
 	pending_fini(&v->asked);
 	v->channel = NULL;
 	if (v->is_ended) {

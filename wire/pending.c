@@ -63,6 +63,11 @@ static void slots_grow(struct pending *p)
 	p->n = n;
 }
 
+static uint32_t ask_at(const struct pending *p, uint32_t at)
+{
+	return (uint32_t)p->slots[at].generation << 16 | at;
+}
+
 uint32_t pending_open(struct pending *p, void *owner)
 {
 	struct pending_slot *slot;
@@ -80,7 +85,9 @@ uint32_t pending_open(struct pending *p, void *owner)
 	slot->owner = owner;
 	slot->is_open = true;
 	p->n_used++;
-	return (uint32_t)slot->generation << 16 | at;
+	if (at < p->none_below)
+		p->none_below = at;
+	return ask_at(p, at);
 }
 
 static struct pending_slot *slot_of(const struct pending *p, uint32_t ask)
@@ -113,6 +120,14 @@ void *pending_close(struct pending *p, uint32_t ask)
 	return slot->owner;
 }
 
+void *pending_take(struct pending *p)
+{
+	for (; p->none_below < p->n; p->none_below++)
+		if (p->slots[p->none_below].is_open)
+			return pending_close(p, ask_at(p, p->none_below));
+	return NULL;
+}
+
 uint32_t pending_used(const struct pending *p)
 {
 	return p->n_used;
@@ -124,5 +139,5 @@ void pending_each(struct pending *p, void (*fn)(void *arg, uint32_t ask, void *o
 
 	for (uint32_t at = 0; at < n; at++)
 		if (p->slots[at].is_open)
-			fn(arg, (uint32_t)p->slots[at].generation << 16 | at, p->slots[at].owner);
+			fn(arg, ask_at(p, at), p->slots[at].owner);
 }

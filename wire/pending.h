@@ -8,6 +8,7 @@
 struct pending {
 	struct pending_slot *slots;
 	uint32_t credit, n, n_used, free_first, free_last;
+	uint32_t none_below;	/* no slot below is open: where pending_take looks first */
 	uint16_t generation;	/* of fresh slots */
 };
 
@@ -20,6 +21,8 @@ uint32_t pending_open(struct pending *p, void *owner);
 void *pending_find(const struct pending *p, uint32_t ask);	/* NULL when it is late */
 void *pending_close(struct pending *p, uint32_t ask);		/* gives the credit back; NULL when late */
 uint32_t pending_used(const struct pending *p);
+/* One that is open, closed; NULL: there is none. For a peer that is gone: who hears of it may close others. */
+void *pending_take(struct pending *p);
 /* Every one that is open, in any order; each may be closed by fn, none opened. */
 void pending_each(struct pending *p, void (*fn)(void *arg, uint32_t ask, void *owner), void *arg);
 

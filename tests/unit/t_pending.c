@@ -83,12 +83,44 @@ static void t_each_may_be_closed_on_the_way(void **state)
 	pending_fini(&p);
 }
 
+/* A peer is gone, and who hears of it takes back another question of his, or asks once more. */
+static void t_all_can_be_taken_while_some_come_and_go(void **state)
+{
+	static uint32_t asks[100];
+	struct pending p;
+	unsigned n = 0;
+	int *owner;
+
+	(void)state;
+	pending_init(&p, 1000);
+	assert_null(pending_take(&p));
+	for (unsigned i = 0; i < 100; i++)
+		asks[i] = pending_open(&p, &owners[i]);
+	while ((owner = pending_take(&p))) {
+		unsigned i = (unsigned)(owner - owners);
+
+		assert_true(i >= 100 || pending_find(&p, asks[i]) == NULL);
+		if (i % 10 == 3)
+			assert_ptr_equal(pending_close(&p, asks[i + 1]), &owners[i + 1]);
+		if (i % 10 == 7 && i < 100)
+			assert_int_not_equal(pending_open(&p, &owners[100 + i]), 0);
+		n++;
+	}
+	assert_int_equal(n, 100);	/* ten were closed, ten came */
+	assert_int_equal(pending_used(&p), 0);
+	asks[0] = pending_open(&p, owners);
+	assert_ptr_equal(pending_take(&p), owners);
+	assert_null(pending_find(&p, asks[0]));
+	pending_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_credit_is_all_there_is),
 		cmocka_unit_test(t_a_late_answer_finds_nobody),
 		cmocka_unit_test(t_each_may_be_closed_on_the_way),
+		cmocka_unit_test(t_all_can_be_taken_while_some_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
