@@ -47,6 +47,14 @@ static void keep_host(struct host_walk *w, struct span name)
 	w->last = &h->next;
 }
 
+static bool is_address(struct span name)
+{
+	unsigned char bytes[16];
+	int family;
+
+	return address_parse_host(name, &family, bytes);
+}
+
 static void on_host(void *arg, const struct wire_site_host *host)
 {
 	struct host_walk *w = arg;
@@ -60,7 +68,8 @@ static void on_host(void *arg, const struct wire_site_host *host)
 		dry_run_tell(w->run, "host", "ourselves", "%u %.*s is this server: only what is better than it is tried", host->preference, SPAN_ARG(host->name));
 		return;
 	}
-	dry_run_tell(w->run, "host", "mx", "%u %.*s", host->preference, SPAN_ARG(host->name));
+	dry_run_tell(w->run, "host", "mx", "%u %.*s%s", host->preference, SPAN_ARG(host->name),
+	    is_address(host->name) ? ": an address in the place of a name, against RFC 5321 5.1; it is tried as it stands" : "");
 	keep_host(w, host->name);
 }
 
@@ -73,35 +82,53 @@ static unsigned family_of(const struct wire_resolve_record *row)
 	return row->type == RECORD_AAAA && row->data.len == 16 ? 6 : 0;
 }
 
-static void on_host_address(void *arg, const struct wire_resolve_record *row)
+/* of: whose it is, empty: it has no other name. */
+static void look_at_address(struct host_walk *w, unsigned family, const unsigned char *address, struct span of)
 {
-	struct host_walk *w = arg;
-	unsigned family = family_of(row);
 	char text[INET6_ADDRSTRLEN] = "";
 
-	if (family == 0)
-		return;
-	if (!network_is_private(family, (const unsigned char *)row->data.at)) {
+	if (!network_is_private(family, address)) {
 		w->n_public++;
 		return;
 	}
 	w->n_private++;
-	inet_ntop(family == 4 ? AF_INET : AF_INET6, row->data.at, text, sizeof(text));
-	dry_run_tell(w->run, "host", "private", "%s of %.*s lies in a private network: refused, unless outbound.allow_private says yes", text,
-	    SPAN_ARG(row->name));
+	inet_ntop(family == 4 ? AF_INET : AF_INET6, address, text, sizeof(text));
+	dry_run_tell(w->run, "host", "private", "%s%s%.*s lies in a private network: refused, unless outbound.allow_private says yes", text,
+	    of.len ? " of " : "", SPAN_ARG(of));
 }
 
-static int look_at_addresses(struct host_walk *w, struct client *c)
+static void on_host_address(void *arg, const struct wire_resolve_record *row)
+{
+	unsigned family = family_of(row);
+
+	if (family != 0)
+		look_at_address(arg, family, (const unsigned char *)row->data.at, row->name);
+}
+
+static int look_up(struct host_walk *w, struct client *c, struct span name)
 {
 	static const uint16_t types[] = { RECORD_A, RECORD_AAAA };
 	struct wire_resolve_done done;
 	int status = EX_OK;
 
-	for (const struct host *h = w->hosts; h && status == EX_OK; h = h->next)
-		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && status == EX_OK; i++) {
-			status = resolve_records(c, types[i], h->name, on_host_address, w, &done);
-			w->n_public += status == EX_OK && done.result == RESOLVE_TEMPORARY;
-		}
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && status == EX_OK; i++) {
+		status = resolve_records(c, types[i], name, on_host_address, w, &done);
+		w->n_public += status == EX_OK && done.result == RESOLVE_TEMPORARY;
+	}
+	return status;
+}
+
+static int look_at_addresses(struct host_walk *w, struct client *c)
+{
+	unsigned char address[16];
+	int family, status = EX_OK;
+
+	for (const struct host *h = w->hosts; h && status == EX_OK; h = h->next) {
+		if (address_parse_host(h->name, &family, address))
+			look_at_address(w, (unsigned)family, address, SPAN_NONE);
+		else
+			status = look_up(w, c, h->name);
+	}
 	return status;
 }
 

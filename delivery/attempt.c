@@ -1,6 +1,5 @@
 #include "delivery/attempt.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,20 +11,12 @@
 
 static bool read_address(struct span name, struct attempt_address *out)
 {
-	char text[INET6_ADDRSTRLEN] = "";
 	int family;
 
-	if (address_parse_literal(name, &family, out->bytes)) {
-		out->family = (unsigned char)family;
-		return true;
-	}
-	if (name.len > 2 && name.at[0] == '[' && name.at[name.len - 1] == ']')
-		name = span_of(name.at + 1, name.len - 2);
-	if (name.len >= sizeof(text))
+	if (!address_parse_host(name, &family, out->bytes))
 		return false;
-	memcpy(text, name.at, name.len);
-	out->family = inet_pton(AF_INET, text, out->bytes) == 1 ? 4 : 6;
-	return out->family == 4 || inet_pton(AF_INET6, text, out->bytes) == 1;
+	out->family = (unsigned char)family;
+	return true;
 }
 
 /* Of names in the configuration: DNS may hold any bytes, and a stranger would lead us to a socket of this machine. */
@@ -301,6 +292,6 @@ struct job_outcome attempt_outcome(struct attempt *a)
 	if (a->met_ourselves)
 		return ours(a, hopeless, a->is_configured ? "4.4.6" : "5.4.6", "Mail for this domain leads back to this server, which does not take it", "");
 	if (a->met_private)
-		return ours(a, FATE_FAILED, "5.4.4", "The address of ", " lies in a private network");
+		return ours(a, FATE_FAILED, "5.4.4", a->hosts[0].is_written ? "" : "The address of ", " lies in a private network");
 	return ours(a, hopeless, a->is_configured ? "4.4.4" : "5.4.4", "", words_of_none(a->rules));
 }

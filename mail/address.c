@@ -128,23 +128,42 @@ static enum pr_err read_local(struct reading *r)
 	return err ? err : check_utf8(r);
 }
 
+static bool read_ip(struct span s, int family, unsigned char address[16])
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (s.len >= sizeof(text) || span_find(s, '\0') < s.len)
+		return false;
+	memcpy(text, s.at, s.len);
+	text[s.len] = '\0';
+	return inet_pton(family == 6 ? AF_INET6 : AF_INET, text, address) == 1;
+}
+
+static bool has_brackets(struct span s)
+{
+	return s.len >= 2 && s.at[0] == '[' && s.at[s.len - 1] == ']';
+}
+
 bool address_parse_literal(struct span text, int *family, unsigned char address[16])
 {
 	static const struct span tag = { "IPv6:", 5 };
-	char inner[INET6_ADDRSTRLEN];
 	struct span s;
 
-	if (text.len < 2 || text.at[0] != '[' || text.at[text.len - 1] != ']')
+	if (!has_brackets(text))
 		return false;
 	s = span_first(span_from(text, 1), text.len - 2);
 	*family = span_starts_nocase(s, tag) ? 6 : 4;
-	if (*family == 6)
-		s = span_from(s, tag.len);
-	if (s.len >= sizeof(inner) || span_find(s, '\0') < s.len)
-		return false;
-	memcpy(inner, s.at, s.len);
-	inner[s.len] = '\0';
-	return inet_pton(*family == 6 ? AF_INET6 : AF_INET, inner, address) == 1;
+	return read_ip(*family == 6 ? span_from(s, tag.len) : s, *family, address);
+}
+
+bool address_parse_host(struct span text, int *family, unsigned char address[16])
+{
+	if (address_parse_literal(text, family, address))
+		return true;
+	if (has_brackets(text))
+		text = span_first(span_from(text, 1), text.len - 2);
+	*family = read_ip(text, 4, address) ? 4 : 6;
+	return *family == 4 || read_ip(text, 6, address);
 }
 
 static enum pr_err canonical_literal(struct span text, char out[ADDRESS_DOMAIN_MAX + 1], size_t *len)

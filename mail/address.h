@@ -61,6 +61,8 @@ enum pr_err address_parse_domain(struct span text, unsigned allow, char out[ADDR
 
 /* An address literal with its brackets: family is 4 or 6, address has 4 or 16 bytes. False when it is none. */
 bool address_parse_literal(struct span text, int *family, unsigned char address[16]);
+/* A host that is named by its address: as a literal, or as people write it in the place of a name, bare or in brackets. */
+bool address_parse_host(struct span text, int *family, unsigned char address[16]);
 
 static inline struct span address_span(const struct address *a) { return span_of(a->text, a->len); }
 static inline struct span address_local(const struct address *a) { return span_of(a->text, a->local_len); }

@@ -70,6 +70,18 @@ def test_hosts_in_private_networks_are_told_of(server, world):
     assert ("host", "private") not in steps(server, "x@b.test")[0]
 
 
+def test_an_mx_that_is_an_address_is_told_of(server, world):
+    """RFC 5321 5.1 wants a name there. It is tried as it stands, by the same rules as any address."""
+    begin(server, world, "b.test. MX 10 10.1.2.3.\nc.test. MX 10 11.0.0.1.\nc.test. MX 20 fd00::1.\n", private="")
+    rows, why = steps(server, "x@b.test", code=68)
+    assert why["host", "mx"].startswith("10 10.1.2.3: an address in the place of a name") and rows[-1] == ("dns", "private")
+    rows, why = steps(server, "x@c.test")
+    assert rows.count(("host", "mx")) == 2 and "fd00::1 lies in a private" in why["host", "private"] and rows[-1] == ("dns", "found")
+    server.send(to="x@b.test", sender="alice@example.test")
+    bounce, = server.wait_mails(1, "alice")
+    assert "\n    10.1.2.3 lies in a private network" in bounce.get_payload(0).get_payload()
+
+
 def test_an_address_that_names_its_host(server):
     server.start()
     for host in "[10.1.2.3]", "[IPv6:fd00::1]":

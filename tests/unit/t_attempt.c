@@ -208,6 +208,7 @@ static void t_private_networks_are_for_the_admin(void **state)
 {
 	(void)state;
 	check(&usual, false, &refused, HOSTS({ "a", 10, "127.0.0.1 ::1" }), "failed 5.4.4 The address of a lies in a private network");
+	check(&usual, false, &refused, HOSTS({ "10.1.2.3", 10, NULL }), "failed 5.4.4 10.1.2.3 lies in a private network");	/* an MX without a name */
 	check(&usual, false, &refused, HOSTS({ "a", 10, "10.1.2.3 11.0.0.1 ::ffff:192.168.0.1" }), "11.0.0.1 deferred 4.4.1 refused");
 	check(&usual, true, &refused, HOSTS({ "a", 10, "127.0.0.1" }), "127.0.0.1 deferred 4.4.1 refused");
 	check(&inside, false, &refused, HOSTS({ "a", 10, "127.0.0.1" }), "127.0.0.1 deferred 4.4.1 refused");
