@@ -56,8 +56,12 @@ int file_fd(struct disk *d, uint32_t file)
 	return fd;
 }
 
+/* Nothing is read ahead: behind what was written last the kernel would fetch megabytes of room that holds nothing yet, while the
+ * next message waits for its sync. */
 void file_note(struct disk *d, uint32_t file, int fd)
 {
+	if (fd >= 0)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 	pthread_mutex_lock(&d->files.lock);
 	if (file >= d->files.n) {
 		uint32_t n = file + 64;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -662,6 +663,53 @@ static void t_what_is_not_in_the_page_cache_is_read_as_well(void **state)
 	close_disk();
 }
 
+/* Pages of the segments that are in memory behind the last one that was written. */
+static size_t pages_of_empty_room(void)
+{
+	DIR *dir = opendir(w.folder);
+	size_t n = 0;
+
+	for (struct dirent *e; (e = readdir(dir));) {
+		int fd = strstr(e->d_name, ".segment") ? openat(dirfd(dir), e->d_name, O_RDONLY) : -1;
+		size_t len = fd >= 0 ? (size_t)lseek(fd, 0, SEEK_END) : 0, pages = len / SEGMENT_PAGE;
+		unsigned char *is_there = mem_new(pages + 1);
+		char *bytes;
+
+		if (fd < 0)
+			goto next;
+		bytes = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+		assert_true(bytes != MAP_FAILED);
+		assert_int_equal(mincore(bytes, len, is_there), 0);
+		for (size_t p = pages; p-- > 0 && !(is_there[p] & 1 && *(uint64_t *)(void *)(bytes + p * SEGMENT_PAGE));)
+			n += is_there[p] & 1;
+		munmap(bytes, len);
+		close(fd);
+next:
+		mem_free(is_there);
+	}
+	closedir(dir);
+	return n;
+}
+
+/* Mail that is read as soon as it is written looks to the kernel like a file that is read from its beginning to its end. */
+static void t_room_that_holds_nothing_yet_is_not_read_ahead(void **state)
+{
+	(void)state;
+	open_disk(16 * SMALL);
+	if (pages_of_empty_room() > 64) {
+		close_disk();
+		skip();		/* a file system in memory */
+	}
+	w.len = 10000;
+	for (uint32_t n = 0; n < 200; n++) {
+		put_messages(n, n + 1);
+		assert_int_equal(read_message(n), PR_OK);
+	}
+	assert_in_range(pages_of_empty_room(), 0, 16);
+	run_to_idle();
+	close_disk();
+}
+
 static void on_erased(void *arg, enum pr_err err)
 {
 	(void)arg;
@@ -1158,6 +1206,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(t_a_corrupt_record_is_set_aside_and_costs_no_other, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_bit_that_falls_over_behind_a_table_does_not_leave, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_what_is_not_in_the_page_cache_is_read_as_well, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_room_that_holds_nothing_yet_is_not_read_ahead, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_erasing_reaches_what_compaction_left_behind, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_erasing_many_reads_the_files_once_for_all, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_full_disk_refuses_new_mail_and_lets_the_queue_leave, make_world, end_world),
