@@ -1,8 +1,8 @@
 /* explain: a dry run of what would become of mail. Each step is a line with its reason; the running server answers. */
-#include <arpa/inet.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/ip.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/dry_run.h"
@@ -10,7 +10,7 @@
 #include "ctl/mailbox.h"
 #include "ctl/probe.h"
 #include "mail/address.h"
-#include "wire/settings_value.h"
+#include "wire/network.h"
 
 #define NETWORK_FAULT_MAX 256
 
@@ -30,20 +30,9 @@ struct explanation {
 /* ---- the client ----------------------------------------------------------------------- */
 
 struct ip {
-	int family;	/* 4, 6 */
+	unsigned family;
 	unsigned char bytes[16];
 };
-
-static bool ip_read(const char *text, struct ip *out)
-{
-	if (inet_pton(AF_INET, text, out->bytes) == 1)
-		out->family = 4;
-	else if (inet_pton(AF_INET6, text, out->bytes) == 1)
-		out->family = 6;
-	else
-		return false;
-	return true;
-}
 
 /* As `config show` writes a list: {"192.0.2.0/24", "2001:db8::/32"}. */
 static bool is_in(const char *networks, const struct ip *ip)
@@ -61,8 +50,8 @@ static bool is_in(const char *networks, const struct ip *ip)
 			one = span_from(one, 1);
 		while (one.len && (one.at[one.len - 1] == '}' || one.at[one.len - 1] == '"'))
 			one.len--;
-		if (settings_network_read(one, &net, &why) == PR_OK)
-			found = settings_network_has(&(struct set_networks){ .n = 1, .at = &net }, ip->family, ip->bytes);
+		if (network_read(one, &net, &why) == PR_OK)
+			found = network_has(&(struct set_networks){ .n = 1, .at = &net }, ip->family, ip->bytes);
 	}
 	buf_fini(&why);
 	return found;
@@ -77,7 +66,8 @@ static int explain_client(struct explanation *e)
 	struct ip ip;
 	int status;
 
-	if (!ip_read(call->client, &ip))
+	ip.family = ip_read(span_of_text(call->client), ip.bytes);
+	if (ip.family == 0)
 		return command_usage(call, "--client needs an IP address");
 	status = dry_run_configured(&e->run, &configured);
 	while (status == EX_OK && configured_next(configured, "listen", "trusted", &at, &row)) {

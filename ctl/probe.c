@@ -1,5 +1,4 @@
 /* probe spf, dkim, dmarc: what would be said of strangers' mail, by the same program that says it in earnest. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/mem.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
@@ -36,12 +36,11 @@ struct probe {
 
 static int take_ip(struct probe *p, const char *text)
 {
-	if (inet_pton(AF_INET, text, p->ip) == 1)
-		p->ask.client = span_of((const char *)p->ip, 4);
-	else if (inet_pton(AF_INET6, text, p->ip) == 1)
-		p->ask.client = span_of((const char *)p->ip, 16);
-	else
+	unsigned family = ip_read(span_of_text(text), p->ip);
+
+	if (family == 0)
 		return command_usage(p->call, "--ip takes an IPv4 or IPv6 address");
+	p->ask.client = span_of((const char *)p->ip, family == 4 ? 4 : 16);
 	return EX_OK;
 }
 

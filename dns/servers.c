@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ip.h"
+#include "wire/network.h"
+
 /* ---- addresses -------------------------------------------------------------------- */
 
 static bool read_number(struct span text, unsigned long long max, unsigned long long *out)
@@ -14,15 +17,12 @@ static bool read_number(struct span text, unsigned long long max, unsigned long 
 static bool read_host(struct span host, struct server_address *out)
 {
 	struct span address = span_cut(&host, '%');
-	char text[INET6_ADDRSTRLEN];
 	unsigned long long scope = 0;
 
-	if (address.len >= sizeof(text) || (host.len > 0 && !read_number(host, UINT32_MAX, &scope)))
+	if (host.len > 0 && !read_number(host, UINT32_MAX, &scope))
 		return false;
-	memcpy(text, address.at, address.len);
-	text[address.len] = 0;
 	out->scope = (uint32_t)scope;
-	out->family = inet_pton(AF_INET, text, out->bytes) == 1 ? 4 : inet_pton(AF_INET6, text, out->bytes) == 1 ? 6 : 0;
+	out->family = (unsigned char)ip_read(address, out->bytes);
 	return out->family != 0;
 }
 
@@ -69,11 +69,7 @@ bool server_address_eq(const struct server_address *a, const struct server_addre
 
 bool server_address_is_loopback(const struct server_address *a)
 {
-	static const unsigned char one[16] = { [15] = 1 }, mapped[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
-
-	if (a->family == 4)
-		return a->bytes[0] == 127;
-	return memcmp(a->bytes, one, sizeof(one)) == 0 || memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
+	return network_is_loopback(a->family, a->bytes);
 }
 
 /* ---- where they come from ----------------------------------------------------------- */

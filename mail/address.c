@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "mail/idn.h"
 
@@ -128,17 +129,6 @@ static enum pr_err read_local(struct reading *r)
 	return err ? err : check_utf8(r);
 }
 
-static bool read_ip(struct span s, int family, unsigned char address[16])
-{
-	char text[INET6_ADDRSTRLEN];
-
-	if (s.len >= sizeof(text) || span_find(s, '\0') < s.len)
-		return false;
-	memcpy(text, s.at, s.len);
-	text[s.len] = '\0';
-	return inet_pton(family == 6 ? AF_INET6 : AF_INET, text, address) == 1;
-}
-
 static bool has_brackets(struct span s)
 {
 	return s.len >= 2 && s.at[0] == '[' && s.at[s.len - 1] == ']';
@@ -153,7 +143,7 @@ bool address_parse_literal(struct span text, int *family, unsigned char address[
 		return false;
 	s = span_first(span_from(text, 1), text.len - 2);
 	*family = span_starts_nocase(s, tag) ? 6 : 4;
-	return read_ip(*family == 6 ? span_from(s, tag.len) : s, *family, address);
+	return ip_read(*family == 6 ? span_from(s, tag.len) : s, address) == (unsigned)*family;
 }
 
 bool address_parse_host(struct span text, int *family, unsigned char address[16])
@@ -162,8 +152,8 @@ bool address_parse_host(struct span text, int *family, unsigned char address[16]
 		return true;
 	if (has_brackets(text))
 		text = span_first(span_from(text, 1), text.len - 2);
-	*family = read_ip(text, 4, address) ? 4 : 6;
-	return *family == 4 || read_ip(text, 6, address);
+	*family = (int)ip_read(text, address);
+	return *family != 0;
 }
 
 static enum pr_err canonical_literal(struct span text, char out[ADDRESS_DOMAIN_MAX + 1], size_t *len)

@@ -1,9 +1,8 @@
 #include "mail/command.h"
 
-#include <arpa/inet.h>
-#include <string.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/text.h"
 #include "mail/xtext.h"
 
@@ -102,19 +101,6 @@ const struct reply *command_check_none(struct span args)
 
 /* ---- EHLO and HELO --------------------------------------------------------- */
 
-static int bare_family(struct span s, unsigned char address[16])
-{
-	char text[INET6_ADDRSTRLEN];
-
-	if (s.len >= sizeof(text))
-		return 0;
-	memcpy(text, s.at, s.len);
-	text[s.len] = '\0';
-	if (inet_pton(AF_INET, text, address) == 1)
-		return 4;
-	return inet_pton(AF_INET6, text, address) == 1 ? 6 : 0;
-}
-
 static bool is_host_name(struct span name)
 {
 	size_t label = 0;
@@ -142,7 +128,7 @@ const struct reply *command_parse_helo(struct span args, struct command_helo *ou
 		out->kind = HELO_LITERAL;
 		return address_parse_literal(args, &out->family, out->address) ? NULL : &bad_name;
 	}
-	out->family = bare_family(args, out->address);
+	out->family = (int)ip_read(args, out->address);
 	if (out->family) {
 		out->kind = HELO_BARE_ADDRESS;
 		return NULL;

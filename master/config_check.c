@@ -1,10 +1,10 @@
 /* What no single value shows: references, clashes, what belongs together, and what `auto` means. */
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/ip.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "master/config_private.h"
@@ -173,17 +173,12 @@ static void check_maildir_path(struct check *ck, const struct outline_section *s
 static bool socket_is_address(const char *socket)
 {
 	unsigned char bytes[16];
-	char word[256];
 	struct span host;
 	unsigned port;
 
 	if (strncmp(socket, "unix:", 5) == 0)
 		return true;
-	if (!settings_socket_split(span_of_text(socket), &host, &port) || host.len >= sizeof(word))
-		return false;
-	memcpy(word, host.at, host.len);
-	word[host.len] = '\0';
-	return inet_pton(strchr(word, ':') ? AF_INET6 : AF_INET, word, bytes) == 1;
+	return settings_socket_split(span_of_text(socket), &host, &port) && ip_read(host, bytes) != 0;
 }
 
 /* Who could read whose mail: no error, for it may be meant so. */
@@ -395,16 +390,14 @@ static bool is_this_machine(const char *socket)
 {
 	unsigned char bytes[16];
 	struct span host;
-	char text[256];
-	unsigned port;
+	unsigned port, family;
 
-	if (!settings_socket_split(span_of_text(socket), &host, &port) || host.len >= sizeof(text))
+	if (!settings_socket_split(span_of_text(socket), &host, &port))
 		return false;
-	memcpy(text, host.at, host.len);
-	text[host.len] = '\0';
 	if (span_eq_nocase(host, SPAN("localhost")))
 		return true;
-	return inet_pton(AF_INET, text, bytes) == 1 ? network_is_loopback(4, bytes) : inet_pton(AF_INET6, text, bytes) == 1 && network_is_loopback(6, bytes);
+	family = ip_read(host, bytes);
+	return family != 0 && network_is_loopback(family, bytes);
 }
 
 /* Whoever stands between us and a smarthost that proves nothing could ask for its login. */
@@ -443,30 +436,23 @@ static void check_route(struct check *ck, const struct outline_section *section,
 		FAULT(ck, section, "login_file", "a login needs a smarthost: via = \"host:port\"");
 }
 
-static const char *network_text(const struct set_network *net, char text[INET6_ADDRSTRLEN + 4])
-{
-	char address[INET6_ADDRSTRLEN];
-
-	inet_ntop(net->family == 6 ? AF_INET6 : AF_INET, net->address, address, sizeof(address));
-	(void)snprintf(text, INET6_ADDRSTRLEN + 4, "%s/%u", address, net->bits);
-	return text;
-}
-
 static void check_sender(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
 	const char *domain = canonical_host(ck, s->title);
-	char text[INET6_ADDRSTRLEN + 4];
 	struct set_network net;
-	struct buf why;
+	struct buf text;	/* why it is no network, or its canonical form */
 
-	buf_init(&why, 256);
-	if (settings_network_read(span_of_text(s->title), &net, &why) == PR_OK)
-		claim(ck, section, s, network_text(&net, text));
-	else if (domain)
+	buf_init(&text, 256);
+	if (network_read(span_of_text(s->title), &net, &text) == PR_OK) {
+		network_show(&net, &text);
+		(void)buf_add_char(&text, '\0');
+		claim(ck, section, s, text.at);
+	} else if (domain) {
 		claim(ck, section, s, domain);
-	else
+	} else {
 		TITLE_FAULT(ck, section, "`%s` is neither a domain nor a network", s->title);
-	buf_fini(&why);
+	}
+	buf_fini(&text);
 }
 
 /* ---- sections that stand once -------------------------------------------- */

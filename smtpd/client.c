@@ -5,14 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const unsigned char MAPPED[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+#include "base/ip.h"
+#include "wire/network.h"
 
 void client_set(struct client *c, int family, const unsigned char *address, uint16_t port)
 {
 	*c = (struct client){ .family = (unsigned char)family, .port = port };
-	if (family == 6 && memcmp(address, MAPPED, sizeof(MAPPED)) == 0) {
+	if (family == 6 && ip_is_mapped(address)) {
 		c->family = 4;
-		address += sizeof(MAPPED);
+		address += 12;
 	}
 	memcpy(c->address, address, c->family == 4 ? 4 : 16);
 }
@@ -46,25 +47,15 @@ bool client_same_address(const struct client *a, const struct client *b)
 
 bool client_is_loopback(const struct client *c)
 {
-	static const unsigned char v6[16] = { [15] = 1 };
-
-	return (c->family == 4 && c->address[0] == 127) || (c->family == 6 && memcmp(c->address, v6, sizeof(v6)) == 0);
+	return network_is_loopback(c->family, c->address);
 }
 
 bool client_from_text(struct client *c, struct span text, uint16_t port)
 {
 	unsigned char address[16];
-	char word[CLIENT_TEXT_MAX];
+	unsigned family = ip_read(text, address);
 
-	if (text.len == 0 || text.len >= sizeof(word) || memchr(text.at, 0, text.len))
-		return false;
-	memcpy(word, text.at, text.len);
-	word[text.len] = 0;
-	if (inet_pton(AF_INET, word, address) == 1)
-		client_set(c, 4, address, port);
-	else if (inet_pton(AF_INET6, word, address) == 1)
-		client_set(c, 6, address, port);
-	else
-		return false;
-	return true;
+	if (family != 0)
+		client_set(c, (int)family, address, port);
+	return family != 0;
 }

@@ -1,6 +1,7 @@
 /* Before the first command: limits, the balancer's header, early talkers, the greeting. */
 #include "smtpd/session_private.h"
 #include "smtpd/proxy.h"
+#include "wire/network.h"
 
 #define SEEN_WAIT_MS MINUTES(2)	/* for a spool that reads what it has */
 
@@ -41,7 +42,7 @@ static enum progress welcome(struct session *s, struct effects *fx)
 	bool is_local = s->client.family == CLIENT_LOCAL;
 	enum limits_scope scope;
 
-	s->is_trusted = is_local || (s->client.family && settings_network_has(&s->listen->trusted, s->client.family, s->client.address));
+	s->is_trusted = is_local || (s->client.family && network_has(&s->listen->trusted, s->client.family, s->client.address));
 	s->place = limits_place(s->house->tally, s->listener, &s->client);
 	if (is_local)
 		place_local_user(s);
@@ -94,7 +95,7 @@ enum progress session_begin(struct session *s, struct effects *fx, bool early_by
 	s->progress_due = s->now.mono_ms + s->listen->timeout_session;
 	if (s->dropped)
 		return begin_dropped(s, fx);
-	if (s->client.family && settings_network_has(&s->listen->proxy, s->client.family, s->client.address))
+	if (s->client.family && network_has(&s->listen->proxy, s->client.family, s->client.address))
 		return session_step_to(s, &STEP_PROXY, s->listen->timeout_greeting);
 	s->early_bytes = early_bytes && s->listen->tls != LISTEN_TLS_IMPLICIT;
 	return welcome(s, fx);

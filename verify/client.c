@@ -2,25 +2,18 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/ip.h"
 
 struct client client_of(const unsigned char *bytes, size_t len)
 {
-	static const unsigned char MAPPED[12] = { [10] = 0xff, [11] = 0xff };	/* RFC 4291 2.5.5.2 */
 	struct client c = { .is_v6 = len == 16 };
 
-	if (c.is_v6 && memcmp(bytes, MAPPED, sizeof(MAPPED)) == 0)
-		return client_of(bytes + sizeof(MAPPED), 4);
+	if (c.is_v6 && ip_is_mapped(bytes))
+		return client_of(bytes + 12, 4);
 	memcpy(c.at, bytes, client_size(&c));
 	return c;
-}
-
-bool client_is_within(const struct client *c, const unsigned char *network, unsigned bits)
-{
-	unsigned whole = bits / 8, rest = bits % 8;
-
-	if (memcmp(c->at, network, whole) != 0)
-		return false;
-	return rest == 0 || ((c->at[whole] ^ network[whole]) >> (8 - rest)) == 0;
 }
 
 void client_text(const struct client *c, char out[CLIENT_TEXT_MAX])

@@ -24,8 +24,6 @@ static inline bool client_is(const struct client *c, struct span record)
 {
 	return span_eq(span_of((const char *)c->at, client_size(c)), record);
 }
-/* It lies in the network of the same family; bits: 0 to 32 or 128. */
-bool client_is_within(const struct client *c, const unsigned char *network, unsigned bits);
 
 /* "192.0.2.1", "2001:db8::1" */
 void client_text(const struct client *c, char out[CLIENT_TEXT_MAX]);

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "mail/idn.h"
-#include "wire/settings_value.h"
+#include "wire/network.h"
 
 #define RANK_NETWORK 1000	/* above all domains */
 
@@ -15,7 +15,7 @@ static bool read_network(const char *title, struct set_network *out)
 	bool is_one;
 
 	buf_init(&why, 256);
-	is_one = settings_network_read(span_of_text(title), out, &why) == PR_OK;
+	is_one = network_read(span_of_text(title), out, &why) == PR_OK;
 	buf_fini(&why);
 	return is_one;
 }
@@ -54,7 +54,7 @@ static unsigned rank_of(const struct set_sender *s, const struct exceptions_ask 
 	if (read_network(s->title, &net)) {
 		struct set_networks one = { 1, &net };
 
-		return ask->client && settings_network_has(&one, ask->family, ask->client) ? RANK_NETWORK + net.bits : 0;
+		return ask->client && network_has(&one, ask->family, ask->client) ? RANK_NETWORK + net.bits : 0;
 	}
 	return domain_counts(ask, pattern, s->forwards) ? (unsigned)pattern.len : 0;
 }

@@ -1,7 +1,6 @@
 #include "verify/spf_record.h"
 
-#include <arpa/inet.h>
-
+#include "base/ip.h"
 #include "base/text.h"
 #include "verify/spf_macro.h"
 
@@ -57,19 +56,14 @@ static bool take_dual_bits(struct span *s, struct spf_term *t)
 	return true;
 }
 
-/* What inet_pton takes is what the ABNF says: no leading zeros, no shorter forms; for IPv6 that of RFC 4291 2.2. */
+/* What ip_read takes is what the ABNF says: no leading zeros, no shorter forms; for IPv6 that of RFC 4291 2.2. */
 static const char *read_network(struct span s, struct spf_term *t)
 {
 	bool is_v6 = t->kind == SPF_IP6;
 	size_t slash = span_find(s, '/');
-	char text[INET6_ADDRSTRLEN];
 	const char *why = is_v6 ? "has no IPv6 address or network behind it" : "has no IPv4 address or network behind it";
 
-	if (slash >= sizeof(text))
-		return why;
-	memcpy(text, s.at, slash);
-	text[slash] = '\0';
-	if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text, t->network) != 1)
+	if (ip_read(span_first(s, slash), t->network) != (is_v6 ? 6 : 4))
 		return why;
 	if (slash < s.len && !read_bits(span_from(s, slash + 1), is_v6 ? 128 : 32, is_v6 ? &t->bits6 : &t->bits4))
 		return "has no length of a network behind its /";

@@ -1,6 +1,7 @@
 #include "verify/spf_rewrite.h"
 
 #include "base/err.h"
+#include "base/ip.h"
 #include "verify/spf_name.h"
 #include "verify/spf_walk_private.h"
 
@@ -46,7 +47,7 @@ static bool matches_anyway(const struct spf_walk *w, const struct spf_term *t)
 	const struct client *c = &w->ask->client;
 
 	if (t->kind == SPF_IP4 || t->kind == SPF_IP6)
-		return c->is_v6 == (t->kind == SPF_IP6) && client_is_within(c, t->network, c->is_v6 ? t->bits6 : t->bits4);
+		return c->is_v6 == (t->kind == SPF_IP6) && ip_is_within(c->at, t->network, c->is_v6 ? t->bits6 : t->bits4);
 	return t->kind == SPF_ALL;
 }
 

@@ -1,15 +1,13 @@
 #include "wire/filter.h"
 
+#include "base/clock.h"
+#include "base/quantity.h"
 #include "base/text.h"
 
-struct unit {
-	const char *name;
-	int64_t worth;
+static const struct quantity_unit AGES[] = {
+	{ SPAN("s"), SECONDS(1) }, { SPAN("min"), MINUTES(1) }, { SPAN("h"), HOURS(1) }, { SPAN("d"), HOURS(24) }, { SPAN(""), 0 },
 };
-
-static const struct unit AGES[] = { { "s", 1000 }, { "min", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 } };
-static const struct unit SIZES[] = { { "", 1 }, { "KB", INT64_C(1) << 10 }, { "MB", INT64_C(1) << 20 }, { "GB", INT64_C(1) << 30 }, { NULL, 0 } };
-static const struct unit COUNTS[] = { { "", 1 }, { NULL, 0 } };
+static const struct quantity_unit COUNTS[] = { { SPAN(""), 1 }, { SPAN(""), 0 } };
 
 static const char *const STATES[] = {
 	[STATE_DUE] = "due", [STATE_WAITING] = "waiting", [STATE_FLYING] = "flying", [STATE_HELD] = "held",
@@ -20,7 +18,7 @@ static const char *const STATES[] = {
 static const struct word {
 	const char *name;
 	enum filter_field field;
-	const struct unit *units;	/* of those that are compared */
+	const struct quantity_unit *units;	/* of those that are compared */
 	const char *help;
 } WORDS[] = {
 	{ "to", FILTER_TO, NULL, "to:*@example.net" },
@@ -29,7 +27,7 @@ static const struct word {
 	{ "id", FILTER_ID, NULL, "id:01JD4Z7Q" },
 	{ "state", FILTER_STATE, NULL, "state:held" },
 	{ "age", FILTER_AGE, AGES, "age>2h" },
-	{ "size", FILTER_SIZE, SIZES, "size>1MB" },
+	{ "size", FILTER_SIZE, QUANTITY_SIZES, "size>1MB" },
 	{ "tries", FILTER_TRIES, COUNTS, "tries>=3" },
 };
 #define N_WORDS (sizeof(WORDS) / sizeof(WORDS[0]))
@@ -82,23 +80,6 @@ static bool read_letters(struct span text, char out[ID_TEXT_LEN + 1])
 	return true;
 }
 
-static enum pr_err read_number(struct span text, const struct unit *units, int64_t *out)
-{
-	size_t digits = 0;
-	unsigned long long n;
-
-	while (digits < text.len && text_is_digit(text.at[digits]))
-		digits++;
-	for (; units->name; units++)
-		if (span_eq(span_from(text, digits), span_of_text(units->name))) {
-			if (!span_to_u64(span_first(text, digits), (unsigned long long)(INT64_MAX / units->worth), &n))
-				return PR_BAD;
-			*out = (int64_t)n * units->worth;
-			return PR_OK;
-		}
-	return PR_BAD;
-}
-
 static enum pr_err read_state(struct span text, int64_t *out)
 {
 	for (size_t i = 0; i < N_STATES; i++)
@@ -145,7 +126,7 @@ static bool take_operator(struct span *text, enum filter_op *op)
 static enum pr_err read_value(const struct word *word, struct span value, struct filter_term *out)
 {
 	if (word->units)
-		return read_number(value, word->units, &out->number);
+		return quantity_read(value, word->units, &out->number) ? PR_OK : PR_BAD;
 	if (word->field == FILTER_STATE)
 		return read_state(value, &out->number);
 	if (word->field == FILTER_ID)

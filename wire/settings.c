@@ -153,35 +153,12 @@ struct set_section *settings_section(const struct settings *s, const struct set_
 	return (struct set_section *)(void *)(*(char **)(void *)at + kind->size * n);
 }
 
-static bool network_matches(const struct set_network *net, const unsigned char *address)
-{
-	unsigned whole = net->bits / 8, rest = net->bits % 8;
-
-	if (memcmp(net->address, address, whole) != 0)
-		return false;
-	return rest == 0 || ((net->address[whole] ^ address[whole]) >> (8 - rest)) == 0;
-}
-
 const struct set_deliver *settings_deliver(const struct settings *s, struct span name)
 {
 	for (unsigned i = 0; i < s->n_deliver; i++)
 		if (span_eq(span_of_text(s->deliver[i].title), name))
 			return &s->deliver[i];
 	return NULL;
-}
-
-bool settings_network_has(const struct set_networks *nets, int family, const unsigned char *address)
-{
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (family == 6 && memcmp(address, mapped, sizeof(mapped)) == 0) {
-		family = 4;
-		address += sizeof(mapped);
-	}
-	for (unsigned i = 0; i < nets->n; i++)
-		if (nets->at[i].family == family && network_matches(&nets->at[i], address))
-			return true;
-	return false;
 }
 
 #define RELAYS_MAX 4	/* where their number is left to us */

@@ -190,7 +190,4 @@ const struct set_deliver *settings_deliver(const struct settings *s, struct span
 /* How many relay workers there are on a machine with so many cores. */
 unsigned settings_relays(const struct settings *s, unsigned cores);
 
-/* True when address (4 or 16 bytes) lies in one of them; an IPv4-mapped IPv6 address counts as IPv4. */
-bool settings_network_has(const struct set_networks *nets, int family, const unsigned char *address);
-
 #endif

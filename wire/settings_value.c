@@ -4,7 +4,11 @@
 #include <limits.h>
 #include <stdint.h>
 
+#include "base/clock.h"
+#include "base/ip.h"
+#include "base/quantity.h"
 #include "base/text.h"
+#include "wire/network.h"
 
 #define PATH_TEXT_MAX 4095	/* PATH_MAX of Linux without its NUL */
 #define WORD_MAX      1024	/* longer than any name, cipher list or address that makes sense */
@@ -20,19 +24,8 @@ struct target {
 	struct set_fault *fault;
 };
 
-struct unit {
-	struct span name;
-	int64_t worth;
-};
-
-static const struct unit SIZES[] = {
-	{ SPAN("GB"), INT64_C(1) << 30 }, { SPAN("MB"), INT64_C(1) << 20 }, { SPAN("KB"), INT64_C(1) << 10 }, { SPAN(""), 1 }, { SPAN_NONE, 0 },
-};
-static const struct unit DURATIONS[] = {
-	{ SPAN("d"), 86400000 }, { SPAN("h"), 3600000 }, { SPAN("min"), 60000 }, { SPAN("s"), 1000 }, { SPAN("ms"), 1 }, { SPAN_NONE, 0 },
-};
-static const struct unit RATES[] = {
-	{ SPAN("day"), 86400000 }, { SPAN("h"), 3600000 }, { SPAN("min"), 60000 }, { SPAN("s"), 1000 }, { SPAN_NONE, 0 },
+static const struct quantity_unit RATES[] = {
+	{ SPAN("day"), HOURS(24) }, { SPAN("h"), HOURS(1) }, { SPAN("min"), MINUTES(1) }, { SPAN("s"), SECONDS(1) }, { SPAN(""), 0 },
 };
 
 static enum pr_err bad(struct buf *why, const char *words)
@@ -43,44 +36,14 @@ static enum pr_err bad(struct buf *why, const char *words)
 
 /* ---- reading one value --------------------------------------------------- */
 
-static const struct unit *unit_find(const struct unit *units, struct span name)
-{
-	for (; units->worth; units++)
-		if (span_eq(units->name, name))
-			return units;
-	return NULL;
-}
-
-static bool number_with_unit(struct span text, const struct unit *units, int64_t *out)
-{
-	size_t digits = 0;
-	unsigned long long count;
-	const struct unit *unit;
-
-	while (digits < text.len && text_is_digit(text.at[digits]))
-		digits++;
-	unit = unit_find(units, span_from(text, digits));
-	if (!unit || !span_to_u64(span_first(text, digits), (unsigned long long)(INT64_MAX / unit->worth), &count))
-		return false;
-	*out = (int64_t)count * unit->worth;
-	return true;
-}
-
-static void number_show(int64_t value, const struct unit *units, struct buf *out)
-{
-	while (value % units->worth != 0 || (value == 0 && units->worth > 1000))
-		units++;
-	(void)buf_printf(out, "%lld%s", (long long)(value / units->worth), units->name.at);
-}
-
-static void quantity_show(enum set_type type, int64_t value, struct buf *out)
+static void show_number(enum set_type type, int64_t value, struct buf *out)
 {
 	if (value == SET_OFF)
 		(void)buf_add_text(out, "off");
 	else if (type == SET_SIZE && value)
-		number_show(value, SIZES, out);
+		quantity_show(value, QUANTITY_SIZES, out);
 	else if (type == SET_DURATION)
-		number_show(value, DURATIONS, out);
+		quantity_show(value, QUANTITY_TIMES, out);
 	else
 		(void)buf_printf(out, "%lld", (long long)value);
 }
@@ -91,12 +54,12 @@ static enum pr_err in_bounds(const struct target *t, int64_t value)
 
 	if (value < key->min) {
 		(void)buf_add_text(&t->fault->why, "is less than ");
-		quantity_show(key->type, key->min, &t->fault->why);
+		show_number(key->type, key->min, &t->fault->why);
 		return PR_BAD;
 	}
 	if (key->max && value > key->max) {
 		(void)buf_add_text(&t->fault->why, "is more than ");
-		quantity_show(key->type, key->max, &t->fault->why);
+		show_number(key->type, key->max, &t->fault->why);
 		return PR_BAD;
 	}
 	return PR_OK;
@@ -116,10 +79,10 @@ static enum pr_err read_quantity(const struct target *t, struct span text, int64
 		return PR_OK;
 	}
 	if (t->key->type == SET_SIZE) {
-		if (!number_with_unit(text, SIZES, out))
+		if (!quantity_read(text, QUANTITY_SIZES, out))
 			return bad(&t->fault->why, "is no size: 50MB, 16KB");
 	} else if (t->key->type != SET_INT) {
-		if (!number_with_unit(text, DURATIONS, out))
+		if (!quantity_read(text, QUANTITY_TIMES, out))
 			return bad(&t->fault->why, "is no duration: 30s, 5min, 2h, 1d");
 	} else {
 		if (!span_to_u64(text, INT64_MAX, &count))
@@ -139,59 +102,6 @@ static bool is_word(struct span text, size_t max)
 	return true;
 }
 
-static bool read_address(struct span text, unsigned char *family, unsigned char bytes[16])
-{
-	char word[INET6_ADDRSTRLEN];
-
-	if (text.len >= sizeof(word))
-		return false;
-	memcpy(word, text.at, text.len);
-	word[text.len] = '\0';
-	*family = memchr(word, ':', text.len) ? 6 : 4;
-	return inet_pton(*family == 6 ? AF_INET6 : AF_INET, word, bytes) == 1;
-}
-
-static bool has_bits_beyond(const struct set_network *net, unsigned len)
-{
-	for (unsigned bit = net->bits; bit < len * 8; bit++)
-		if (net->address[bit / 8] & (0x80 >> bit % 8))
-			return true;
-	return false;
-}
-
-/* ::ffff:a.b.c.d/96 and longer are IPv4 in disguise. */
-static void network_unmap(struct set_network *net)
-{
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (net->family != 6 || net->bits < 96 || memcmp(net->address, mapped, sizeof(mapped)) != 0)
-		return;
-	memmove(net->address, net->address + sizeof(mapped), 4);
-	memset(net->address + 4, 0, 12);
-	net->family = 4;
-	net->bits = (unsigned char)(net->bits - 96);
-}
-
-enum pr_err settings_network_read(struct span text, struct set_network *out, struct buf *why)
-{
-	struct span prefix = text, address = span_cut(&prefix, '/');
-	unsigned len;
-	unsigned long long bits;
-
-	memset(out, 0, sizeof(*out));
-	if (!read_address(address, &out->family, out->address))
-		return bad(why, "is no network: 192.0.2.0/24, 2001:db8::/32");
-	len = out->family == 6 ? 16 : 4;
-	bits = len * 8;
-	if (address.len != text.len && !span_to_u64(prefix, len * 8, &bits))
-		return bad(why, len == 4 ? "has no prefix length of 0 to 32" : "has no prefix length of 0 to 128");
-	out->bits = (unsigned char)bits;
-	if (has_bits_beyond(out, len))
-		return bad(why, "has bits beyond its prefix length");
-	network_unmap(out);
-	return PR_OK;
-}
-
 static bool is_host_text(struct span host)
 {
 	for (size_t i = 0; i < host.len; i++)
@@ -202,7 +112,7 @@ static bool is_host_text(struct span host)
 
 bool settings_socket_split(struct span socket, struct span *host, unsigned *port)
 {
-	unsigned char family, bytes[16];
+	unsigned char bytes[16];
 	unsigned long long number;
 	size_t colon;
 	bool is_v6 = socket.len && socket.at[0] == '[';
@@ -218,7 +128,7 @@ bool settings_socket_split(struct span socket, struct span *host, unsigned *port
 	if (host->len < 2 || host->at[host->len - 1] != ']')
 		return false;
 	*host = span_of(host->at + 1, host->len - 2);
-	return read_address(*host, &family, bytes) && family == 6;
+	return ip_read(*host, bytes) == 6;
 }
 
 static enum pr_err read_socket(const struct target *t, struct span text)
@@ -237,7 +147,7 @@ static enum pr_err read_socket(const struct target *t, struct span text)
 static enum pr_err read_rate(const struct target *t, struct span text, struct set_rate *out)
 {
 	struct span unit = text, count = span_cut(&unit, '/');
-	const struct unit *per = unit_find(RATES, unit);
+	const struct quantity_unit *per = quantity_unit_find(RATES, unit);
 	unsigned long long n;
 
 	if (!per || !span_to_u64(count, INT32_MAX, &n) || n == 0)
@@ -305,10 +215,11 @@ static enum pr_err set_text(const struct target *t)
 
 static const char *canonical_address(struct settings *s, struct span text)
 {
-	unsigned char family, bytes[16];
+	unsigned char bytes[16];
+	unsigned family = ip_read(text, bytes);
 	char word[INET6_ADDRSTRLEN];
 
-	if (!read_address(text, &family, bytes))
+	if (family == 0)
 		return NULL;
 	inet_ntop(family == 6 ? AF_INET6 : AF_INET, bytes, word, sizeof(word));
 	return settings_text(s, span_of_text(word));
@@ -353,7 +264,7 @@ static enum pr_err set_networks(const struct target *t)
 
 	for (unsigned i = 0; i < t->n; i++) {
 		t->fault->which = i;
-		if (settings_network_read(t->texts[i], &at[i], &t->fault->why) != PR_OK)
+		if (network_read(t->texts[i], &at[i], &t->fault->why) != PR_OK)
 			return PR_BAD;
 	}
 	*(struct set_networks *)t->at = (struct set_networks){ .n = t->n, .at = at };
@@ -415,7 +326,7 @@ static void show_quantity(const struct set_key *key, const void *at, struct buf 
 	int64_t value = *(const int64_t *)at;
 
 	if (value || key->deflt[0])
-		quantity_show(key->type, value, out);
+		show_number(key->type, value, out);
 }
 
 static void show_enum(const struct set_key *key, const void *at, struct buf *out)
@@ -472,7 +383,7 @@ static void show_durations(const struct set_key *key, const void *at, struct buf
 	open_list(list->n, out);
 	for (unsigned i = 0; i < list->n; i++) {
 		next_in_list(i, out);
-		quantity_show(SET_DURATION, list->at[i], out);
+		show_number(SET_DURATION, list->at[i], out);
 	}
 	close_list(list->n, out);
 }
@@ -480,14 +391,12 @@ static void show_durations(const struct set_key *key, const void *at, struct buf
 static void show_networks(const struct set_key *key, const void *at, struct buf *out)
 {
 	const struct set_networks *list = at;
-	char word[INET6_ADDRSTRLEN];
 
 	(void)key;
 	open_list(list->n, out);
 	for (unsigned i = 0; i < list->n; i++) {
 		next_in_list(i, out);
-		inet_ntop(list->at[i].family == 6 ? AF_INET6 : AF_INET, list->at[i].address, word, sizeof(word));
-		(void)buf_printf(out, "%s/%u", word, list->at[i].bits);
+		network_show(&list->at[i], out);
 	}
 	close_list(list->n, out);
 }
@@ -501,7 +410,7 @@ static void show_rates(const struct set_key *key, const void *at, struct buf *ou
 		(void)buf_add_text(out, "off");
 	open_list(rates->n, out);
 	for (unsigned i = 0; i < rates->n; i++) {
-		const struct unit *unit = RATES;
+		const struct quantity_unit *unit = RATES;
 
 		while (unit->worth != rates->at[i].per_ms)
 			unit++;

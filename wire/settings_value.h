@@ -3,7 +3,7 @@
  *   size     = 1*DIGIT [ "KB" / "MB" / "GB" ]            ; powers of 1024
  *   duration = 1*DIGIT ( "ms" / "s" / "min" / "h" / "d" )
  *   rate     = 1*DIGIT "/" ( "s" / "min" / "h" / "day" )
- *   network  = IP [ "/" 1*DIGIT ]                        ; no bits beyond the prefix
+ *   network                                              ; wire/network.h
  *   socket   = host ":" port / "[" IPv6 "]:" port / "unix:/" path
  *   bool     = "yes" / "no"
  *   off      = "off"                                     ; where the table permits it
@@ -45,9 +45,6 @@ bool settings_value_is_list(const struct set_key *key);
 bool settings_value_may_be_off(const struct set_key *key);
 /* What one writes here, in a few words: "a size: 20MB". */
 const char *settings_type_text(enum set_type type);
-
-/* A network in text, with all its checks; PR_BAD tells why. */
-enum pr_err settings_network_read(struct span text, struct set_network *out, struct buf *why) MUST_USE;
 
 /* "127.0.0.1:24", "[::1]:25": the parts of a socket that is not unix:. False when it is none. */
 bool settings_socket_split(struct span socket, struct span *host, unsigned *port);

@@ -37,22 +37,18 @@ static const char *check(const char *ip, unsigned max_questions)
 
 static void t_addresses(void **state)
 {
-	static const unsigned char NET[16] = { 192, 0, 2, 128 };
 	struct client c = client("::ffff:192.0.2.129");
 	char name[CLIENT_NAME_MAX], text[CLIENT_TEXT_MAX];
 
 	(void)state;
 	assert_false(c.is_v6);
 	assert_true(client_is(&c, SPAN("\300\0\2\201")));
-	assert_true(client_is_within(&c, NET, 31) && client_is_within(&c, NET, 25) && client_is_within(&c, NET, 24) && client_is_within(&c, NET, 0));
-	assert_false(client_is_within(&c, NET, 32));
 	client_reverse_name(&c, name);
 	assert_string_equal(name, "129.2.0.192.in-addr.arpa");
 	client_text(&c, text);
 	assert_string_equal(text, "192.0.2.129");
 	c = client("2001:db8::567:89ab");
 	assert_true(c.is_v6);
-	assert_true(client_is_within(&c, c.at, 128));
 	client_reverse_name(&c, name);
 	assert_string_equal(name, "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
 	c = client("255.255.255.255");

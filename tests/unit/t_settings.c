@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "wire/network.h"
 #include "wire/settings.h"
 #include "wire/settings_value.h"
 
@@ -242,7 +243,7 @@ static void t_networks_match_by_prefix(void **state)
 		buf_init(&fault.why, 256);
 		assert_int_equal(settings_value_set(s, key_of("listen", "trusted"), mx, &net, 1, &fault), PR_OK);
 		assert_int_equal(inet_pton(is_v6 ? AF_INET6 : AF_INET, cases[i].address, bytes), 1);
-		assert_int_equal(settings_network_has(&mx->trusted, is_v6 ? 6 : 4, bytes), cases[i].has);
+		assert_int_equal(network_has(&mx->trusted, is_v6 ? 6 : 4, bytes), cases[i].has);
 		buf_fini(&fault.why);
 		settings_free(&s);
 	}
