@@ -36,4 +36,4 @@ noinst_PROGRAMS += tests/judges/opendkim_sign
 tests_judges_opendkim_sign_SOURCES = tests/judges/opendkim_sign.c
 tests_judges_opendkim_sign_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
 tests_judges_opendkim_sign_LDADD = $(OPENDKIM_LIBS)
-EXTRA_DIST += tests/system/test_dkim.py tests/system/test_signatures.py
+EXTRA_DIST += tests/system/test_dkim.py tests/system/test_signatures.py tests/system/test_unit.py tests/system/systemd.py

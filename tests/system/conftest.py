@@ -46,6 +46,7 @@ class Server:
         self.log_file = f"{self.folder}/log"
         self.state = f"{self.folder}/state"
         self.process = None
+        self.launcher = []      # a program that starts it
         for name in ("state", "run", "mail", "tls"):
             os.makedirs(f"{self.folder}/{name}", exist_ok=True)
         self.listen = 'trusted = {}'
@@ -112,7 +113,7 @@ listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen} {self.checks
                 self.add_user(user)
         self.give()
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([self.postrider, "-c", self.file, "serve"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen([*self.launcher, self.postrider, "-c", self.file, "serve"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.environment, start_new_session=True)
         self.wait_up()
         return self
