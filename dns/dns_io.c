@@ -51,6 +51,7 @@ static struct ask *ask_new(struct list *among, struct peer *peer, uint32_t numbe
 
 	ask->peer = peer;
 	ask->number = number;
+	ask->waiter.lane = peer && channel_peer(peer->channel) == ROLE_VERIFY ? LANE_CHECKS : LANE_DELIVERY;
 	list_init(&ask->waiter.list);
 	list_add_last(among, &ask->list);
 	return ask;

@@ -16,7 +16,8 @@ struct resolver *resolver_new(void)
 	map_init(&r->queries);
 	heap_init(&r->due);
 	list_init(&r->flying);
-	list_init(&r->line);
+	for (size_t i = 0; i < N_LANES; i++)
+		list_init(&r->lanes[i].line);
 	finding_init(&r->finding);
 	return r;
 }
@@ -56,8 +57,10 @@ int64_t resolver_due(const struct resolver *r)
 void resolver_count(const struct resolver *r, struct resolver_counts *out)
 {
 	*out = r->counts;
-	out->flying = r->n_flying;
-	out->in_line = r->n_line;
+	for (size_t i = 0; i < N_LANES; i++) {
+		out->flying += r->lanes[i].n_flying;
+		out->in_line += r->lanes[i].n_line;
+	}
 	out->cache_answers = cache_count(r->cache);
 	out->cache_bytes = cache_bytes(r->cache);
 }
@@ -78,30 +81,39 @@ static void leave(struct resolver *r, struct query *q)
 	heap_remove(&r->due, &q->due);
 	list_remove(&q->list);
 	if (q->is_flying)
-		r->n_flying--;
+		r->lanes[q->lane].n_flying--;
 	else
-		r->n_line--;
+		r->lanes[q->lane].n_line--;
 	if (q->pinned == ANY_SERVER)
 		map_remove(&r->queries, &q->node);
 }
 
-static void start_line(struct resolver *r, int64_t now);
+static void start_line(struct resolver *r, struct lane *lane, int64_t now);
+
+static struct waiter *take_waiter(struct resolver *r, struct query *q)
+{
+	struct list *node = list_take_first(&q->waiters);
+	struct waiter *w = node ? LIST_OWNER(node, struct waiter, list) : NULL;
+
+	if (w)
+		r->lanes[w->lane].n_waiting--;
+	return w;
+}
 
 void query_finish(struct resolver *r, struct query *q, const struct finding *f, int64_t now)
 {
+	struct lane *lane = &r->lanes[q->lane];
 	struct answer *a = answer_new(f, now);
-	struct list *node;
+	struct waiter *w;
 
 	if (q->pinned == ANY_SERVER)
 		cache_put(r->cache, &q->asked, a, now);
-	while ((node = list_take_first(&q->waiters))) {
-		r->n_waiting--;
-		answer_waiter(r, LIST_OWNER(node, struct waiter, list), a);
-	}
+	while ((w = take_waiter(r, q)))
+		answer_waiter(r, w, a);
 	answer_unref(&a);
 	leave(r, q);
 	mem_free(q);
-	start_line(r, now);
+	start_line(r, lane, now);
 }
 
 void query_give_up(struct resolver *r, struct query *q, int64_t now)
@@ -123,21 +135,21 @@ void query_give_up(struct resolver *r, struct query *q, int64_t now)
 static void start(struct resolver *r, struct query *q, int64_t now)
 {
 	q->is_flying = true;
-	r->n_flying++;
+	r->lanes[q->lane].n_flying++;
 	list_add_last(&r->flying, &q->list);
 	query_begin_tries(r, q, now);
 }
 
 /* One whose time is over is given up by the same tick, and must not be sent in it. */
-static void start_line(struct resolver *r, int64_t now)
+static void start_line(struct resolver *r, struct lane *lane, int64_t now)
 {
-	while (r->n_flying < RESOLVER_FLYING_MAX && !list_is_empty(&r->line)) {
-		struct query *q = query_of(r->line.next);
+	while (lane->n_flying < RESOLVER_FLYING_MAX && !list_is_empty(&lane->line)) {
+		struct query *q = query_of(lane->line.next);
 
 		if (q->deadline <= now)
 			return;
 		list_remove(&q->list);
-		r->n_line--;
+		lane->n_line--;
 		start(r, q, now);
 	}
 }
@@ -151,17 +163,18 @@ static struct query *add_query(struct resolver *r, const struct question *asked,
 	q->chain_ttl = PACKET_TTL_MAX;
 	q->chain_ad = q->chain_secure = true;
 	q->deadline = now + r->rules.timeout_ms;
+	q->lane = w->lane;
 	list_init(&q->waiters);
 	list_add_last(&q->waiters, &w->list);
-	r->n_waiting++;
+	r->lanes[w->lane].n_waiting++;
 	list_init(&q->list);
 	return q;
 }
 
 static void stand_in_line(struct resolver *r, struct query *q)
 {
-	list_add_last(&r->line, &q->list);
-	r->n_line++;
+	list_add_last(&r->lanes[q->lane].line, &q->list);
+	r->lanes[q->lane].n_line++;
 	heap_set(&r->due, &q->due, q->deadline);
 }
 
@@ -181,20 +194,34 @@ static void refuse(struct resolver *r, const struct question *asked, struct wait
 	r->counts.failed++;
 }
 
-static bool join(struct resolver *r, const struct question *asked, struct waiter *w)
+/* Mail that waits for it must not wait behind names of strangers. */
+static void change_lane(struct resolver *r, struct query *q, enum resolver_lane lane, int64_t now)
+{
+	list_remove(&q->list);
+	r->lanes[q->lane].n_line--;
+	q->lane = lane;
+	stand_in_line(r, q);
+	start_line(r, &r->lanes[lane], now);
+}
+
+static bool join(struct resolver *r, const struct question *asked, struct waiter *w, int64_t now)
 {
 	struct map_node *node = map_find(&r->queries, question_key(asked));
+	struct query *q = node ? MAP_OWNER(node, struct query, node) : NULL;
 
-	if (!node)
+	if (!q)
 		return false;
-	list_add_last(&MAP_OWNER(node, struct query, node)->waiters, &w->list);
-	r->n_waiting++;
+	list_add_last(&q->waiters, &w->list);
+	r->lanes[w->lane].n_waiting++;
+	if (!q->is_flying && q->lane != w->lane && w->lane == LANE_DELIVERY)
+		change_lane(r, q, w->lane, now);
 	return true;
 }
 
 void resolver_ask(struct resolver *r, const struct question *asked, struct waiter *w, int64_t now)
 {
 	struct answer *known = cache_find(r->cache, asked, now);
+	const struct lane *lane = &r->lanes[w->lane];
 	enum servers_hope hope;
 	struct query *q;
 
@@ -205,13 +232,13 @@ void resolver_ask(struct resolver *r, const struct question *asked, struct waite
 		answer_waiter(r, w, known);
 		return;
 	}
-	if (r->n_waiting >= RESOLVER_WAITERS_MAX) {
+	if (lane->n_waiting >= RESOLVER_WAITERS_MAX) {
 		refuse(r, asked, w, TOO_MANY, now);
 		return;
 	}
-	if (join(r, asked, w))
+	if (join(r, asked, w, now))
 		return;
-	if (r->n_flying + r->n_line >= RESOLVER_QUERIES_MAX) {
+	if (lane->n_flying + lane->n_line >= RESOLVER_QUERIES_MAX) {
 		refuse(r, asked, w, TOO_MANY, now);
 		return;
 	}
@@ -224,7 +251,7 @@ void resolver_ask(struct resolver *r, const struct question *asked, struct waite
 	if (hope == SERVERS_DOUBTFUL)	/* nobody waits long for who was silent so far */
 		q->deadline = now + r->rules.timeout_ms / FIRST_WAIT_PART;
 	map_put(&r->queries, &q->node, question_key(&q->asked));
-	if (r->n_flying < RESOLVER_FLYING_MAX)
+	if (lane->n_flying < RESOLVER_FLYING_MAX)
 		start(r, q, now);
 	else
 		stand_in_line(r, q);
@@ -242,21 +269,23 @@ void resolver_cancel(struct resolver *r, struct waiter *w)
 	if (list_is_empty(&w->list))
 		return;
 	list_remove(&w->list);
-	r->n_waiting--;
+	r->lanes[w->lane].n_waiting--;
 }
 
 void resolver_withdraw(struct resolver *r, struct waiter *w, int64_t now)
 {
 	struct list *others = w->list.next;
+	struct lane *lane;
 	struct query *q;
 
 	resolver_cancel(r, w);
 	if (!list_is_empty(others) || others == &w->list)
 		return;
 	q = LIST_OWNER(others, struct query, waiters);
+	lane = &r->lanes[q->lane];
 	leave(r, q);
 	mem_free(q);
-	start_line(r, now);
+	start_line(r, lane, now);
 }
 
 /* ---- other servers, and death ------------------------------------------------------------------------------ */
@@ -274,8 +303,8 @@ static bool is_same(const struct resolver *r, const struct server_address *serve
 /* The server that it asked is gone. */
 static void forget_probe(struct resolver *r, struct query *q)
 {
-	while (list_take_first(&q->waiters))
-		r->n_waiting--;
+	while (take_waiter(r, q))
+		;
 	leave(r, q);
 	mem_free(q);
 }
@@ -343,7 +372,8 @@ void resolver_free(struct resolver **rp)
 	for (size_t i = r->effects_taken; i < r->n_effects; i++)
 		answer_unref(&r->effects[i].answer);
 	drop_queries(&r->flying);
-	drop_queries(&r->line);
+	for (size_t i = 0; i < N_LANES; i++)
+		drop_queries(&r->lanes[i].line);
 	cache_free(&r->cache);
 	heap_fini(&r->due);
 	map_fini(&r->queries);

@@ -21,9 +21,13 @@
 #include "dns/packet.h"
 #include "dns/servers.h"
 
-#define RESOLVER_FLYING_MAX  512	/* questions under way at once; others stand in line. Each may have TRIES_MAX sockets */
-#define RESOLVER_QUERIES_MAX 10000	/* under way or in line, some 1.2 KiB each; more are answered at once: temporary */
-#define RESOLVER_WAITERS_MAX 16384
+/* Strangers choose the names that checks of their mail ask for, and such that get no answer: however many checks there are, in
+ * however many processes, they have a lane of their own and stand in nobody else's way. */
+enum resolver_lane { LANE_DELIVERY, LANE_CHECKS, N_LANES };
+/* Of each lane. */
+#define RESOLVER_FLYING_MAX  256	/* questions under way at once; others stand in line. Each may have TRIES_MAX sockets */
+#define RESOLVER_QUERIES_MAX 5000	/* under way or in line, some 1.2 KiB each; more are answered at once: temporary */
+#define RESOLVER_WAITERS_MAX 8192
 #define RESOLVER_TRIES_MAX   8		/* of one question */
 #define RESOLVER_STRANGE_MAX 16		/* packets that are no answer, on one socket: somebody guesses, so it is closed */
 #define RESOLVER_FAILED_TTL  5		/* seconds that a failure counts (RFC 9520) */
@@ -40,6 +44,7 @@ struct resolver_rules {
 /* One who asks; belongs to the asker. Not in use when it is in no list. */
 struct waiter {
 	struct list list;
+	enum resolver_lane lane;
 };
 
 /* A question on its way to a server. `socket` belongs to the shell. */

@@ -12,14 +12,19 @@
 /* Of the whole time, the first wait for an answer is this part; each further wait is twice as long. */
 #define FIRST_WAIT_PART 8
 
+struct lane {
+	struct list line;
+	size_t n_flying, n_line, n_waiting;
+};
+
 struct resolver {
 	struct resolver_rules rules;
 	struct servers servers;
 	struct cache *cache;
 	struct map queries;		/* by question; probes are in none */
 	struct heap due;
-	struct list flying, line;
-	size_t n_flying, n_line, n_waiting;
+	struct list flying;
+	struct lane lanes[N_LANES];
 	struct finding finding;		/* of the packet in hand */
 	struct resolver_effect *effects;
 	size_t n_effects, effects_room, effects_taken;
@@ -31,6 +36,7 @@ struct query {
 	struct heap_node due;
 	struct list list;		/* of flying, or of line */
 	struct list waiters;
+	enum resolver_lane lane;	/* in which it counts */
 	struct question asked;
 	struct question now;		/* where CNAMEs have led */
 	unsigned hops;

@@ -9,7 +9,7 @@
 
 #include "base/list.h"
 
-#define TURNS_PLACES 128	/* questions under way: a quarter of what dns works on at once, since there may be several of us */
+#define TURNS_PLACES 128	/* questions under way: half of what dns works on at once for all checks, since there may be several of us */
 #define TURNS_KEPT   32		/* of these, the last */
 #define TURNS_SHARE  8
 #define TURNS_LEVELS ((TURNS_PLACES - TURNS_KEPT) / TURNS_SHARE + 1)

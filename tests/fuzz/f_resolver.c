@@ -90,6 +90,7 @@ static void ask(void)
 		return;
 	q.name.at[0] = (char)('a' + c % 4);
 	a->is_open = true;
+	a->waiter.lane = (enum resolver_lane)(c / ASKERS % N_LANES);
 	a->deadline = w.now + TIMEOUT;
 	resolver_ask(w.r, &q, &a->waiter, w.now);
 }

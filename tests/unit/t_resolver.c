@@ -131,13 +131,19 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void ask(struct asker *a, unsigned type, const char *name)
+static void ask_in(enum resolver_lane lane, struct asker *a, unsigned type, const char *name)
 {
 	struct question q = question_of(type, name);
 
 	memset(a, 0, sizeof(*a));
+	a->waiter.lane = lane;
 	resolver_ask(w.r, &q, &a->waiter, w.now);
 	perform();
+}
+
+static void ask(struct asker *a, unsigned type, const char *name)
+{
+	ask_in(LANE_DELIVERY, a, type, name);
 }
 
 static void forget(struct asker *a)
@@ -977,6 +983,41 @@ static void t_too_many_questions_are_answered_at_once(void **state)
 	assert_int_equal(w.n_open, 0);
 }
 
+/* However many of these there are. */
+static void t_strangers_names_stand_in_nobodys_way(void **state)
+{
+	static struct asker a[RESOLVER_WAITERS_MAX + 1], mail, joined;
+	struct resolver_counts c;
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i <= RESOLVER_WAITERS_MAX; i++) {
+		snprintf(name, sizeof(name), "h%u.example", i);
+		ask_in(LANE_CHECKS, &a[i], RECORD_A, name);
+	}
+	assert_int_equal(w.n_sent, RESOLVER_FLYING_MAX);
+	is_answered(&a[RESOLVER_WAITERS_MAX], RESOLVE_TEMPORARY);
+	ask(&mail, RECORD_MX, "mail.example");
+	assert_int_equal(w.n_sent, RESOLVER_FLYING_MAX + 1);
+	say_no(w.last, RCODE_NO_NAME, 300);
+	is_answered(&mail, RESOLVE_NO_NAME);
+	ask(&joined, RECORD_A, "h4000.example");		/* what stood in the line of checks, and mail waits for now */
+	assert_int_equal(w.n_sent, RESOLVER_FLYING_MAX + 2);
+	say_no(w.last, RCODE_NO_NAME, 300);
+	is_answered(&joined, RESOLVE_NO_NAME);
+	is_answered(&a[4000], RESOLVE_NO_NAME);
+	pass(TIMEOUT);
+	for (unsigned i = 0; i <= RESOLVER_WAITERS_MAX; i++) {
+		assert_int_equal(a[i].n_answers, 1);
+		forget(&a[i]);
+	}
+	forget(&mail);
+	forget(&joined);
+	resolver_count(w.r, &c);
+	assert_int_equal(c.flying + c.in_line, 0);
+	assert_int_equal(w.n_open, 0);
+}
+
 /* ---- anything at all -------------------------------------------------------------------------------------------------- */
 
 static struct sent *some_open(void)
@@ -1029,7 +1070,7 @@ static void t_whatever_happens_each_is_answered_once_in_time(void **state)
 
 		for (unsigned i = 0; i < 32; i++) {
 			snprintf(name, sizeof(name), "h%u.example", (unsigned)rand() % 12);
-			ask(&a[i], RECORD_A, name);
+			ask_in(i % N_LANES, &a[i], RECORD_A, name);
 		}
 		for (unsigned i = 0; i < 25; i++)
 			something_happens();
@@ -1081,6 +1122,7 @@ int main(void)
 		IN_WORLD(t_more_than_can_fly_stand_in_line),
 		IN_WORLD(t_a_question_that_nobody_waits_for_makes_room),
 		IN_WORLD(t_too_many_questions_are_answered_at_once),
+		IN_WORLD(t_strangers_names_stand_in_nobodys_way),
 		IN_WORLD(t_whatever_happens_each_is_answered_once_in_time),
 	};
 
