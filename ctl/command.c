@@ -138,29 +138,53 @@ static void nearest(const char *typed, const char *word, unsigned *least, const 
 	}
 }
 
-static int unknown(const char *what, const char *typed, const char *best)
+/* noun: what stands before the word, with a blank; or nothing. */
+static int unknown(const char *what, const char *noun, const char *typed, const char *best)
 {
 	if (best)
-		say("there is no %s `%s`; did you mean `%s`?", what, typed, best);
+		say("there is no %s `%s%s`; did you mean `%s%s`?", what, noun, typed, noun, best);
 	else
-		say("there is no %s `%s`; `postrider --help` lists what there is", what, typed);
+		say("there is no %s `%s%s`; `postrider --help` lists what there is", what, noun, typed);
 	return EX_USAGE;
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int unknown_verb(const char *noun, const char *verb)
+{
+	unsigned least = (unsigned)(strlen(verb) + 2) / 3 + 1;
+	const char *best = NULL;
+	char before[64];
+
+	if (is_help(verb)) {
+		print_help(stdout, noun);
+		return EX_OK;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(commands[i].noun, noun) == 0)
+			nearest(verb, commands[i].verb, &least, &best);
+	(void)snprintf(before, sizeof before, "%s ", noun);
+	return unknown("command", before, verb, best);
 }
 
 static int unknown_command(const char *noun, const char *verb, bool noun_is_known)
 {
-	const char *typed = noun_is_known ? verb : noun, *best = NULL;
-	unsigned least = (unsigned)(strlen(typed ? typed : "") + 2) / 3 + 1;
+	unsigned least = (unsigned)(strlen(noun) + 2) / 3 + 1;
+	const char *best = NULL;
 
-	if (noun_is_known && !verb) {
+	if (noun_is_known && verb)
+		return unknown_verb(noun, verb);
+	if (noun_is_known) {
 		say("`%s` needs another word", noun);
 		print_help(stderr, noun);
 		return EX_USAGE;
 	}
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (!noun_is_known || strcmp(commands[i].noun, noun) == 0)
-			nearest(typed, noun_is_known ? commands[i].verb : commands[i].noun, &least, &best);
-	return unknown(noun_is_known ? noun : "command", typed, best);
+		nearest(noun, commands[i].noun, &least, &best);
+	return unknown("command", "", noun, best);
 }
 
 /* How many words of the call are this command's name; 0 when they are not. */
@@ -201,7 +225,7 @@ static int unknown_flag(const struct call *call, const char *typed)
 	for (size_t i = 0; i < N_FLAGS; i++)
 		if (call->command->flags & flags[i].flag)
 			nearest(typed, flags[i].name, &least, &best);
-	(void)unknown("option", typed, best);
+	(void)unknown("option", "", typed, best);
 	(void)fputs("usage: ", stderr);
 	print_command(stderr, call->command);
 	return EX_USAGE;

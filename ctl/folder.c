@@ -3,8 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
+
+#include "ctl/say.h"
 
 static bool write_all(int fd, struct span bytes)
 {
@@ -27,6 +31,19 @@ static bool give_to_owner(int folder, int fd)
 	if (geteuid() != 0)
 		return true;
 	return fstat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0;
+}
+
+int folder_open_state(const char *state, int *folder)
+{
+	*folder = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*folder >= 0)
+		return EX_OK;
+	if (errno == EACCES) {
+		say("you may not read %s: be root, or the server's user", state);
+		return EX_NOPERM;
+	}
+	say("there is no folder %s: %s; `postrider serve` makes it, or: install -d -m 711 -o postrider -g postrider %s", state, strerror(errno), state);
+	return EX_CANTCREAT;
 }
 
 int folder_open_below(int folder, const char *name, bool make)

@@ -39,12 +39,9 @@ int keys_open(struct key_folder *f, const struct call *call, bool to_write)
 	status = master_places(call, &f->places);
 	if (status != EX_OK)
 		return status;
-	state = open(f->places.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (state < 0) {
-		say("there is no folder %s: %s; `postrider serve` makes it, or: install -d -m 711 -o postrider -g postrider %s",
-		    f->places.state, strerror(errno), f->places.state);
-		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
-	}
+	status = folder_open_state(f->places.state, &state);
+	if (status != EX_OK)
+		return status;
 	f->top = folder_open_below(state, "keys", to_write);
 	if (f->top < 0 && (to_write || errno != ENOENT))
 		status = trouble(f, "can't open", "", EX_CANTCREAT);

@@ -23,16 +23,6 @@ static int trouble(const struct state_file *f, const char *what, int status)
 
 /* ---- reading ------------------------------------------------------------- */
 
-static int open_folder(struct state_file *f)
-{
-	f->folder = open(f->places.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (f->folder >= 0)
-		return EX_OK;
-	say("there is no folder %s: %s; `postrider serve` makes it, or: install -d -m 711 -o postrider -g postrider %s", f->places.state,
-	    strerror(errno), f->places.state);
-	return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
-}
-
 static int read_old(struct state_file *f)
 {
 	int fd = openat(f->folder, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), status = EX_OK;
@@ -67,7 +57,7 @@ static int begin(struct state_file *f, const struct call *call, const char *name
 	buf_init(&f->fresh, FILE_MAX);
 	status = master_places(call, &f->places);
 	if (status == EX_OK)
-		status = open_folder(f);
+		status = folder_open_state(f->places.state, &f->folder);
 	/* The folder itself is the lock: nothing is left behind, and nobody can put a link in its place. */
 	while (status == EX_OK && to_write && flock(f->folder, LOCK_EX) != 0)
 		if (errno != EINTR)

@@ -179,4 +179,4 @@ def test_explain(config):
 def test_wrong_words_exit_64(config):
     for words in (["chek"], [], ["check", "--jsn"], ["explain"], ["show", "x"]):
         assert config(GOOD, *words).returncode == 64, words
-    assert "did you mean `check`" in config(GOOD, "chek").stderr
+    assert "did you mean `config check`" in config(GOOD, "chek").stderr

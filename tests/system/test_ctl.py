@@ -197,12 +197,28 @@ def test_without_a_server_69_tells_how_to_start_it(tree):
 
 
 def test_wrong_words_exit_64_and_say_what_to_type(tree):
-    for words, told in ((["quue", "list"], "did you mean `queue`?"), (["queue", "lst"], "did you mean `list`?"), (["queue"], "needs another word"),
+    for words, told in ((["quue", "list"], "did you mean `queue`?"), (["queue", "lst"], "there is no command `queue lst`; did you mean `queue list`?"), (["queue"], "needs another word"),
                         (["queue", "list", "--jsn"], "did you mean `--json`?"), (["queue", "list", "age>2"], "it looks like age>2h"),
                         (["queue", "list", "anna@example.test"], "to:ADDRESS or from:ADDRESS"), (["queue", "delete"], "usage: postrider queue delete FILTER"),
                         (["queue", "show", "state:held"], "this is no id"), (["user", "add"], "usage: postrider user add ADDRESS"), (["--nonsense"], "-c FILE")):
         done = tree.run(*words)
         assert done.returncode == 64 and told in done.stderr, (words, done.stderr)
+
+
+def test_help_is_to_be_had_for_each_group_of_commands(tree):
+    for words in (["queue", "--help"], ["queue", "-h"], ["--help", "queue"], ["help", "queue"]):
+        done = tree.run(*words)
+        assert done.returncode == 0 and done.stderr == "" and "postrider queue list [FILTER]" in done.stdout and "user add" not in done.stdout, words
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_who_may_not_read_the_state_is_not_told_that_it_is_missing(folder):
+    os.chmod(folder, 0o755)
+    tree = Tree(folder)
+    os.chmod(f"{folder}/state", 0o711)
+    for words in (["user", "list"], ["dkim", "keygen", "example.test"]):
+        done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", f"{BUILD}/postrider", "-c", tree.file, *words], capture_output=True, text=True)
+        assert done.returncode == 77 and "you may not read" in done.stderr and "there is no folder" not in done.stderr
 
 
 def test_a_broken_configuration_exits_78(tree):
