@@ -115,7 +115,8 @@ libverify_a_SOURCES += verify/turns.c verify/turns.h
 check_PROGRAMS += tests/unit/t_turns
 tests_unit_t_turns_SOURCES = tests/unit/t_turns.c
 tests_unit_t_turns_LDADD = $(VERIFY_LIBS) $(UNIT_LIBS)
-libexec_verify_SOURCES = verify/guard_io.c verify/guard_io.h verify/main.c verify/verify_io.c verify/verify_io.h
+libexec_verify_SOURCES = verify/guard_io.c verify/guard_io.h verify/main.c verify/questions_io.c verify/questions_io.h \
+	verify/verify_io.c verify/verify_io.h
 libexec_verify_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libexec_verify_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libexec_verify_LDADD = libverify.a $(MAIL_LIBS) $(LOOP_LIBS) $(SPF_LIBS) $(OPENDKIM_LIBS)

@@ -9,22 +9,16 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "verify/guard_io.h"
-#include "verify/turns.h"
-#include "wire/pending.h"
+#include "verify/questions_io.h"
 
 #define SMALL_CHECK 65536		/* bytes: of mail as most of it is */
 #define MUCH_MEMORY (16u << 20)	/* bytes that the C library would keep for later */
-#define PATIENCE_MS 250	/* with a question, where others need its place */
 
 struct verify_io {
 	struct process *process;
 	struct check_house house;
 	struct list askers;		/* struct asker */
-	struct channel *dns;
-	struct pending at_dns;		/* struct question */
-	struct list asked;		/* struct question */
-	struct turns turns;
-	struct deadline room_due;	/* when the oldest question has waited long enough to make room */
+	struct questions questions;
 	unsigned n_jobs;
 	size_t memory, peak;		/* of all checks; the most since there was none */
 	uint64_t n_checked;
@@ -44,20 +38,10 @@ struct job {
 	struct asker *asker;
 	uint32_t ask;
 	struct check *check;
-	struct list unasked, asked;	/* struct question: for want of dns, or of a turn; at dns */
-	struct turn turn;
+	struct inquiry inquiry;
 	struct deadline due;
 	size_t memory;			/* counted of it */
 	bool has_ended, tells;
-};
-
-struct question {
-	struct list list;	/* of io, when it is asked */
-	struct list of_job;	/* unasked or asked */
-	struct job *job;
-	struct facts_question asks;
-	uint32_t ask;		/* 0: unasked */
-	int64_t asked_at;
 };
 
 static struct instant now(const struct verify_io *io)
@@ -70,99 +54,6 @@ static void captured(struct verify_io *io, struct channel *ch, const char *why)
 	struct wire_captured m = { .peer = (uint8_t)channel_peer(ch), .instance = channel_instance(ch), .why = span_of_text(why) };
 
 	channel_put(process_master(io->process), WIRE_captured, &m);
-}
-
-/* ---- questions to dns --------------------------------------------------------------- */
-
-static void question_free(struct verify_io *io, struct question *q)
-{
-	if (q->ask)
-		(void)pending_close(&io->at_dns, q->ask);
-	list_remove(&q->list);
-	list_remove(&q->of_job);
-	mem_free(q);
-}
-
-/* Its place is another's, here and there: whoever comes and goes must not leave questions behind. */
-static void question_withdraw(struct verify_io *io, struct question *q)
-{
-	if (io->dns)
-		channel_put(io->dns, WIRE_resolve_cancel, &(struct wire_resolve_cancel){ .ask = q->ask });
-	question_free(io, q);
-}
-
-/* A question that is asked stands in line again. */
-static void ask_later(struct verify_io *io, struct question *q)
-{
-	(void)pending_close(&io->at_dns, q->ask);
-	q->ask = 0;
-	list_remove(&q->list);
-	list_remove(&q->of_job);
-	list_add_last(&q->job->unasked, &q->of_job);
-	turns_again(&io->turns, &q->job->turn);
-}
-
-/* False: none has waited long enough yet. */
-static bool make_room(struct verify_io *io)
-{
-	struct question *oldest = LIST_OWNER(io->asked.next, struct question, list);
-	int64_t at = oldest->asked_at + PATIENCE_MS;
-
-	if (at > now(io).mono_ms) {
-		deadline_set(process_loop(io->process), &io->room_due, at);
-		return false;
-	}
-	channel_put(io->dns, WIRE_resolve_cancel, &(struct wire_resolve_cancel){ .ask = oldest->ask });
-	ask_later(io, oldest);
-	return true;
-}
-
-static void ask_those_in_turn(struct verify_io *io)
-{
-	struct turn *turn;
-
-	while ((turn = turns_next(&io->turns))) {
-		struct job *j = LIST_OWNER(turn, struct job, turn);
-		struct question *q = LIST_OWNER(list_take_first(&j->unasked), struct question, of_job);
-
-		q->ask = pending_open(&io->at_dns, q);
-		q->asked_at = now(io).mono_ms;
-		list_add_last(&io->asked, &q->list);
-		list_add_last(&j->asked, &q->of_job);
-		channel_put(io->dns, WIRE_resolve_ask,
-		    &(struct wire_resolve_ask){ .ask = q->ask, .type = (uint16_t)q->asks.type, .name = q->asks.name });
-	}
-}
-
-static void ask_dns(struct verify_io *io)
-{
-	if (!io->dns)
-		return;
-	do
-		ask_those_in_turn(io);
-	while (turns_are_short(&io->turns) && make_room(io));
-}
-
-static void on_room_due(struct deadline *d)
-{
-	ask_dns(LIST_OWNER(d, struct verify_io, room_due));
-}
-
-static void take_questions(struct job *j)
-{
-	struct verify_io *io = j->asker->io;
-	struct facts_question asks;
-
-	while (facts_next(check_facts(j->check), &asks)) {
-		struct question *q = mem_new(sizeof(*q));
-
-		q->job = j;
-		q->asks = asks;
-		list_init(&q->list);
-		list_add_last(&j->unasked, &q->of_job);
-		turns_add(&io->turns, &j->turn);
-	}
-	ask_dns(io);
 }
 
 /* ---- checks --------------------------------------------------------------------------- */
@@ -187,11 +78,7 @@ static void job_free(struct job *j)
 {
 	struct verify_io *io = j->asker->io;
 
-	turns_leave(&io->turns, &j->turn);
-	LIST_EACH_SAFE(node, &j->unasked)
-		question_free(io, LIST_OWNER(node, struct question, of_job));
-	LIST_EACH_SAFE(node, &j->asked)
-		question_withdraw(io, LIST_OWNER(node, struct question, of_job));
+	inquiry_end(&j->inquiry);
 	deadline_clear(process_loop(io->process), &j->due);
 	check_free(&j->check);
 	map_remove(&j->asker->jobs, &j->node);
@@ -200,7 +87,6 @@ static void job_free(struct job *j)
 	io->n_jobs--;
 	if (io->n_jobs == 0)
 		give_memory_back(io);
-	ask_dns(io);
 	end_when_drained(io);
 }
 
@@ -271,7 +157,7 @@ static void go_on(struct job *j)
 		tell(j);
 		job_free(j);
 	} else {
-		take_questions(j);
+		inquiry_ask(&j->inquiry, check_facts(j->check));
 	}
 }
 
@@ -281,78 +167,17 @@ static void step(struct job *j)
 	if (facts_awaited(check_facts(j->check)) == 0)
 		go_on(j);
 	else
-		take_questions(j);
+		inquiry_ask(&j->inquiry, check_facts(j->check));
+}
+
+static void on_answer(struct inquiry *i)
+{
+	step(LIST_OWNER(i, struct job, inquiry));
 }
 
 static void on_due(struct deadline *d)
 {
 	go_on(LIST_OWNER(d, struct job, due));
-}
-
-/* ---- what dns says ---------------------------------------------------------------------- */
-
-static void on_record(struct verify_io *io, const struct wire_resolve_record *m)
-{
-	const struct question *q = pending_find(&io->at_dns, m->ask);
-
-	if (q && m->type == (uint16_t)q->asks.type)
-		facts_record(check_facts(q->job->check), q->asks.number, m->data);
-}
-
-static void on_answer(struct verify_io *io, const struct wire_resolve_done *m)
-{
-	struct question *q = pending_find(&io->at_dns, m->ask);
-	struct job *j;
-
-	if (!q)
-		return;
-	j = q->job;
-	facts_answer(check_facts(j->check), q->asks.number, (enum wire_resolve)m->result, m->secure);
-	question_free(io, q);
-	turns_answered(&io->turns, &j->turn);
-	step(j);
-	ask_dns(io);
-}
-
-static void on_dns_verb(void *owner, struct channel *ch, enum wire_verb verb, const union wire_msg *msg, int fd)
-{
-	struct verify_io *io = owner;
-
-	(void)ch;
-	if (fd >= 0)
-		(void)close(fd);
-	if (verb == WIRE_resolve_record)
-		on_record(io, &msg->resolve_record);
-	else if (verb == WIRE_resolve_done)
-		on_answer(io, &msg->resolve_done);
-}
-
-/* The next dns is asked again. */
-static void forget_dns(struct verify_io *io)
-{
-	io->dns = NULL;
-	while (!list_is_empty(&io->asked))
-		ask_later(io, LIST_OWNER(io->asked.next, struct question, list));
-}
-
-static void on_dns_gone(void *owner, struct channel *ch)
-{
-	struct verify_io *io = owner;
-
-	if (io->dns == ch)
-		forget_dns(io);
-}
-
-static void dns_open_take(struct verify_io *io, uint16_t instance, int fd)
-{
-	static const struct channel_handlers handlers = { .on_verb = on_dns_verb, .on_gone = on_dns_gone };
-
-	if (io->dns) {
-		channel_close(&io->dns);
-		forget_dns(io);
-	}
-	io->dns = channel_open_take(process_loop(io->process), fd, ROLE_VERIFY, ROLE_DNS, instance, &handlers, io);
-	ask_dns(io);
 }
 
 /* ---- what is asked of us -------------------------------------------------------------------- */
@@ -372,6 +197,13 @@ static struct job *find(struct asker *a, uint32_t ask)
 static bool is_mode(uint8_t mode)
 {
 	return mode == CHECKS_OFF || mode == CHECKS_OBSERVE || mode == CHECKS_ENFORCE;
+}
+
+static bool makes_sense(const struct wire_check_ask *m)
+{
+	size_t len = m->client.len;
+
+	return is_mode(m->spf) && is_mode(m->dkim) && is_mode(m->dmarc) && (len == 0 || len == 4 || len == 16);
 }
 
 static bool is_full(const struct verify_io *io)
@@ -395,8 +227,7 @@ static void begin(struct asker *a, const struct wire_check_ask *m)
 	};
 	struct job *j;
 
-	if (!io->house.settings || find(a, m->ask) || !is_mode(m->spf) || !is_mode(m->dkim) || !is_mode(m->dmarc) ||
-	    (m->client.len != 4 && m->client.len != 16 && m->client.len != 0)) {
+	if (!io->house.settings || find(a, m->ask) || !makes_sense(m)) {
 		captured(io, a->channel, "a check that makes no sense");
 		return;
 	}
@@ -408,9 +239,7 @@ static void begin(struct asker *a, const struct wire_check_ask *m)
 	j->asker = a;
 	j->ask = m->ask;
 	j->tells = m->tell;
-	list_init(&j->unasked);
-	list_init(&j->asked);
-	turn_init(&j->turn);
+	inquiry_init(&j->inquiry, &io->questions, on_answer);
 	deadline_init(&j->due, on_due);
 	map_put(&a->jobs, &j->node, key_of(&j->ask));
 	io->n_jobs++;
@@ -511,7 +340,7 @@ static void on_wire(void *owner, enum wire_role peer, uint16_t instance, uint32_
 
 	(void)generation;
 	if (peer == ROLE_DNS)
-		dns_open_take(io, instance, fd);
+		questions_open_take(&io->questions, instance, fd);
 	else if (peer == ROLE_SMTPD || peer == ROLE_CTL)
 		asker_new_take(io, peer, instance, fd);
 	else
@@ -566,10 +395,7 @@ static void verify_io_fini(struct verify_io *io)
 		channel_close(&a->channel);
 		asker_free(a);
 	}
-	if (io->dns)
-		channel_close(&io->dns);
-	deadline_clear(process_loop(io->process), &io->room_due);
-	pending_fini(&io->at_dns);
+	questions_fini(&io->questions);
 }
 
 int verify_run(struct process *process, struct dkim_house *dkim)
@@ -582,10 +408,7 @@ int verify_run(struct process *process, struct dkim_house *dkim)
 	int status;
 
 	list_init(&io.askers);
-	list_init(&io.asked);
-	turns_init(&io.turns);
-	deadline_init(&io.room_due, on_room_due);
-	pending_init(&io.at_dns, TURNS_PLACES);
+	questions_init(&io.questions, process_loop(process));
 	status = process_run(process, &handlers, &io);
 	verify_io_fini(&io);
 	return status;
