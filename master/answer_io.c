@@ -133,7 +133,7 @@ void answers_reloaded(struct server *s)
 void answer_tables(struct server *s, uint32_t serial, struct span problems)
 {
 	if (problems.len > 0)
-		report_reason(&s->report, EV_TABLES_LOADED, problems);
+		report_reason(&s->report, EV_TABLES_DOUBT, problems);
 	if (serial != s->tables_serial)
 		return;		/* newer ones were told meanwhile, and are what counts */
 	s->tables_loaded = serial;

@@ -167,7 +167,7 @@ void child_tell_srs_keys(struct child *c)
 	buf_init(&problems, COMPLAINTS_MAX);
 	tell_srs_keys(c, &problems);
 	if (problems.len > 0)
-		report_reason(&c->server->report, EV_TABLES_LOADED, buf_span(&problems));
+		report_reason(&c->server->report, EV_TABLES_DOUBT, buf_span(&problems));
 	buf_fini(&problems);
 }
 
@@ -182,7 +182,7 @@ void child_tell_tables(struct child *c)
 	tell_srs_keys(c, problems);
 	tables_tell(s->settings, ++s->tables_serial, c->channel, problems);
 	if (problems->len > 0)
-		report_reason(&s->report, EV_TABLES_LOADED, buf_span(problems));
+		report_reason(&s->report, EV_TABLES_DOUBT, buf_span(problems));
 }
 
 void child_tell_tickets(struct child *c)

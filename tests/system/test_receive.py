@@ -72,6 +72,14 @@ def test_aliases_that_can_not_be_read_make_nobody_unknown(server):
     assert code("nobody@example.test") == 550
 
 
+def test_what_is_wrong_with_aliases_is_a_warning(server):
+    aliases(server, "pipe: |/bin/cat\n")
+    server.extra = "log { level = warn }"
+    server.start()
+    until(lambda: "tables.doubt" in server.log() and "/bin/cat" in server.log())
+    assert "tables.loaded" not in server.log()
+
+
 def test_an_alias_that_leads_to_itself_is_refused(server):
     aliases(server, "round: about\nabout: round\n")
     server.start()
