@@ -152,6 +152,8 @@ def test_success_is_told_when_asked_for_and_never_is_never(running, ret):
     status = told.get_payload(1)
     assert status.get_payload(0)["Original-Envelope-Id"] == "my+id"
     assert status.get_payload(1)["Action"] == "delivered"
+    assert "Remote-MTA" not in status.get_payload(1) and status.get_payload(1)["Diagnostic-Code"].startswith("x-postrider; ")
+    assert "said:" not in told.get_payload(0).get_payload()     # a Maildir is no server
     assert status.get_payload(1)["Original-Recipient"].replace(" ", "") == "rfc822;Alice@example.test"
     assert b"secret body" not in running.mails("bob")[0]
     running.wait_empty()
