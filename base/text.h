@@ -10,6 +10,7 @@
 
 static inline char text_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 static inline char text_upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c & ~0x20) : c; }
+static inline bool text_is_blank(char c) { return c == ' ' || c == '\t'; }
 static inline bool text_is_digit(char c) { return c >= '0' && c <= '9'; }
 static inline bool text_is_alpha(char c) { return text_lower(c) >= 'a' && text_lower(c) <= 'z'; }
 

@@ -70,8 +70,8 @@ static enum pr_err add_field(const struct asked *a, const struct ring_key *k, st
 
 	if (k->domain->expire_ms > 0)
 		sig.expires_at = sig.signed_at + k->domain->expire_ms / 1000;
-	err = dkim_field_begin(&a->header, &sig, out, digest);
-	return err == PR_OK ? dkim_field_end(out, span_of((const char *)signature, key_sign(k->key, digest, signature))) : err;
+	err = dkim_signature_begin(&a->header, &sig, out, digest);
+	return err == PR_OK ? dkim_signature_end(out, span_of((const char *)signature, key_sign(k->key, digest, signature))) : err;
 }
 
 /* RSA first, for a verifier that looks at the first signature alone most likely knows it. */

@@ -4,187 +4,6 @@
 
 #include "base/base64.h"
 #include "base/text.h"
-#include "mail/masks.h"
-
-/* ---- the body ---------------------------------------------------------------- */
-
-void dkim_body_init(struct dkim_body *b)
-{
-	*b = (struct dkim_body){ .digest = digest_new(), .left = UINT64_MAX };
-}
-
-void dkim_body_init_as(struct dkim_body *b, bool is_simple, uint64_t most)
-{
-	dkim_body_init(b);
-	b->is_simple = is_simple;
-	b->left = most;
-}
-
-void dkim_body_fini(struct dkim_body *b)
-{
-	if (b->digest)
-		digest_free(&b->digest);
-}
-
-static bool is_plain(char c)
-{
-	return c != ' ' && c != '\t' && c != '\r';
-}
-
-struct canon_masks {
-	uint64_t blank, tab, cr, lf;
-};
-
-static inline struct canon_masks look(const char *at)
-{
-	return (struct canon_masks){ mask_of(at, ' '), mask_of(at, '\t'), mask_of(at, '\r'), mask_of(at, '\n') };
-}
-
-/* The first bytes, as far as they go by blocks: up to what begins something that is not canonical. A block's last two bytes are
- * looked at again: they don't tell what follows. */
-MASK_INLINE size_t blocks_by(const char *at, size_t len, struct canon_masks (*look_at)(const char *at))
-{
-	size_t i = 0;
-	unsigned n = MASK_BYTES - 2;
-
-	while (n == MASK_BYTES - 2 && len - i >= MASK_BYTES) {
-		struct canon_masks m = look_at(at + i);
-		uint64_t other = m.blank | m.tab | m.cr, ends = m.tab | (m.blank & other >> 1) | (m.cr & ~(m.lf >> 1)) | (m.cr & other >> 2);
-
-		n = (unsigned)__builtin_ctzll(ends | UINT64_C(3) << (MASK_BYTES - 2));
-		i += n;
-	}
-	return i;
-}
-
-#ifdef MASK_WIDE
-MASK_WIDE static inline struct canon_masks look_wide(const char *at)
-{
-	return (struct canon_masks){ mask_of_wide(at, ' '), mask_of_wide(at, '\t'), mask_of_wide(at, '\r'), mask_of_wide(at, '\n') };
-}
-
-MASK_WIDE static size_t blocks_wide(const char *at, size_t len)
-{
-	return blocks_by(at, len, look_wide);
-}
-#endif
-
-static size_t canonical_blocks(const char *at, size_t len)
-{
-#ifdef MASK_WIDE
-	if (mask_is_wide())
-		return blocks_wide(at, len);
-#endif
-	return blocks_by(at, len, look);
-}
-
-/* How much of the front is canonical as it stands: between its first byte and its last, both plain, lie single blanks
- * and single line ends. Nearly all of a usual body: it is hashed in large pieces. */
-static size_t canonical_run(const char *at, size_t len)
-{
-	size_t i = canonical_blocks(at, len);
-
-	while (i < len) {
-		if (is_plain(at[i]))
-			i++;
-		else if (at[i] == ' ' && i + 1 < len && is_plain(at[i + 1]))
-			i += 2;
-		else if (at[i] == '\r' && i + 2 < len && at[i + 1] == '\n' && is_plain(at[i + 2]))
-			i += 3;
-		else
-			break;
-	}
-	return i;
-}
-
-/* The same of the simple form, in which only line ends count. */
-static size_t simple_run(const char *at, size_t len)
-{
-	const char *cr = at, *end = at + len;
-
-	while ((cr = memchr(cr, '\r', (size_t)(end - cr)))) {
-		if (end - cr < 3 || cr[1] != '\n' || cr[2] == '\r')
-			return (size_t)(cr - at);
-		cr += 3;
-	}
-	return len;
-}
-
-static void hash_piece(struct dkim_body *b, struct span s)
-{
-	struct span first = span_first(s, b->left);
-
-	digest_feed(b->digest, first);
-	b->left -= first.len;
-	b->len += s.len;
-}
-
-/* What was kept back belongs before the text that comes. */
-static void hash_kept(struct dkim_body *b)
-{
-	for (; b->n_ends; b->n_ends--)
-		hash_piece(b, SPAN("\r\n"));
-	if (b->blank)
-		hash_piece(b, SPAN(" "));
-	b->blank = false;
-	b->begun = true;
-}
-
-static void hash_text(struct dkim_body *b, struct span text)
-{
-	hash_kept(b);
-	hash_piece(b, text);
-}
-
-/* The byte behind a CR. One that ends no line is text like other. */
-static size_t take_after_cr(struct dkim_body *b, char c)
-{
-	b->cr = false;
-	if (c != '\n') {
-		hash_text(b, SPAN("\r"));
-		return 0;
-	}
-	b->blank = false;
-	b->n_ends++;
-	return 1;
-}
-
-/* Takes from the front; how many bytes. */
-static size_t body_step(struct dkim_body *b, struct span in)
-{
-	size_t n;
-
-	if (b->cr)
-		return take_after_cr(b, *in.at);
-	if (*in.at == '\r') {
-		b->cr = true;
-		return 1;
-	}
-	if (!b->is_simple && (*in.at == ' ' || *in.at == '\t')) {
-		b->blank = true;
-		return 1;
-	}
-	n = b->is_simple ? simple_run(in.at, in.len) : canonical_run(in.at, in.len);
-	hash_text(b, span_first(in, n));
-	return n;
-}
-
-void dkim_body_feed(struct dkim_body *b, struct span in)
-{
-	while (in.len > 0)
-		in = span_from(in, body_step(b, in));
-}
-
-/* A body that is not empty ends with one line end, whether it was there or not; in the simple form an empty one too. */
-void dkim_body_finish(struct dkim_body *b, unsigned char hash[SHA256_LEN])
-{
-	if (b->cr)
-		hash_text(b, SPAN("\r"));
-	if (b->begun || b->is_simple)
-		hash_piece(b, SPAN("\r\n"));
-	digest_finish(b->digest, hash);
-	dkim_body_fini(b);
-}
 
 /* ---- the header --------------------------------------------------------------- */
 
@@ -269,7 +88,7 @@ static enum state step_name(struct dkim_header *h, char c)
 {
 	if (c == ':')
 		return begin_value(h);
-	if (c == ' ' || c == '\t') {
+	if (text_is_blank(c)) {
 		h->blank = true;
 		return IN_NAME;
 	}
@@ -281,7 +100,7 @@ static enum state step_name(struct dkim_header *h, char c)
 
 static enum state step_value(struct dkim_header *h, char c)
 {
-	if (c == ' ' || c == '\t') {
+	if (text_is_blank(c)) {
 		h->blank = h->state == IN_VALUE;
 		return (enum state)h->state;
 	}
@@ -296,7 +115,7 @@ static enum state begin_line(struct dkim_header *h, char c)
 {
 	bool goes_on = h->before == BEFORE_VALUE || h->before == IN_VALUE;
 
-	if (c == ' ' || c == '\t') {
+	if (text_is_blank(c)) {
 		h->state = goes_on ? h->before : IN_OTHER;
 		return goes_on ? step_value(h, c) : IN_OTHER;
 	}
@@ -356,85 +175,7 @@ enum pr_err dkim_header_finish(struct dkim_header *h)
 	return has_from ? PR_OK : PR_NONE;
 }
 
-/* ---- any field as it is hashed -------------------------------------------------- */
-
-/* A fold at the front of s: its line end. */
-static bool is_fold(struct span s)
-{
-	return s.len > 2 && s.at[0] == '\r' && s.at[1] == '\n' && (s.at[2] == ' ' || s.at[2] == '\t');
-}
-
-static void relax_name(struct buf *out, struct span name)
-{
-	while (name.len > 0 && (name.at[name.len - 1] == ' ' || name.at[name.len - 1] == '\t'))
-		name.len--;
-	for (size_t i = 0; i < name.len; i++)
-		(void)buf_add_char(out, text_lower(name.at[i]));
-}
-
-/* How much of the front has neither blanks nor folds. */
-static size_t word_len(struct span s)
-{
-	size_t n = 0;
-
-	while (n < s.len && s.at[n] != ' ' && s.at[n] != '\t' && !is_fold(span_from(s, n)))
-		n++;
-	return n;
-}
-
-static void relax_value(struct buf *out, struct span value)
-{
-	for (bool is_first = true; value.len > 0;) {
-		size_t n = word_len(value);
-
-		if (n == 0) {
-			value = span_from(value, is_fold(value) ? 2 : 1);
-			continue;
-		}
-		if (!is_first)
-			(void)buf_add_char(out, ' ');
-		(void)buf_add(out, span_first(value, n));
-		value = span_from(value, n);
-		is_first = false;
-	}
-}
-
-void dkim_field_canonical(struct span whole, bool is_relaxed, struct buf *out)
-{
-	struct span name = whole;
-
-	if (!is_relaxed) {
-		(void)buf_add(out, whole);
-		return;
-	}
-	name.len = span_find(whole, ':');
-	relax_name(out, name);
-	(void)buf_add_char(out, ':');
-	relax_value(out, span_from(whole, name.len + 1));
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-void dkim_field_unsigned(struct span whole, struct span signature, bool is_relaxed, struct buf *out)
-{
-	const char *from = signature.at, *to = signature.at + signature.len, *end = whole.at + whole.len;
-	struct buf text;
-
-	while (is_space(from[-1]))
-		from--;
-	while (to < end && is_space(*to))
-		to++;
-	buf_init(&text, whole.len);
-	(void)buf_add(&text, span_of(whole.at, (size_t)(from - whole.at)));
-	(void)buf_add(&text, span_of(to, (size_t)(end - to)));
-	dkim_field_canonical(buf_span(&text), is_relaxed, out);
-	buf_fini(&text);
-}
-
-/* ---- the field ----------------------------------------------------------------- */
+/* ---- the signature ----------------------------------------------------------------- */
 
 #define LINE_MAX_LEN 76
 
@@ -559,7 +300,7 @@ static void hash_own(struct digest *d, struct span field)
 	}
 }
 
-enum pr_err dkim_field_begin(const struct dkim_header *h, const struct dkim_signature *sig, struct buf *out,
+enum pr_err dkim_signature_begin(const struct dkim_header *h, const struct dkim_signature *sig, struct buf *out,
     unsigned char digest[SHA256_LEN])
 {
 	size_t begin = out->len;
@@ -576,7 +317,7 @@ enum pr_err dkim_field_begin(const struct dkim_header *h, const struct dkim_sign
 	return PR_OK;
 }
 
-enum pr_err dkim_field_end(struct buf *out, struct span signature)
+enum pr_err dkim_signature_end(struct buf *out, struct span signature)
 {
 	add_base64(out, signature);
 	return buf_add(out, SPAN("\r\n"));

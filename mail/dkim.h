@@ -1,6 +1,7 @@
-/* DKIM signatures (RFC 6376, RFC 8463): the canonical forms as bytes pass in
- * pieces of any size, and our own field, which is relaxed in header and body.
- * Who has the key signs the digest. Lines end in CRLF (mail/lines.h). */
+/* Our DKIM signatures (RFC 6376, RFC 8463), which are relaxed in header and
+ * body: the fields that are signed, as they pass in pieces of any size, and the
+ * field that says so. Who has the key signs the digest. Lines end in CRLF
+ * (mail/lines.h). */
 #ifndef MAIL_DKIM_H
 #define MAIL_DKIM_H
 
@@ -12,28 +13,6 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/span.h"
-
-/* ---- the body. Relaxed (3.4.4): without blanks at the ends of lines, with one in place of several, without empty lines at
- * the end. Simple (3.4.3): without empty lines at the end, and never empty. */
-
-struct dkim_body {
-	struct digest *digest;
-	uint64_t n_ends;	/* line ends not hashed yet: the last ones are dropped */
-	bool blank;		/* the same of blanks */
-	bool cr;		/* a CR that may begin a line end */
-	bool begun;		/* something was hashed */
-	bool is_simple;
-	uint64_t len;		/* octets of the canonical form so far, hashed or not */
-	uint64_t left;		/* so many may be hashed yet (l=) */
-};
-
-void dkim_body_init(struct dkim_body *b);	/* relaxed, all of it */
-/* Of the canonical form the first octets, `most` of them. */
-void dkim_body_init_as(struct dkim_body *b, bool is_simple, uint64_t most);
-void dkim_body_feed(struct dkim_body *b, struct span in);
-/* Its hash; b is as after dkim_body_fini. */
-void dkim_body_finish(struct dkim_body *b, unsigned char hash[SHA256_LEN]);
-void dkim_body_fini(struct dkim_body *b);	/* also of one that is all zeros */
 
 /* ---- the header (3.4.2): the fields that are signed, kept in canonical form. Each is signed as often as it is there and
  * once more, so that nobody can add one: From, To, Cc, Subject, Date, Reply-To, Message-ID, MIME-Version, Content-Type. */
@@ -63,13 +42,7 @@ void dkim_header_feed(struct dkim_header *h, struct span in);
 enum pr_err dkim_header_finish(struct dkim_header *h) MUST_USE;
 void dkim_header_fini(struct dkim_header *h);
 
-/* ---- any field, with its name and folds and without the line end, as it is hashed (3.4.1, 3.4.2): appended without a line end */
-
-void dkim_field_canonical(struct span whole, bool is_relaxed, struct buf *out);
-/* One that holds a signature, without it (3.7). signature: the value of b=, within whole and behind its =. */
-void dkim_field_unsigned(struct span whole, struct span signature, bool is_relaxed, struct buf *out);
-
-/* ---- the field */
+/* ---- the field that holds the signature */
 
 enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
 
@@ -82,9 +55,9 @@ struct dkim_signature {
 };
 
 /* Appends the field up to its empty b=, and gives the digest to be signed. PR_FULL at the buffer's ceiling. */
-enum pr_err dkim_field_begin(const struct dkim_header *h, const struct dkim_signature *sig, struct buf *out,
+enum pr_err dkim_signature_begin(const struct dkim_header *h, const struct dkim_signature *sig, struct buf *out,
     unsigned char digest[SHA256_LEN]) MUST_USE;
 /* Appends the signature's bytes in base 64, and the line end. */
-enum pr_err dkim_field_end(struct buf *out, struct span signature) MUST_USE;
+enum pr_err dkim_signature_end(struct buf *out, struct span signature) MUST_USE;
 
 #endif

@@ -92,7 +92,7 @@ static const char *read_forms(struct dkim_claim *c)
 }
 
 /* RFC 5322 3.6.8, without what a list can't hold. */
-static bool is_field_name(struct span name)
+bool dkim_claim_is_name(struct span name)
 {
 	for (size_t i = 0; i < name.len; i++)
 		if (name.at[i] <= ' ' || name.at[i] > '~' || name.at[i] == ';')
@@ -110,7 +110,7 @@ static const char *read_names(struct dkim_claim *c)
 	if (h->len > DKIM_CLAIM_H_MAX)
 		return "its h= is too long";
 	for (struct span rest = *h; rest.len > 0; n++)
-		if (!is_field_name(tags_word(&rest)))
+		if (!dkim_claim_is_name(tags_word(&rest)))
 			return "its h= holds what is no name of a field";
 	if (n > DKIM_CLAIM_NAMES_MAX)
 		return "its h= names too many fields";

@@ -47,5 +47,7 @@ const char *dkim_claim_read(struct dkim_claim *c, enum dkim_claim_kind kind, str
 
 /* SELECTOR._domainkey.DOMAIN of one that was read. */
 void dkim_claim_key_name(const struct dkim_claim *c, char name[DKIM_CLAIM_NAME_MAX + 1]);
+/* The name of a field that h= may name; for libopendkim a field of another name is none either. */
+bool dkim_claim_is_name(struct span name);
 
 #endif

@@ -123,10 +123,19 @@ tests_fuzz_f_xtext_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/seeds/address/alabel tests/fuzz/seeds/address/mailbox tests/fuzz/seeds/address/postmaster tests/fuzz/seeds/address/route tests/fuzz/seeds/command/bdat tests/fuzz/seeds/command/ehlo tests/fuzz/seeds/command/mail tests/fuzz/seeds/command/rcpt \
 	tests/fuzz/seeds/reply/ehlo tests/fuzz/seeds/reply/two tests/fuzz/seeds/xtext/base64 tests/fuzz/seeds/xtext/utf8 tests/fuzz/seeds/xtext/xtext
 
-libmail_a_SOURCES += mail/dkim.c mail/dkim.h mail/dkim_record.c mail/dkim_record.h mail/dkim_claim.c mail/dkim_claim.h
+libmail_a_SOURCES += mail/dkim.c mail/dkim.h mail/dkim_body.c mail/dkim_body.h mail/dkim_field.c mail/dkim_field.h mail/dkim_record.c mail/dkim_record.h mail/dkim_claim.c mail/dkim_claim.h
 check_PROGRAMS += tests/unit/t_dkim
 tests_unit_t_dkim_SOURCES = tests/unit/t_dkim.c tests/unit/slow_dkim.c tests/unit/slow_dkim.h
 tests_unit_t_dkim_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_dkim_body
+tests_unit_t_dkim_body_SOURCES = tests/unit/t_dkim_body.c tests/unit/slow_dkim.c tests/unit/slow_dkim.h
+tests_unit_t_dkim_body_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_dkim_field
+tests_unit_t_dkim_field_SOURCES = tests/unit/t_dkim_field.c tests/unit/slow_dkim.c tests/unit/slow_dkim.h
+tests_unit_t_dkim_field_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/t_dkim_record
+tests_unit_t_dkim_record_SOURCES = tests/unit/t_dkim_record.c
+tests_unit_t_dkim_record_LDADD = $(MAIL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 FUZZERS += tests/fuzz/f_dkim
 tests_fuzz_f_dkim_SOURCES = tests/fuzz/f_dkim.c tests/unit/slow_dkim.c tests/unit/slow_dkim.h
 tests_fuzz_f_dkim_LDADD = $(MAIL_LIBS) $(BASE_LIBS)

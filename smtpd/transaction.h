@@ -11,7 +11,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "mail/address.h"
-#include "mail/dkim.h"
+#include "mail/dkim_body.h"
 #include "mail/header.h"
 #include "mail/lines.h"
 #include "mail/reply.h"

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "mail/dkim.h"
+#include "mail/dkim_body.h"
 #include "wire/verbs.h"
 
 bool bounce_wants(const struct mail *m, const struct rcpt *r, enum bounce_kind kind)

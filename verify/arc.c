@@ -7,7 +7,8 @@
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "mail/dkim.h"
+#include "mail/dkim_body.h"
+#include "mail/dkim_field.h"
 #include "mail/dkim_claim.h"
 #include "verify/dkim_key.h"
 

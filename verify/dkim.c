@@ -4,7 +4,7 @@
 
 #include "base/digest.h"
 #include "base/mem.h"
-#include "mail/dkim.h"
+#include "mail/dkim_body.h"
 #include "mail/dkim_claim.h"
 #include "mail/dkim_record.h"
 #include "verify/dkim_key.h"
@@ -114,15 +114,6 @@ static bool sign_signatures(const struct dkim_list *list)
 	return false;
 }
 
-/* What h= may name; a field of another name is none for the library either. */
-static bool is_name(struct span name)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if (name.at[i] <= ' ' || name.at[i] > '~' || name.at[i] == ';')
-			return false;
-	return name.len > 0 && name.len <= DKIM_CLAIM_FIELD_MAX;
-}
-
 static void give(struct dkim_check *c, struct span field)
 {
 	(void)dkim_header(c->dkim, bytes_of(field), field.len);	/* a signature that it can't read is listed all the same */
@@ -149,7 +140,7 @@ static void give_fields(struct dkim_check *c)
 
 		if (span_eq_nocase(f->name, SPAN("DKIM-Signature")))
 			give_signature(c, f, with_all);
-		else if (is_name(f->name))
+		else if (dkim_claim_is_name(f->name))
 			give(c, f->whole);
 	}
 	/* One more that nobody can name: where h= names every field and one more, the library writes behind its list of them. */

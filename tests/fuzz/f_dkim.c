@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 #include "mail/author.h"
+#include "mail/dkim.h"
+#include "mail/dkim_body.h"
 #include "mail/dkim_record.h"
 #include "tests/unit/slow_dkim.h"
 
@@ -48,9 +50,9 @@ static enum pr_err sign(struct span header, size_t piece, struct buf *field, uns
 		dkim_header_feed(&h, span_first(header, piece));
 	err = dkim_header_finish(&h);
 	if (err == PR_OK)
-		err = dkim_field_begin(&h, &sig, field, digest);
+		err = dkim_signature_begin(&h, &sig, field, digest);
 	if (err == PR_OK)
-		err = dkim_field_end(field, span_of((const char *)digest, SHA256_LEN));
+		err = dkim_signature_end(field, span_of((const char *)digest, SHA256_LEN));
 	dkim_header_fini(&h);
 	return err;
 }

@@ -1,7 +1,9 @@
 #include "sign_any.h"
 
 #include "base/base64.h"
+#include "mail/dkim_body.h"
 #include "mail/dkim_claim.h"
+#include "mail/dkim_field.h"
 #include "mail/dkim_record.h"
 #include "verify/fields.h"
 

@@ -1,4 +1,4 @@
-/* The canonical forms of RFC 6376 as its text says them, a whole at a time and without regard for speed: what mail/dkim.c is held against. */
+/* The canonical forms of RFC 6376 as its text says them, a whole at a time and without regard for speed: what mail/dkim*.c are held against. */
 #ifndef SLOW_DKIM_H
 #define SLOW_DKIM_H
 
