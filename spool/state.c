@@ -197,6 +197,13 @@ static void apply_hold(struct books *b, struct rcpt *r, const struct state_row *
 		rcpt_say(b, r, &(struct saying){ 0, SPAN_NONE, row->words, SPAN_NONE });
 }
 
+/* Why it was held is no reason any more; what a server said before that is. */
+static void forget_hold(struct books *b, struct rcpt *r)
+{
+	if (r->words && words_find(b->words, r->words).enhanced.len == 0)
+		words_drop(b->words, &r->words);
+}
+
 static void apply_to_one(struct books *b, struct mail *m, uint32_t n, const struct state_row *row, struct instant now)
 {
 	struct rcpt *r = mail_rcpt(m, n);
@@ -207,6 +214,8 @@ static void apply_to_one(struct books *b, struct mail *m, uint32_t n, const stru
 		return;
 	if (row->type == STATE_ROW_RELEASE)
 		r->released = 1;
+	if (row->type == STATE_ROW_RELEASE && r->state == RCPT_HELD)
+		forget_hold(b, r);
 	if (row->type == STATE_ROW_HOLD)
 		apply_hold(b, r, row);
 	else if (row->type == STATE_ROW_RETRY ? r->state != RCPT_HELD : r->state == RCPT_HELD)

@@ -71,6 +71,15 @@ def held(server):
     raise AssertionError("no spool in status")
 
 
+def test_what_is_released_tells_what_it_waits_for_now(server):
+    trusting(server, HOLD + "\nretry { expire = 1h notice = off }")
+    server.send(to="u@foreign.example.net", sender="alice@example.test")
+    until(lambda: held(server) == 1)
+    server.run("queue", "release", "all")
+    row, = until(lambda: [r for r in server.json("queue", "list") if r["reason"]])
+    assert "It can't be told now" in row["reason"]      # nobody answers
+
+
 def test_commands_on_many_messages_count_what_they_change(server):
     trusting(server, HOLD)
     ids = fill(server, MANY)
