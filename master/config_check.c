@@ -310,6 +310,16 @@ static void check_local(struct check *ck, const struct outline_section *section,
 			    ck->cfg->settings->listen[i].line);
 }
 
+/* A header between the two would be taken and prove nothing. */
+static void check_header(struct check *ck, const struct outline_section *section, const struct set_listen *l)
+{
+	bool checks = l->spf != CHECKS_OFF || l->dkim != CHECKS_OFF || l->dmarc != CHECKS_OFF;
+
+	if (checks && l->max_header > ck->cfg->settings->verify.max_header)
+		complain(&ck->cfg->complaints, COMPLAINT_WARNING, config_mark_of(ck->cfg, section, "max_header"),
+		    "who sent a message with a header above verify.max_header can't be told: dmarc = enforce refuses it, else it is taken unchecked");
+}
+
 static void check_listen(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
 	struct set_listen *l = (struct set_listen *)(void *)s;
@@ -327,6 +337,7 @@ static void check_listen(struct check *ck, const struct outline_section *section
 	else if (l->auth != LISTEN_AUTH_OFF && l->tls == LISTEN_TLS_NONE && !l->auth_plaintext)
 		FAULT(ck, section, "auth", "logins need TLS: without it passwords could be read on the way");
 	check_open_relay(ck, section, l);
+	check_header(ck, section, l);
 }
 
 /* An empty list is all addresses; so is `::`, which takes IPv4 too, and 0.0.0.0 is all of IPv4. */

@@ -205,6 +205,7 @@ nothing
 
 == a large body leaves in parts, and stops where the window ends
 whole
+listen max_header = 1048576
 spool by hand
 S: 220...
 C: EHLO client.example.net
@@ -346,6 +347,7 @@ S: 250 2.0.0...
 
 == the window never opens
 whole
+listen max_header = 1048576
 spool by hand
 S: 220...
 C: EHLO client.example.net
