@@ -20,20 +20,33 @@ static const struct reply *may_begin(const struct session *s)
 	return NULL;
 }
 
-static bool is_over_rate(struct session *s, struct effects *fx)
+static void tell_limit(struct session *s, struct effects *fx, const char *reason, enum limits_scope scope)
 {
-	enum limits_scope scope;
-	struct event *ev;
+	struct event *ev = session_event(s, fx, EV_SMTP_REFUSED);
 
-	if (session_is_free(s))
-		return false;
-	scope = limits_mail(s->house->tally, &s->place, s->listen, s->now.mono_ms);
-	if (scope == LIMITS_FREE)
-		return false;
-	ev = session_event(s, fx, EV_SMTP_REFUSED);
-	event_text(ev, EF_REASON, SPAN("too many messages"));
+	event_text(ev, EF_REASON, span_of_text(reason));
 	event_text(ev, EF_KIND, span_of_text(limits_scope_text(scope)));
-	return true;
+}
+
+/* NULL where its rates let it. What a message before did to verify counts for those alone whose messages go there. */
+static const struct reply *is_over_rate(struct session *s, struct effects *fx)
+{
+	static const struct reply MANY = { 451, "4.7.1", "Too many messages from you, try again later" };
+	static const struct reply DEADLY = { 451, "4.7.1", "Too many messages from you could not be checked, try again later" };
+	enum limits_scope scope = LIMITS_FREE;
+
+	if (!session_submits(s))
+		scope = limits_check(s->house->tally, &s->place, s->listen, s->now.mono_ms);
+	if (scope != LIMITS_FREE) {
+		tell_limit(s, fx, "too many messages over which verify died", scope);
+		return &DEADLY;
+	}
+	if (!session_is_free(s))
+		scope = limits_mail(s->house->tally, &s->place, s->listen, s->now.mono_ms);
+	if (scope == LIMITS_FREE)
+		return NULL;
+	tell_limit(s, fx, "too many messages", scope);
+	return &MANY;
 }
 
 static void begin(struct session *s, const struct command_mail *m)
@@ -62,8 +75,9 @@ enum progress cmd_mail(struct session *s, struct span args, struct effects *fx)
 		return session_drained(s, fx);
 	if (!s->is_trusted && s->n_messages >= (uint64_t)s->listen->max_messages)
 		return session_hang_up(s, fx, 421, "4.7.0", "Enough messages for one session");
-	if (is_over_rate(s, fx))
-		return session_say(s, fx, 451, "4.7.1", "Too many messages from you, try again later");
+	wrong = is_over_rate(s, fx);
+	if (wrong)
+		return session_say(s, fx, wrong->code, wrong->enhanced, wrong->text);
 	begin(s, &m);
 	if (s->login)
 		return session_ask_sender(s, fx);

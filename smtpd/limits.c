@@ -6,7 +6,7 @@
 
 enum { KIND_ADDRESS, KIND_NETWORK, KIND_LISTENER, KIND_USER };
 
-enum what { MAIL, RECIPIENT, LOGIN };
+enum what { MAIL, RECIPIENT, LOGIN, DEATH, N_WHATS };
 
 #define LOGIN_MAX 254	/* bytes of a login's name that count */
 
@@ -94,7 +94,7 @@ struct buckets {
 /* The same address has a bucket of each kind. */
 static struct tally_key apart(struct tally_key key, enum what what)
 {
-	return (struct tally_key){ key.hash * 4 + what };
+	return (struct tally_key){ key.hash * N_WHATS + what };
 }
 
 static void buckets(struct buckets b[N_BUCKETS], const struct limits_place *p, const struct set_rates *const rates[N_BUCKETS], enum what what)
@@ -168,5 +168,28 @@ void limits_login_failed(struct tally *t, const struct limits_place *p, const st
 	struct buckets b[N_BUCKETS];
 
 	login_buckets(b, p, l);
+	take(t, b, mono_ms);
+}
+
+static void death_buckets(struct buckets b[N_BUCKETS], const struct limits_place *p, const struct set_listen *l)
+{
+	static const struct set_rates none;
+
+	buckets(b, p, (const struct set_rates *[]){ &l->limit_deaths_address, &l->limit_deaths_network, &none, &none }, DEATH);
+}
+
+enum limits_scope limits_check(const struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms)
+{
+	struct buckets b[N_BUCKETS];
+
+	death_buckets(b, p, l);
+	return empty_one(t, b, mono_ms);
+}
+
+void limits_check_died(struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms)
+{
+	struct buckets b[N_BUCKETS];
+
+	death_buckets(b, p, l);
 	take(t, b, mono_ms);
 }

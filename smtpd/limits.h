@@ -1,5 +1,5 @@
 /* How much a stranger may cost: connections open at once, and rates of
- * messages, recipients and failed logins, for an address, a network (/24 or
+ * messages, recipients, failed logins and deaths of verify, for an address, a network (/24 or
  * /56), a login and a listener. Exact over all workers (tally.h). */
 #ifndef SMTPD_LIMITS_H
 #define SMTPD_LIMITS_H
@@ -36,5 +36,9 @@ enum limits_scope limits_recipient(struct tally *t, const struct limits_place *p
 /* May it try to log in? Only failures take tokens, so that who knows the password is not held up by it. */
 enum limits_scope limits_login(const struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms);
 void limits_login_failed(struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms);
+
+/* May it have another message checked? Those over which verify died take tokens. */
+enum limits_scope limits_check(const struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms);
+void limits_check_died(struct tally *t, const struct limits_place *p, const struct set_listen *l, int64_t mono_ms);
 
 #endif

@@ -208,5 +208,6 @@ void verdict_killed(struct session *s, const struct msg_id *id, struct effects *
 	keep_evidence(s, fx);
 	verdict_cancel(tx, fx);
 	transaction_refuse(tx, &KILLED, fx);
+	limits_check_died(s->house->tally, &s->place, s->listen, s->now.mono_ms);
 	s->n_errors += (uint32_t)(s->listen->max_errors + 2) / 3;
 }

@@ -204,6 +204,31 @@ verify back
 C: .
 S: 451 4.3.0 This message could not be checked
 
+== who killed verify can't come back at once for more
+listen dmarc = enforce
+listen limit deaths.address = 1/h
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: DATA
+C: From: a@example.net
+C: .
+skip 3
+do check client.example.net
+do end of check
+verify died over this
+do evidence
+do cancel check
+verify back
+S: 451 4.3.0 This message could not be checked
+wait 20s
+C: MAIL FROM:<a@example.net>
+S: 451 4.7.1 Too many messages from you could not be checked, try again later
+C: NOOP
+S: 250...
+
 == who kills verify again and again is sent away
 listen dmarc = enforce
 listen max_errors = 2

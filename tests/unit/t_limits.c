@@ -113,6 +113,29 @@ static void t_a_dead_worker_takes_its_counts_with_it(void **state)
 	assert_int_equal(tally_count(&w->one, p.address), 0);
 }
 
+static void t_deaths_of_verify_have_buckets_of_their_own(void **state)
+{
+	struct world *w = *state;
+	struct limits_place p = place(&w->one, "192.0.2.1"), beside = place(&w->one, "192.0.2.2"), other = place(&w->one, "198.51.100.1");
+	int64_t now = 1000000;
+
+	w->listen.limit_deaths_address = (struct set_rates){ 1, { { 2, 3600000 } } };
+	w->listen.limit_deaths_network = (struct set_rates){ 1, { { 3, 3600000 } } };
+	w->listen.limit_mail_address = (struct set_rates){ 1, { { 10, 60000 } } };
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(limits_check(&w->one, &p, &w->listen, now), LIMITS_FREE);	/* to ask takes nothing */
+		assert_int_equal(limits_check(&w->two, &p, &w->listen, now), LIMITS_FREE);
+		limits_check_died(i % 2 ? &w->one : &w->two, &p, &w->listen, now);
+	}
+	assert_int_equal(limits_check(&w->two, &p, &w->listen, now), LIMITS_ADDRESS);
+	assert_int_equal(limits_mail(&w->two, &p, &w->listen, now), LIMITS_FREE);
+	assert_int_equal(limits_check(&w->one, &beside, &w->listen, now), LIMITS_FREE);
+	limits_check_died(&w->one, &beside, &w->listen, now);
+	assert_int_equal(limits_check(&w->one, &beside, &w->listen, now), LIMITS_NETWORK);
+	assert_int_equal(limits_check(&w->one, &other, &w->listen, now), LIMITS_FREE);
+	assert_int_equal(limits_check(&w->one, &p, &w->listen, now + 1800000), LIMITS_FREE);
+}
+
 static void t_off_is_no_limit(void **state)
 {
 	struct world *w = *state;
@@ -224,6 +247,7 @@ int main(void)
 		TEST(t_the_listener_binds_the_trusted_too),
 		TEST(t_a_refused_connection_counts_nothing),
 		TEST(t_a_dead_worker_takes_its_counts_with_it),
+		TEST(t_deaths_of_verify_have_buckets_of_their_own),
 		TEST(t_off_is_no_limit),
 		TEST(t_mapped_ipv4_is_ipv4),
 		TEST(t_a_bucket_gives_its_burst_and_then_its_rate),
