@@ -7,13 +7,9 @@
 #include "base/ip.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "master/config_private.h"
+#include "master/config_check.h"
 #include "wire/network.h"
 #include "wire/settings_value.h"
-
-#define LISTENERS_MAX 256	/* each is a descriptor in every smtpd */
-#define LOCAL_CONNECTIONS 100	/* of one user of this machine at once: beyond, his mail goes by the drop folder */
-#define NAMES_MAX     (1u << 20)	/* bytes of the names among which a suggestion is sought */
 
 /* A name that may be given once in its canonical form: "domain example.org". */
 struct claim {
@@ -21,18 +17,7 @@ struct claim {
 	unsigned line;
 };
 
-struct check {
-	struct config *cfg;
-	struct map claims;
-};
-
-#define FAULT(ck, section, path, ...) \
-	complain(&(ck)->cfg->complaints, COMPLAINT_ERROR, config_mark_of((ck)->cfg, section, path), __VA_ARGS__)
-#define TITLE_FAULT(ck, section, ...) complain(&(ck)->cfg->complaints, COMPLAINT_ERROR, outline_section_mark(section), __VA_ARGS__)
-#define WARNING(ck, section, ...) complain(&(ck)->cfg->complaints, COMPLAINT_WARNING, outline_section_mark(section), __VA_ARGS__)
-
-/* It stands in the file, though perhaps with a value that can't be used: that was complained of already. */
-static bool is_written(const struct check *ck, const struct outline_section *section, const char *path)
+bool check_is_written(const struct check *ck, const struct outline_section *section, const char *path)
 {
 	return outline_find(&ck->cfg->outline, section, settings_key_find(section->kind, span_of_text(path))) != NULL;
 }
@@ -70,59 +55,15 @@ static const char *canonical_host(struct check *ck, const char *text)
 	return host;
 }
 
-/* ---- references ---------------------------------------------------------- */
-
-static bool section_exists(const struct settings *s, const struct set_kind *kind, const char *title)
+static bool socket_is_address(const char *socket)
 {
-	for (unsigned i = 0; i < settings_count(s, kind); i++)
-		if (strcmp(settings_section(s, kind, i)->title, title) == 0)
-			return true;
-	return false;
-}
+	unsigned char bytes[16];
+	struct span host;
+	unsigned port;
 
-static void complain_dangling(struct check *ck, const struct outline_section *section, const struct set_key *key, const char *name,
-    struct span builtin, const struct set_kind *kind)
-{
-	struct span guess;
-	struct buf names;
-
-	buf_init(&names, NAMES_MAX);
-	(void)buf_add(&names, builtin);
-	for (unsigned i = 0; i < settings_count(ck->cfg->settings, kind); i++)
-		(void)buf_printf(&names, "|%s", settings_section(ck->cfg->settings, kind, i)->title);
-	guess = complaint_guess(span_of_text(name), buf_span(&names));
-	if (guess.len)
-		FAULT(ck, section, key->path, "there is no `%s %s`; did you mean `%.*s`?", kind->name, name, SPAN_ARG(guess));
-	else
-		FAULT(ck, section, key->path, "there is no `%s %s`", kind->name, name);
-	buf_fini(&names);
-}
-
-/* choices: "local|users": words that need no section, then the kind of section. */
-static void check_reference(struct check *ck, const struct outline_section *section, const struct set_key *key, const char *name)
-{
-	struct span rest = span_of_text(key->choices), word = SPAN_NONE, builtin = SPAN_NONE;
-
-	while (rest.len) {
-		word = span_cut(&rest, '|');
-		if (!rest.len)
-			break;
-		builtin = word;
-		if (span_eq(word, span_of_text(name)))
-			return;
-	}
-	if (!section_exists(ck->cfg->settings, settings_kind_find(word), name))
-		complain_dangling(ck, section, key, name, builtin, settings_kind_find(word));
-}
-
-static void check_references(struct check *ck, const struct outline_section *section, const struct set_section *s)
-{
-	for (unsigned i = 0; i < section->kind->n_keys; i++) {
-		const struct set_key *key = &section->kind->keys[i];
-
-		if (key->type == SET_REF)
-			check_reference(ck, section, key, *(const char *const *)(const void *)((const char *)s + key->offset));
-	}
+	if (strncmp(socket, "unix:", 5) == 0)
+		return true;
+	return settings_socket_split(span_of_text(socket), &host, &port) && ip_read(host, bytes) != 0;
 }
 
 /* ---- domain, deliver, users ---------------------------------------------- */
@@ -170,17 +111,6 @@ static void check_maildir_path(struct check *ck, const struct outline_section *s
 	}
 }
 
-static bool socket_is_address(const char *socket)
-{
-	unsigned char bytes[16];
-	struct span host;
-	unsigned port;
-
-	if (strncmp(socket, "unix:", 5) == 0)
-		return true;
-	return settings_socket_split(span_of_text(socket), &host, &port) && ip_read(host, bytes) != 0;
-}
-
 /* Who could read whose mail: no error, for it may be meant so. */
 static void warn_of_shared_maildirs(struct check *ck, const struct outline_section *section, const struct set_deliver *d)
 {
@@ -205,7 +135,7 @@ static void check_deliver(struct check *ck, const struct outline_section *sectio
 	const struct set_deliver *d = (const struct set_deliver *)(const void *)s;
 	int n = (d->path != NULL) + (d->lmtp != NULL) + (d->smtp != NULL);
 
-	if (n == 0 && !is_written(ck, section, "path") && !is_written(ck, section, "lmtp") && !is_written(ck, section, "smtp"))
+	if (n == 0 && !check_is_written(ck, section, "path") && !check_is_written(ck, section, "lmtp") && !check_is_written(ck, section, "smtp"))
 		TITLE_FAULT(ck, section, "`deliver %s` needs one of path, lmtp, smtp", s->title);
 	if (n > 1)
 		FAULT(ck, section, d->smtp ? "smtp" : "lmtp", "`deliver %s` can have only one of path, lmtp, smtp", s->title);
@@ -241,160 +171,6 @@ static void check_logins(struct check *ck, const struct outline_section *section
 		TITLE_FAULT(ck, section, "`logins %s` needs dovecot = \"/run/dovecot/auth-client\"", s->title);
 }
 
-/* ---- listeners ----------------------------------------------------------- */
-
-
-static bool has_certificate(const struct settings *s)
-{
-	return s->tls.certificate || s->tls.directory;
-}
-
-static void settle_check(int *check, bool is_submission, int usual)
-{
-	if (*check == CHECKS_AUTO)
-		*check = is_submission ? CHECKS_OFF : usual;
-}
-
-/* Who speaks here needs no TLS and no password, and may send as anybody: programs of the machine do, and always did. */
-static void settle_local(struct set_listen *l)
-{
-	l->tls = LISTEN_TLS_NONE;
-	l->senders = LISTEN_SENDERS_ANY;
-}
-
-static void settle_listen(const struct settings *s, struct set_listen *l)
-{
-	bool is_submission = l->auth == LISTEN_AUTH_REQUIRED || l->local;
-
-	if (l->local)
-		settle_local(l);
-	if (l->tls == LISTEN_TLS_AUTO)
-		l->tls = has_certificate(s) ? LISTEN_TLS_OFFERED : LISTEN_TLS_NONE;
-	if (l->bare_newline == NEWLINE_AUTO)
-		l->bare_newline = is_submission ? NEWLINE_NORMALISE : NEWLINE_REFUSE;
-	settle_check(&l->spf, is_submission, CHECKS_OBSERVE);
-	settle_check(&l->dkim, is_submission, CHECKS_OBSERVE);
-	settle_check(&l->dmarc, is_submission, CHECKS_ENFORCE);
-}
-
-static void check_open_relay(struct check *ck, const struct outline_section *section, const struct set_listen *l)
-{
-	for (unsigned i = 0; i < l->trusted.n; i++)
-		if (l->trusted.at[i].bits == 0)
-			FAULT(ck, section, "trusted", "this would let everybody relay");
-}
-
-static bool outline_has(const struct check *ck, const struct outline_section *section, const char *path)
-{
-	return outline_find(&ck->cfg->outline, section, settings_key_find(section->kind, span_of_text(path)));
-}
-
-/* What a local listener does not have. */
-static void check_local(struct check *ck, const struct outline_section *section, const struct set_listen *l)
-{
-	const struct {
-		const char *path;
-		bool is_strange;
-	} keys[] = {
-		{ "port", l->port != 0 }, { "address", l->address.n > 0 }, { "tls", l->tls != LISTEN_TLS_AUTO && l->tls != LISTEN_TLS_NONE },
-		{ "auth", l->auth != LISTEN_AUTH_OFF }, { "trusted", l->trusted.n > 0 }, { "proxy", l->proxy.n > 0 },
-		{ "senders", l->senders == LISTEN_SENDERS_OWN && outline_has(ck, section, "senders") },
-	};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (keys[i].is_strange)
-			FAULT(ck, section, keys[i].path, "`%s` has no place in a local listener: it is a socket of this machine", keys[i].path);
-	for (unsigned i = 0; i < section->nth; i++)
-		if (ck->cfg->settings->listen[i].local)
-			FAULT(ck, section, "local", "`listen %s` in line %u is local already", ck->cfg->settings->listen[i].title,
-			    ck->cfg->settings->listen[i].line);
-}
-
-/* A header between the two would be taken and prove nothing. */
-static void check_header(struct check *ck, const struct outline_section *section, const struct set_listen *l)
-{
-	bool checks = l->spf != CHECKS_OFF || l->dkim != CHECKS_OFF || l->dmarc != CHECKS_OFF;
-
-	if (checks && l->max_header > ck->cfg->settings->verify.max_header)
-		complain(&ck->cfg->complaints, COMPLAINT_WARNING, config_mark_of(ck->cfg, section, "max_header"),
-		    "who sent a message with a header above verify.max_header can't be told: dmarc = enforce refuses it, else it is taken unchecked");
-}
-
-static void check_listen(struct check *ck, const struct outline_section *section, struct set_section *s)
-{
-	struct set_listen *l = (struct set_listen *)(void *)s;
-	bool wants_tls = l->tls != LISTEN_TLS_AUTO && l->tls != LISTEN_TLS_NONE;
-
-	if (l->local)
-		check_local(ck, section, l);
-	settle_listen(ck->cfg->settings, l);
-	if (l->local)
-		return;
-	if (l->port == 0 && !is_written(ck, section, "port"))
-		TITLE_FAULT(ck, section, "`listen %s` needs a port", s->title);
-	if (wants_tls && !has_certificate(ck->cfg->settings))
-		FAULT(ck, section, "tls", "this needs a certificate: tls { certificate = …  key = … }");
-	else if (l->auth != LISTEN_AUTH_OFF && l->tls == LISTEN_TLS_NONE && !l->auth_plaintext)
-		FAULT(ck, section, "auth", "logins need TLS: without it passwords could be read on the way");
-	check_open_relay(ck, section, l);
-	check_header(ck, section, l);
-}
-
-/* An empty list is all addresses; so is `::`, which takes IPv4 too, and 0.0.0.0 is all of IPv4. */
-static bool address_covers(const char *a, const char *b)
-{
-	if (strcmp(a, "::") == 0)
-		return true;
-	if (strcmp(a, "0.0.0.0") == 0)
-		return !strchr(b, ':') || strcmp(b, "::") == 0;
-	return strcmp(a, b) == 0;
-}
-
-static bool lists_clash(const struct set_list *a, const struct set_list *b)
-{
-	if (a->n == 0 || b->n == 0)
-		return true;
-	for (unsigned i = 0; i < a->n; i++)
-		for (unsigned k = 0; k < b->n; k++)
-			if (address_covers(a->at[i], b->at[k]) || address_covers(b->at[k], a->at[i]))
-				return true;
-	return false;
-}
-
-static void check_clashes(struct check *ck, const struct outline_section *section)
-{
-	const struct settings *s = ck->cfg->settings;
-	const struct set_listen *mine = &s->listen[section->nth];
-
-	for (unsigned i = 0; i < section->nth && i < LISTENERS_MAX; i++)
-		if (mine->port && s->listen[i].port == mine->port && lists_clash(&s->listen[i].address, &mine->address)) {
-			FAULT(ck, section, "port", "`listen %s` in line %u has this port at the same address", s->listen[i].title, s->listen[i].line);
-			return;
-		}
-}
-
-static bool has_port(const struct settings *s)
-{
-	for (unsigned i = 0; i < s->n_listen; i++)
-		if (!s->listen[i].local)
-			return true;
-	return false;
-}
-
-static void check_listeners(struct check *ck)
-{
-	const struct outline *o = &ck->cfg->outline;
-
-	for (unsigned i = 1; i < o->n_sections; i++)
-		if (o->sections[i].kind == settings_kind_find(SPAN("listen"))) {
-			if (o->sections[i].nth == LISTENERS_MAX)
-				TITLE_FAULT(ck, &o->sections[i], "there are more than %d listeners", LISTENERS_MAX);
-			check_clashes(ck, &o->sections[i]);
-		}
-	if (!has_port(ck->cfg->settings))
-		complain(&ck->cfg->complaints, COMPLAINT_WARNING, NULL, "there is no `listen` section: no mail will come in");
-}
-
 /* ---- routes and senders -------------------------------------------------- */
 
 static bool is_this_machine(const char *socket)
@@ -425,21 +201,29 @@ static void check_login_tls(struct check *ck, const struct outline_section *sect
 		    "whoever stands between here and %s could get the login: only tls = verified makes it prove its name", r->via);
 }
 
-static void check_route(struct check *ck, const struct outline_section *section, struct set_section *s)
+static void claim_pattern(struct check *ck, const struct outline_section *section, struct set_section *s)
 {
-	struct set_route *r = (struct set_route *)(void *)s;
 	bool is_below = strncmp(s->title, "*.", 2) == 0;
 	const char *domain = canonical_host(ck, s->title + (is_below ? 2 : 0));
 	char below[1024];
 
-	if (strcmp(s->title, "*") == 0)
+	if (strcmp(s->title, "*") == 0) {
 		claim(ck, section, s, "*");
-	else if (!domain)
-		TITLE_FAULT(ck, section, "`%s` is no pattern of domains: \"example.net\", \"*.example.net\" or \"*\"", s->title);
-	else {
-		(void)snprintf(below, sizeof(below), "%s%s", is_below ? "*." : "", domain);
-		claim(ck, section, s, below);
+		return;
 	}
+	if (!domain) {
+		TITLE_FAULT(ck, section, "`%s` is no pattern of domains: \"example.net\", \"*.example.net\" or \"*\"", s->title);
+		return;
+	}
+	(void)snprintf(below, sizeof(below), "%s%s", is_below ? "*." : "", domain);
+	claim(ck, section, s, below);
+}
+
+static void check_route(struct check *ck, const struct outline_section *section, struct set_section *s)
+{
+	struct set_route *r = (struct set_route *)(void *)s;
+
+	claim_pattern(ck, section, s);
 	check_login_tls(ck, section, r);
 	if (r->via && strncmp(r->via, "unix:", 5) == 0)
 		FAULT(ck, section, "via", "a smarthost is a host and a port: \"smtp.example.net:587\"");
@@ -543,23 +327,10 @@ static void add_maildir(struct settings *s)
 {
 	struct set_deliver *d;
 
-	if (section_exists(s, settings_kind_find(SPAN("deliver")), "maildir"))
+	if (check_section_exists(s, settings_kind_find(SPAN("deliver")), "maildir"))
 		return;
 	d = settings_add_section(s, "deliver", "maildir", 0);
 	d->path = settings_text(s, SPAN("/var/mail/:domain/:local/"));
-}
-
-static void add_local_listener(struct settings *s)
-{
-	struct set_listen *l;
-
-	for (unsigned i = 0; i < s->n_listen; i++)
-		if (s->listen[i].local)
-			return;
-	l = settings_add_section(s, "listen", "submit", 0);
-	l->local = true;
-	l->limit_connections_address = LOCAL_CONNECTIONS;
-	settle_listen(s, l);
 }
 
 static const char *domain_of(const struct settings *s, const char *name)
@@ -594,7 +365,7 @@ void config_check(struct config *cfg)
 	for (unsigned i = 0; i < cfg->outline.n_sections; i++)
 		check_section(&ck, &cfg->outline.sections[i]);
 	check_listeners(&ck);
-	add_local_listener(cfg->settings);
+	check_add_local_listener(cfg->settings);
 	settle_origin(cfg->settings);
 	map_fini(&ck.claims);
 }

@@ -24,7 +24,7 @@ void config_close(struct config *cfg);
 
 /* From the clean text of the outline into the settings, by libconfuse (config.c). */
 void config_take_values(struct config *cfg);
-/* What the table can't say: references, clashes, what `auto` means (config_check.c). */
+/* What the table can't say: references, clashes, what `auto` means (config_check.c, _listen.c, _refs.c). */
 void config_check(struct config *cfg);
 
 /* The option in its section, as one complains about it: its first value, or the section where it is not set. */

@@ -4,7 +4,7 @@
 noinst_LIBRARIES += libpostconfig.a
 libpostconfig_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
 libpostconfig_a_SOURCES = \
-	master/config.c master/config.h master/config_check.c \
+	master/config.c master/config.h master/config_check.c master/config_check.h master/config_listen.c master/config_refs.c \
 	master/config_complain.c master/config_complain.h master/config_lex.c master/config_lex.h master/config_load.c \
 	master/config_names.c master/config_outline.c master/config_outline.h master/config_private.h \
 	master/config_show.c master/config_show.h
