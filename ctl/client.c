@@ -36,7 +36,8 @@ static int connect_control(const char *runtime)
 
 static void client_init(struct client *c, int fd, enum wire_role peer)
 {
-	*c = (struct client){ .fd = fd, .peer = peer, .packet = mem_new(WIRE_PACKET_MAX), .rest = SPAN_NONE, .came = -1, .lender = -1 };
+	*c = (struct client){ .fd = fd, .peer = peer, .packet = mem_new(WIRE_PACKET_MAX), .rest = SPAN_NONE, .came = -1, .lender = -1,
+	    .patience_ms = PATIENCE_MS };
 }
 
 bool client_open_quietly(struct client *c, const char *runtime)
@@ -138,9 +139,9 @@ static int hear_packet(struct client *c)
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
 	ssize_t n;
 
-	n = poll(&p, 1, PATIENCE_MS);
+	n = poll(&p, 1, c->patience_ms);
 	if (n == 0) {
-		say("the server says nothing for %d s", PATIENCE_MS / 1000);
+		say("the server says nothing for %d s", c->patience_ms / 1000);
 		return EX_TEMPFAIL;
 	}
 	if (n < 0 && errno == EINTR)

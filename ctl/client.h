@@ -17,6 +17,7 @@ struct client {
 	char *packet;
 	struct span rest;	/* of the packet: verbs not heard yet */
 	int came;		/* a descriptor that came with it, -1 without */
+	int patience_ms;	/* for an answer; -1: it was told that it takes longer */
 	int lender;		/* of a borrowed program: it lives as long as this is open; -1 without */
 };
 

@@ -47,6 +47,10 @@ static int await_done(struct client *c, on_row *row, void *arg)
 			return status;
 		if (verb == WIRE_ctl_row && row)
 			row(arg, &msg.ctl_row);
+		if (verb == WIRE_ctl_note) {
+			say("%.*s", SPAN_ARG(msg.ctl_note.words));
+			c->patience_ms = -1;
+		}
 		if (verb != WIRE_ctl_done)
 			continue;
 		if (msg.ctl_done.words.len)

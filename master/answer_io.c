@@ -174,6 +174,17 @@ static void on_answers_due(struct deadline *d)
 
 /* ---- questions ------------------------------------------------------------------------- */
 
+static void note_joined(const struct server *s, const struct control_ask *ask)
+{
+	struct buf words;
+
+	buf_init(&words, 256);
+	(void)buf_printf(&words, "it waits for open sessions of the configuration before: at most %lld s (reload.deadline)",
+	    (long long)(s->settings->reload.deadline / 1000));
+	control_note(ask, buf_span(&words));
+	buf_fini(&words);
+}
+
 /* joined: how long it waits depends on the sessions of the old generation, which have their own deadline. */
 static void asked_reload(struct server *s, struct control_ask *ask)
 {
@@ -185,6 +196,7 @@ static void asked_reload(struct server *s, struct control_ask *ask)
 		server_perform(s);
 	} else {
 		list_add_last(&s->joined, &ask->list);
+		note_joined(s, ask);
 	}
 }
 

@@ -244,6 +244,11 @@ void control_row(const struct control_ask *ask, const struct wire_ctl_row *row)
 	channel_put(ask->client->channel, WIRE_ctl_row, &told);
 }
 
+void control_note(const struct control_ask *ask, struct span words)
+{
+	channel_put(ask->client->channel, WIRE_ctl_note, &(struct wire_ctl_note){ .ask = ask->ask, .words = words });
+}
+
 void control_done(struct control_ask *ask, int exit, struct span words, int fd)
 {
 	struct wire_ctl_done done = { .ask = ask->ask, .exit = (uint8_t)exit };

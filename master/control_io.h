@@ -46,6 +46,8 @@ struct control *control_lent_take(struct loop *loop, int fd, control_asked *aske
 void control_free(struct control **c);
 
 void control_row(const struct control_ask *ask, const struct wire_ctl_row *row);
+/* Why its answer takes longer than anybody would wait in silence. */
+void control_note(const struct control_ask *ask, struct span words);
 /* Answers and forgets the question. fd: -1, or a descriptor that is sent as a copy and closed here. */
 void control_done(struct control_ask *ask, int exit, struct span words, int fd);
 /* Number of the client: what its introductions are called by. */

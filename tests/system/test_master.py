@@ -167,6 +167,21 @@ def test_a_reload_keeps_connections_and_their_transactions(running):
     until(lambda: any(b"over a reload" in mail for mail in running.mails()))
 
 
+def test_a_reload_that_waits_for_open_sessions_says_so_and_then_counts(running):
+    settled(running)
+    with running.smtp() as client:
+        client.ehlo()
+        client.mail("before@example.net")
+        running.reload()
+        with subprocess.Popen([running.postrider, "-c", running.file, "reload"], env=running.environment, stderr=subprocess.PIPE, text=True) as later:
+            assert "it waits for open sessions" in later.stderr.readline()
+            assert later.poll() is None
+            client.rset()
+            client.quit()
+            assert later.wait(PATIENCE) == 0 and later.stderr.read() == ""
+    until(lambda: running.log().count("config.loaded") == 2)
+
+
 def test_no_connection_is_refused_while_it_reloads(running):
     settled(running)
     done = subprocess.Popen([running.postrider, "-c", running.file, "reload"], env=running.environment)
