@@ -48,29 +48,32 @@ static enum header_name name_of(struct span word)
 static void tell(struct header *h)
 {
 	if (h->telling)
-		h->rules->on_field(h->rules->owner, h->name, span_trim(span_of(h->value, h->value_len)));
-	h->telling = false;
+		h->rules->on_field(h->rules->owner, h->name, span_trim(span_of(h->value, h->value_len)), h->is_cut);
+	h->telling = h->is_cut = false;
 	h->value_len = 0;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
 }
 
 static void keep_value(struct header *h, struct span s)
 {
-	if (!h->telling)
-		return;
-	for (size_t i = 0; i < s.len && h->value_len < sizeof(h->value); i++)
-		if (s.at[i] != '\r' && s.at[i] != '\n')
+	for (size_t i = 0; h->telling && !h->is_cut && i < s.len; i++) {
+		if (s.at[i] == '\r' || s.at[i] == '\n')
+			continue;
+		if (h->value_len < sizeof(h->value))
 			h->value[h->value_len++] = s.at[i];
+		else
+			h->is_cut = !is_blank(s.at[i]);
+	}
 }
 
 static enum state drop_field(struct header *h)
 {
 	h->n_removed++;
 	return IN_DROPPED;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 static void count_field(struct header *h, enum header_name name)

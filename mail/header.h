@@ -34,8 +34,9 @@ struct header_rules {
 	struct span own_id;	/* Authentication-Results with this authserv-id are taken out; empty: none */
 	unsigned remove;	/* set of HEADER_SET(): all of these are taken out */
 	unsigned tell;		/* set of HEADER_SET(): on_field is called with their values */
-	/* value: unfolded, without blanks at both ends, at most HEADER_VALUE_MAX bytes; valid during the call. */
-	void (*on_field)(void *owner, enum header_name name, struct span value);
+	/* value: unfolded, without blanks at both ends, at most HEADER_VALUE_MAX bytes; valid during the call. is_cut: there was more
+	 * of it, perhaps behind blanks that are not told. */
+	void (*on_field)(void *owner, enum header_name name, struct span value, bool is_cut);
 	void *owner;
 	size_t max_size;	/* 0: no limit */
 	unsigned max_fields;	/* 0: no limit */
@@ -54,7 +55,7 @@ struct header {
 	unsigned char state, before;
 	enum header_name name;
 	unsigned depth;
-	bool telling, escaped, quoted, colon_due;
+	bool telling, is_cut, escaped, quoted, colon_due;
 	size_t hold_len, value_len, id_len;
 	char hold[HEADER_HOLD_MAX];
 	char value[HEADER_VALUE_MAX];

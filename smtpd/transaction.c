@@ -149,12 +149,12 @@ bool transaction_has_room(struct transaction *tx, struct effects *fx)
 
 /* ---- the body --------------------------------------------------------------- */
 
-static void add_authors(struct transaction *tx, struct span value)
+static void add_authors(struct transaction *tx, struct span value, bool is_cut)
 {
 	struct address address;
 	enum pr_err err;
 
-	tx->authors_are_bad |= value.len >= HEADER_VALUE_MAX;	/* it was cut */
+	tx->authors_are_bad |= is_cut;
 	while ((err = author_next(&value, &address)) == PR_OK && tx->n_authors < AUTHORS_MAX) {
 		struct author *a = arena_new(&tx->arena, sizeof(*a));
 
@@ -176,7 +176,7 @@ static void look_for_loop(struct transaction *tx, struct span value)
 		tx->is_back |= address_same(to->address, value);
 }
 
-static void on_field(void *owner, enum header_name name, struct span value)
+static void on_field(void *owner, enum header_name name, struct span value, bool is_cut)
 {
 	struct transaction *tx = owner;
 
@@ -185,11 +185,11 @@ static void on_field(void *owner, enum header_name name, struct span value)
 	if (name == HEADER_MESSAGE_ID && tx->message_id.len == 0)
 		tx->message_id = arena_span(&tx->arena, value);
 	/* Of several fields none counts; what was cut may name others. */
-	if (name == HEADER_FROM && (tx->header.count[HEADER_FROM] > 1 || value.len == HEADER_VALUE_MAX || !author_domain(value, tx->from_domain) ||
+	if (name == HEADER_FROM && (tx->header.count[HEADER_FROM] > 1 || is_cut || !author_domain(value, tx->from_domain) ||
 	    !signers_sign(&tx->session->house->signers, span_of_text(tx->from_domain))))
 		tx->from_domain[0] = 0;
 	if (name == HEADER_FROM && tx->session->login)
-		add_authors(tx, value);
+		add_authors(tx, value, is_cut);
 }
 
 static void look_for(struct transaction *tx)

@@ -18,12 +18,12 @@ struct result {
 	size_t len;
 };
 
-static void on_field(void *owner, enum header_name name, struct span value)
+static void on_field(void *owner, enum header_name name, struct span value, bool is_cut)
 {
 	struct result *r = owner;
 
 	BUG_ON(value.len > HEADER_VALUE_MAX);
-	r->told = r->told * 1099511628211U + name + 1;
+	r->told = r->told * 1099511628211U + name + 1 + (is_cut ? N_HEADER_NAMES : 0);
 	for (size_t i = 0; i < value.len; i++) {
 		BUG_ON(value.at[i] == '\r' || value.at[i] == '\n');
 		r->told = (r->told ^ (unsigned char)value.at[i]) * 1099511628211U;

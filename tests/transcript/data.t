@@ -312,6 +312,23 @@ C: .
 S: 250 2.0.0...
 signed by none
 
+== an author behind more blanks than a value keeps is seen not to be known
+listen trusted = 192.0.2.7
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<b@foreign.example>
+C: DATA
+skip 3
+c: From: alice@example.org
+repeat 1000 \x20
+C: , bob@example.net
+C:
+C: .
+S: 250 2.0.0...
+signed by none
+
 == who writes as of another's domain is not signed
 listen trusted = 192.0.2.7
 S: 220...

@@ -131,6 +131,38 @@ C: .
 skip 3
 S: 553 5.7.1...
 
+== an author behind more blanks than a value keeps is still somebody else
+listen auth = offered
+listen auth_plaintext = yes
+client 127.0.0.1
+S: 220...
+C: EHLO client.example.net
+skip 11
+C: AUTH PLAIN AGE=
+do login PLAIN with \x00a
+tell login ok alice@example.org
+S: 235...
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<alice@example.org>
+C: DATA
+c: From: alice@example.org
+repeat 1000 \x20
+C: , bob@example.org
+C: 
+C: .
+skip 3
+S: 553 5.7.1...
+C: MAIL FROM:<alice@example.org>
+C: RCPT TO:<alice@example.org>
+C: DATA
+C: From: alice@example.org
+repeat 40 \x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\x20\r\n
+C:  , bob@example.org
+C: 
+C: .
+skip 3
+S: 553 5.7.1...
+
 == each author is asked about, the sender once
 user by hand
 listen auth = offered

@@ -22,7 +22,7 @@ struct told {
 	size_t len;
 };
 
-static void on_field(void *owner, enum header_name name, struct span value)
+static void on_field(void *owner, enum header_name name, struct span value, bool is_cut)
 {
 	struct told *t = owner;
 	int n = snprintf(t->text + t->len, sizeof(t->text) - t->len, "%d=", (int)name);
@@ -31,7 +31,7 @@ static void on_field(void *owner, enum header_name name, struct span value)
 	assert_true(t->len + value.len + 1 < sizeof(t->text));
 	memcpy(t->text + t->len, value.at, value.len);
 	t->len += value.len;
-	t->text[t->len++] = '|';
+	t->text[t->len++] = is_cut ? '~' : '|';
 	t->text[t->len] = '\0';
 }
 
@@ -350,6 +350,28 @@ static void a_long_value_is_told_cut(void **unused)
 	memcpy(text, "Subject:", 8);
 	read_every_cut(&r, span_of(text, sizeof(text)), 0);
 	assert_int_equal(r.told.len, 3 + HEADER_VALUE_MAX + 1);
+	assert_int_equal(r.told.text[r.told.len - 1], '~');
+}
+
+static void blanks_hide_no_end_of_a_value(void **unused)
+{
+	static struct result r;
+	char text[2000];
+
+	(void)unused;
+	memset(text, ' ', sizeof(text));
+	memcpy(text, "From: a", 7);
+	read_every_cut(&r, span_of(text, sizeof(text)), 0);
+	assert_string_equal(r.told.text, "2=a|");
+	text[sizeof(text) - 1] = 'b';
+	read_every_cut(&r, span_of(text, sizeof(text)), 0);
+	assert_string_equal(r.told.text, "2=a~");
+	memcpy(text + 1000, "\r\n", 2);
+	read_every_cut(&r, span_of(text, sizeof(text)), 0);
+	assert_string_equal(r.told.text, "2=a~");
+	memcpy(text + 1000, "\r\nTo:", 5);	/* of that field nothing was cut */
+	read_every_cut(&r, span_of(text, sizeof(text)), 0);
+	assert_string_equal(r.told.text, "2=a|0=b|");
 }
 
 static void limits_are_noted_at_their_byte(void **unused)
@@ -492,7 +514,7 @@ int main(void)
 		cmocka_unit_test(a_long_name_with_blanks_passes),
 		cmocka_unit_test(fields_named_by_the_rules_are_taken_out),
 		cmocka_unit_test(values_are_told_unfolded),
-		cmocka_unit_test(a_long_value_is_told_cut),
+		cmocka_unit_test(a_long_value_is_told_cut), cmocka_unit_test(blanks_hide_no_end_of_a_value),
 		cmocka_unit_test(limits_are_noted_at_their_byte),
 		cmocka_unit_test(nothing_goes_on_in_the_field_put_in_front),
 		cmocka_unit_test(no_one_hides_behind_a_line_that_is_no_field),
