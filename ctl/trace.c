@@ -29,6 +29,7 @@ struct tale {
 	struct map_node node;
 	struct list list, scenes;
 	struct msg_id id;	/* zero: of sessions without a message */
+	bool is_accepted, is_finished;
 };
 
 /* A walk over the events that match. They come as each program told its own; they are told message by message, by their time. */
@@ -185,10 +186,8 @@ static struct list *place_of(struct tale *t, int64_t wall_ms)
 	return before;
 }
 
-static void keep_event(struct story *s, const struct event_view *v, struct span bytes)
+static void keep_event(struct tale *t, const struct event_view *v, struct span bytes)
 {
-	static const struct msg_id NONE;
-	struct tale *t = tale_of(s, v->has_id && !s->as_json ? &v->id : &NONE);
 	struct scene *scene = mem_new(sizeof(*scene) + bytes.len);
 
 	memcpy(scene->bytes, bytes.at, bytes.len);
@@ -219,6 +218,11 @@ static void tell_scene(const struct story *s, const struct scene *scene)
 		print_event(&v);
 }
 
+static bool is_in_queue(const struct tale *t)
+{
+	return t->is_accepted && !t->is_finished;
+}
+
 static void tell_tale(const struct story *s, const struct tale *t)
 {
 	char id[ID_TEXT_LEN + 1];
@@ -228,11 +232,13 @@ static void tell_tale(const struct story *s, const struct tale *t)
 		(void)puts(id_is_zero(&t->id) ? "(of no message)" : id);
 	LIST_EACH(node, &t->scenes)
 		tell_scene(s, LIST_OWNER(node, struct scene, list));
+	if (!s->as_json && is_in_queue(t))
+		(void)printf(" (its end is not among this: `postrider queue show %s` tells what it waits for)\n", id);
 }
 
 static int64_t begin_of(const struct tale *t)
 {
-	return LIST_OWNER(t->scenes.next, struct scene, list)->wall_ms;
+	return list_is_empty(&t->scenes) ? 0 : LIST_OWNER(t->scenes.next, struct scene, list)->wall_ms;
 }
 
 static int in_time(const void *a, const void *b)
@@ -248,8 +254,12 @@ static void tell_story(const struct story *s)
 	struct tale **all = mem_new((s->by_id.n + 1) * sizeof(*all));
 	size_t n = 0;
 
-	LIST_EACH(node, &s->tales)
-		all[n++] = LIST_OWNER(node, struct tale, list);
+	LIST_EACH(node, &s->tales) {
+		struct tale *t = LIST_OWNER(node, struct tale, list);
+
+		if (!list_is_empty(&t->scenes) || (!s->as_json && is_in_queue(t)))
+			all[n++] = t;
+	}
 	qsort(all, n, sizeof(*all), in_time);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
@@ -261,12 +271,19 @@ static void tell_story(const struct story *s)
 
 static void take_event(struct story *s, struct span bytes)
 {
+	static const struct msg_id NONE;
 	struct event_view v;
+	struct tale *t;
 
-	if (event_view(bytes, &v) != PR_OK || (s->only_why && !is_a_reason(&v)))
+	if (event_view(bytes, &v) != PR_OK)
+		return;
+	t = tale_of(s, v.has_id && !s->as_json ? &v.id : &NONE);
+	t->is_accepted |= v.code == EV_MESSAGE_ACCEPTED;
+	t->is_finished |= v.code == EV_MESSAGE_FINISHED || v.code == EV_MESSAGE_WITHDRAWN;
+	if (s->only_why && !is_a_reason(&v))
 		return;
 	s->n++;
-	keep_event(s, &v, bytes);
+	keep_event(t, &v, bytes);
 }
 
 /* ---- the question -------------------------------------------------------- */
@@ -330,28 +347,28 @@ static int ask(const struct call *call, struct story *s)
 	return status;
 }
 
-int run_trace(struct call *call)
+/* Whom a message is for stands in no event before the first attempt: the queue knows. */
+static int run(struct call *call, bool only_why, const char *nothing)
 {
+	const char *query = call->words[0];
+	bool is_address = strchr(query, '@') && query[0] != '<';
 	struct story s;
 	int status;
 
-	story_init(&s, call, false);
+	story_init(&s, call, only_why);
 	status = ask(call, &s);
 	if (status == EX_OK && s.n == 0)
-		say("nothing that is remembered matches");
+		say("%s; what waits: `postrider queue list%s%s`", nothing, is_address ? " to:" : "", is_address ? query : "");
 	story_fini(&s);
 	return status;
 }
 
+int run_trace(struct call *call)
+{
+	return run(call, false, "nothing that is remembered matches");
+}
+
 int run_why(struct call *call)
 {
-	struct story s;
-	int status;
-
-	story_init(&s, call, true);
-	status = ask(call, &s);
-	if (status == EX_OK && s.n == 0)
-		say("nothing that is remembered was refused, deferred, bounced or set aside");
-	story_fini(&s);
-	return status;
+	return run(call, true, "nothing that is remembered was refused, deferred, bounced or set aside");
 }

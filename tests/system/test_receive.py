@@ -247,6 +247,20 @@ def test_fifty_one_hops_are_a_loop(running):
         assert code == 554 and text.startswith(b"5.4.6")
 
 
+def test_trace_and_why_point_to_the_queue_for_what_waits(server):
+    """Whom it is for stands in no event before an attempt, and what it waits for in none at all."""
+    server.listen = 'trusted = {"127.0.0.0/8"}'
+    server.start()
+    sent = server.send(to="someone@foreign.example.net", sender="bob@example.test")
+    until(lambda: "message.accepted" in server.run("trace", sent).stdout)
+    for word in "trace", "why":
+        assert f"`postrider queue show {sent}`" in server.run(word, sent).stdout
+        assert "`postrider queue list to:someone@foreign.example.net`" in server.run(word, "someone@foreign.example.net").stderr
+    server.run("queue", "delete", sent, "--yes")
+    until(lambda: "message.finished" in server.run("trace", sent).stdout)
+    assert "queue show" not in server.run("trace", sent).stdout
+
+
 def test_trace_tells_the_story_by_id_and_by_address(running):
     sent = running.send(to="alice@example.test", sender="storyteller@example.net")
     running.wait_mails()
