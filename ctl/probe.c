@@ -68,11 +68,6 @@ static int read_sender(struct probe *p)
 	} else if (p->ask.helo.len == 0) {
 		return command_usage(p->call, "for whom? --from says the sender's address, --helo the name in HELO");
 	}
-	if (p->ask.helo.len == 0) {
-		struct span local;
-
-		address_split(p->ask.sender, &local, &p->ask.helo);
-	}
 	return EX_OK;
 }
 
@@ -331,7 +326,6 @@ static int run(struct call *call, const char *method, int (*prepare)(struct prob
 
 int probe_spf(struct call *call, const char *client, struct span sender, struct probe_said *out)
 {
-	struct span local;
 	struct probe p;
 	int status;
 
@@ -339,7 +333,6 @@ int probe_spf(struct call *call, const char *client, struct span sender, struct 
 	p.is_quiet = true;
 	p.ask.spf = CHECKS_OBSERVE;
 	p.ask.sender = sender;
-	address_split(sender, &local, &p.ask.helo);
 	status = take_ip(&p, client);
 	if (status == EX_OK)
 		status = ask(&p);

@@ -524,6 +524,7 @@ def test_probe(world, key, tmp_path, runs):
     assert row["result"] == "none" and row["why"] == "no signature"
     assert "no signature" in world.run("probe", "dkim", str(mail)).stdout
     row, = world.json("probe", "spf", "--ip", BAD, "--from", "a@good.test")
+    assert "helo" not in [one.get("identity") for one in row["found"]]          # nobody said one
     assert not [one for one in row["found"] if one["method"] == "verdict"]      # it asks what is true, not what would be done
     row, = world.json("probe", "dmarc", str(mail), "--ip", BAD, "--from", "x@plain.test")
     assert [one["address"] for one in row["found"] if one["method"] == "iprev"] == [BAD]
