@@ -45,7 +45,8 @@ struct copying {		/* all but one alias */
 	struct span without;
 	const char *from;	/* not copied yet */
 	struct buf *out;
-	bool is_it, was_there;
+	bool is_it;
+	struct span entry;	/* of that one, as it stands there */
 };
 
 static void on_copied_name(void *owner, unsigned line, struct span name)
@@ -55,7 +56,6 @@ static void on_copied_name(void *owner, unsigned line, struct span name)
 
 	(void)line;
 	c->is_it = aliases_address(name, SPAN_NONE, &address) == PR_OK && address_same(address_span(&address), c->without);
-	c->was_there |= c->is_it;
 }
 
 static void on_copied_target(void *owner, unsigned line, enum alias_kind kind, struct span target)
@@ -72,22 +72,23 @@ static void on_copied_entry(void *owner, struct span lines)
 
 	if (!c->is_it)
 		return;
+	c->entry = lines;
 	(void)buf_add(c->out, span_of(c->from, (size_t)(lines.at - c->from)));
 	c->from = lines.at + lines.len;
 }
 
-/* What else is written there stays as it is. */
-static bool copy_others(struct state_file *f, struct span address)
+/* What else is written there stays as it is. The entry of this one, empty when it has none, lasts as long as the file is open. */
+static struct span copy_others(struct state_file *f, struct span address)
 {
 	static const struct aliases_handlers on = { .on_name = on_copied_name, .on_target = on_copied_target, .on_entry = on_copied_entry };
 	struct span old = buf_span(&f->old);
-	struct copying c = { .without = address, .from = old.at, .out = &f->fresh };
+	struct copying c = { .without = address, .from = old.at, .out = &f->fresh, .entry = SPAN_NONE };
 
 	aliases_parse(old, &on, &c);
 	(void)buf_add(&f->fresh, span_from(old, (size_t)(c.from - old.at)));
 	if (f->fresh.len && f->fresh.at[f->fresh.len - 1] != '\n')
 		(void)buf_add_char(&f->fresh, '\n');
-	return c.was_there;
+	return c.entry;
 }
 
 static int add_line(struct call *call, struct buf *out, const struct address *name)
@@ -106,20 +107,27 @@ static int add_line(struct call *call, struct buf *out, const struct address *na
 	return EX_OK;
 }
 
-/* An alias that is there gets the new targets in place of its old ones: the command can be repeated. */
+/* An alias that is there gets the new targets in place of its old ones: the command can be repeated. What is lost by it is told. */
 int run_alias_add(struct call *call)
 {
 	struct state_file f;
 	struct address address;
+	struct span before = SPAN_NONE, now = SPAN_NONE;
 	int status = mailbox_read_ours(call, call->words[0], &address);
 
 	if (status != EX_OK)
 		return status;
 	status = state_file_lock_and_read(&f, call, "aliases");
 	if (status == EX_OK) {
-		(void)copy_others(&f, address_span(&address));
+		size_t begin;
+
+		before = span_trim(copy_others(&f, address_span(&address)));
+		begin = f.fresh.len;
 		status = add_line(call, &f.fresh, &address);
+		now = span_trim(span_from(buf_span(&f.fresh), begin));
 	}
+	if (status == EX_OK && before.len > 0 && !span_eq(before, now))
+		say("it was before: %.*s", SPAN_ARG(before));
 	if (status == EX_OK)
 		status = state_file_replace(&f);
 	state_file_close(&f);
@@ -135,7 +143,7 @@ int run_alias_remove(struct call *call)
 	if (status != EX_OK)
 		return status;
 	status = state_file_lock_and_read(&f, call, "aliases");
-	if (status == EX_OK && !copy_others(&f, address_span(&address))) {
+	if (status == EX_OK && copy_others(&f, address_span(&address)).len == 0) {
 		say("`alias add` wrote no alias %s", address.text);
 		status = EX_NOUSER;
 	}

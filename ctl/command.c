@@ -292,7 +292,9 @@ static int take_globals(struct call *call, int argc, char **argv, int *status)
 	int i = 1;
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
-		if ((strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0) && i + 1 < argc) {
+		bool is_config = strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0;
+
+		if (is_config && i + 1 < argc) {
 			call->config = argv[++i];
 		} else if (strncmp(argv[i], "--config=", 9) == 0) {
 			call->config = argv[i] + 9;
@@ -301,6 +303,10 @@ static int take_globals(struct call *call, int argc, char **argv, int *status)
 			return -1;
 		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			print_help(stdout, i + 1 < argc ? argv[i + 1] : NULL);
+			return -1;
+		} else if (is_config) {
+			say("%s needs the name of a file behind it", argv[i]);
+			*status = EX_USAGE;
 			return -1;
 		} else {
 			say("`%s` is not understood here; before the command stand -c FILE, --help, --version", argv[i]);

@@ -10,7 +10,7 @@ int mailbox_read_any(const char *text, struct address *out)
 {
 	if (address_parse_mailbox(span_of_text(text), ALLOW_UTF8, out) == PR_OK)
 		return EX_OK;
-	say("`%s` is no mail address: anna@example.org", text);
+	say("`%s` is no mail address; one looks like anna@example.org", text);
 	return EX_DATAERR;
 }
 

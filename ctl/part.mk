@@ -7,7 +7,7 @@ postrider_SOURCES = \
 	ctl/dry_run.c ctl/dry_run.h ctl/explain.c ctl/explain_hosts.c ctl/explain_hosts.h ctl/explain_way.c ctl/explain_way.h \
 	ctl/json.c ctl/json.h ctl/mailbox.c ctl/mailbox.h ctl/main.c ctl/master.c ctl/master.h \
 	ctl/face.c ctl/face.h ctl/letter.c ctl/letter.h ctl/mailing.c ctl/mailing.h ctl/mailq.c ctl/mailq.h \
-	ctl/queue.c ctl/queue_ask.c ctl/queue_ask.h ctl/resolve.c ctl/resolve.h ctl/say.c ctl/say.h ctl/secret.c ctl/secret.h ctl/sendmail.c ctl/sendmail.h ctl/server.c ctl/state_file.c ctl/state_file.h ctl/submit.c ctl/submit.h ctl/trace.c ctl/token.c ctl/token.h ctl/user.c
+	ctl/queue.c ctl/queue_ask.c ctl/queue_ask.h ctl/resolve.c ctl/resolve.h ctl/say.c ctl/say.h ctl/secret.c ctl/secret.h ctl/sendmail.c ctl/sendmail.h ctl/server.c ctl/state_file.c ctl/state_file.h ctl/submit.c ctl/submit.h ctl/trace.c ctl/token.c ctl/token.h ctl/user.c ctl/user.h
 postrider_SOURCES += ctl/probe.c ctl/probe.h ctl/dkim.c ctl/folder.c ctl/folder.h ctl/keys.c ctl/keys.h
 postrider_LDADD = $(MAIL_LIBS) libwire.a $(BASE_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS)
 

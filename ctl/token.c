@@ -10,28 +10,8 @@
 #include "ctl/say.h"
 #include "ctl/state_file.h"
 #include "ctl/token.h"
+#include "ctl/user.h"
 #include "mail/tokens_row.h"
-#include "mail/users_row.h"
-
-static int user_is_there(const struct call *call, const struct address *address)
-{
-	struct state_file f;
-	int status = state_file_read(&f, call, "users");
-	bool found = false;
-
-	for (struct span rest = buf_span(&f.old); status == EX_OK && rest.len && !found;) {
-		struct users_row row;
-		const char *why;
-
-		found = users_row_parse(span_cut(&rest, '\n'), &row, &why) == PR_OK && address_same(row.address, address_span(address));
-	}
-	state_file_close(&f);
-	if (status == EX_OK && !found) {
-		say("there is no user %s", address->text);
-		status = EX_NOUSER;
-	}
-	return status;
-}
 
 /* name empty: each of his. */
 static bool line_is(struct span line, struct span address, struct span name)
@@ -92,7 +72,7 @@ int run_token_add(struct call *call)
 	int status = mailbox_read(call->words[0], &address);
 
 	if (status == EX_OK)
-		status = user_is_there(call, &address);
+		status = user_find(call, &address);
 	if (status != EX_OK)
 		return status;
 	token_make(token);
@@ -132,11 +112,17 @@ static void list_row(const struct tokens_row *row, bool as_json)
 
 int run_token_list(struct call *call)
 {
-	struct span wanted = call->n_words > 0 ? span_of_text(call->words[0]) : SPAN_NONE;
+	bool is_of_one = call->n_words > 0;
+	struct address wanted;
 	struct state_file f;
-	int status = state_file_read(&f, call, "tokens");
 	unsigned n = 0;
+	int status = is_of_one ? mailbox_read(call->words[0], &wanted) : EX_OK;
 
+	if (status == EX_OK && is_of_one)
+		status = user_find(call, &wanted);
+	if (status != EX_OK)
+		return status;
+	status = state_file_read(&f, call, "tokens");
 	for (struct span rest = buf_span(&f.old); status == EX_OK && rest.len;) {
 		struct tokens_row row;
 		const char *why;
@@ -145,7 +131,7 @@ int run_token_list(struct call *call)
 		n++;
 		if (err == PR_BAD)
 			say("%s/tokens:%u: %s", f.places.state, n, why);
-		else if (err == PR_OK && (wanted.len == 0 || address_same(row.address, wanted)))
+		else if (err == PR_OK && (!is_of_one || address_same(row.address, address_span(&wanted))))
 			list_row(&row, call->flags & CALL_JSON);
 	}
 	state_file_close(&f);

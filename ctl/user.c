@@ -12,6 +12,7 @@
 #include "ctl/secret.h"
 #include "ctl/state_file.h"
 #include "ctl/token.h"
+#include "ctl/user.h"
 #include "mail/users_row.h"
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -51,10 +52,35 @@ static void rows_replace(struct state_file *f, struct span address, const struct
 	}
 }
 
-static int no_such_user(const char *address)
+static int check_there(const struct state_file *f, const struct address *address, bool is_wanted)
 {
-	say("there is no user %s", address);
-	return EX_NOUSER;
+	struct users_row row;
+	bool is_there = row_find(f, address_span(address), &row);
+
+	if (is_there && !is_wanted)
+		say("%s is there already; `postrider user passwd` gives it another password", address->text);
+	else if (!is_there && is_wanted)
+		say("there is no user %s", address->text);
+	if (is_there == is_wanted)
+		return EX_OK;
+	return is_there ? EX_CANTCREAT : EX_NOUSER;
+}
+
+/* Before somebody thinks of a password that is for nobody. It is looked at once more when it is written. */
+static int look(const struct call *call, const struct address *address, bool is_wanted)
+{
+	struct state_file f;
+	int status = state_file_read(&f, call, "users");
+
+	if (status == EX_OK)
+		status = check_there(&f, address, is_wanted);
+	state_file_close(&f);
+	return status;
+}
+
+int user_find(const struct call *call, const struct address *address)
+{
+	return look(call, address, true);
 }
 
 /* ---- passwords ----------------------------------------------------------- */
@@ -88,6 +114,8 @@ int run_user_add(struct call *call)
 	struct buf password;
 	int status = mailbox_read_ours(call, call->words[0], &address);
 
+	if (status == EX_OK)
+		status = look(call, &address, false);
 	if (status != EX_OK)
 		return status;
 	status = make_password(call, &password);
@@ -96,10 +124,8 @@ int run_user_add(struct call *call)
 		return status;
 	}
 	status = state_file_lock_and_read(&f, call, "users");
-	if (status == EX_OK && row_find(&f, address_span(&address), &row)) {
-		say("%s is there already; `postrider user passwd` gives it another password", address.text);
-		status = EX_CANTCREAT;
-	}
+	if (status == EX_OK)
+		status = check_there(&f, &address, false);
 	if (status == EX_OK) {
 		row = (struct users_row){ .address = address_span(&address), .password = buf_span(&password) };
 		rows_replace(&f, SPAN_NONE, NULL);
@@ -125,9 +151,9 @@ static int change_row(struct call *call, void (*change)(struct users_row *, cons
 	if (status != EX_OK)
 		return status;
 	status = state_file_lock_and_read(&f, call, "users");
-	if (status == EX_OK && !row_find(&f, address_span(&address), &row))
-		status = no_such_user(call->words[0]);
-	if (status == EX_OK) {
+	if (status == EX_OK)
+		status = check_there(&f, &address, true);
+	if (status == EX_OK && row_find(&f, address_span(&address), &row)) {
 		if (change)
 			change(&row, arg);
 		rows_replace(&f, address_span(&address), change ? &row : NULL);
@@ -149,10 +175,16 @@ static void set_disabled(struct users_row *row, const void *is_disabled)
 
 int run_user_passwd(struct call *call)
 {
+	struct address address;
 	struct buf password;
 	struct span text;
-	int status = make_password(call, &password);
+	int status = mailbox_read(call->words[0], &address);
 
+	if (status == EX_OK)
+		status = look(call, &address, true);
+	if (status != EX_OK)
+		return status;
+	status = make_password(call, &password);
 	text = buf_span(&password);
 	if (status == EX_OK)
 		status = change_row(call, set_password, &text);

@@ -74,6 +74,17 @@ def test_users_that_are_there_or_not_or_wrong(tree):
     assert [row["address"] for row in tree.json("user", "list")] == ["anna@example.test"]
 
 
+def test_nobody_is_asked_for_a_password_that_is_for_nobody(tree):
+    """There is no terminal here: who is asked gets 64."""
+    tree.add("anna@example.test")
+    assert tree.run("user", "add", "anna@example.test").returncode == 73
+    done = tree.run("user", "passwd", "nobody@example.test")
+    assert done.returncode == 67 and "there is no user nobody@example.test" in done.stderr
+    assert tree.run("user", "token", "list", "nobody@example.test").returncode == 67
+    assert tree.run("user", "token", "list", "nobody").returncode == 65
+    assert tree.run("user", "token", "list", "ANNA@example.test").returncode == 0
+
+
 def test_without_a_terminal_the_password_is_never_asked_for(tree):
     done = tree.run("user", "add", "anna@example.test", input="secret\n")
     assert done.returncode == 64 and "--password-stdin" in done.stderr
@@ -153,6 +164,14 @@ def test_aliases_are_added_listed_and_removed(tree):
     assert tree.json("alias", "list") == []
 
 
+def test_an_alias_that_is_replaced_is_told(tree):
+    tree.run("alias", "add", "team@example.test", "anna@example.test", "ben@example.net")
+    done = tree.run("alias", "add", "team@example.test", "carl@example.test")
+    assert done.returncode == 0 and "it was before: team@example.test: anna@example.test, ben@example.net\n" in done.stderr
+    assert tree.run("alias", "add", "team@example.test", "carl@example.test").stderr == ""
+    assert tree.json("alias", "list") == [{"address": "team@example.test", "to": ["carl@example.test"]}]
+
+
 def test_aliases_that_were_written_by_hand_are_understood(tree):
     by_hand = ('# of the club\n\nteam@example.test: anna@example.test,\n\t"b c@example.net", # and\n  ben\n# of the shop\n'
                '"shop@example.test" : anna@example.test\n')
@@ -203,6 +222,11 @@ def test_wrong_words_exit_64_and_say_what_to_type(tree):
                         (["queue", "show", "state:held"], "this is no id"), (["user", "add"], "usage: postrider user add ADDRESS"), (["--nonsense"], "-c FILE")):
         done = tree.run(*words)
         assert done.returncode == 64 and told in done.stderr, (words, done.stderr)
+
+
+def test_an_option_without_its_file_says_what_is_missing():
+    done = subprocess.run([f"{BUILD}/postrider", "-c"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 64 and done.stderr == "postrider: -c needs the name of a file behind it\n"
 
 
 def test_help_is_to_be_had_for_each_group_of_commands(tree):
