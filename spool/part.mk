@@ -23,7 +23,7 @@ libspool_a_SOURCES = \
 
 pkglibexec_PROGRAMS += libexec/spool
 SPOOL_PROGRAM = \
-	spool/acts.c spool/control.c spool/control_private.h spool/expand.c spool/expand_private.h spool/handover.c spool/intake.c \
+	spool/acts.c spool/control.c spool/control_private.h spool/expand.c spool/expand_private.h spool/expansion.c spool/handover.c spool/id_row.c spool/id_row.h spool/intake.c \
 	spool/jobs.c spool/jobs_private.h spool/notes.c spool/outcomes.c spool/owner.c spool/routes.c spool/expiry.c spool/settle.c spool/sign.c spool/spool.h spool/spool_io.c \
 	spool/spool_io.h spool/targets.c spool/trouble.c spool/view.c spool/whereabouts.c
 libexec_spool_SOURCES = \
@@ -69,3 +69,7 @@ FUZZERS += tests/fuzz/f_recover
 tests_fuzz_f_recover_SOURCES = tests/fuzz/f_recover.c
 tests_fuzz_f_recover_LDADD = libjournal.a $(BASE_LIBS)
 tests_fuzz_f_recover_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+check_PROGRAMS += tests/unit/t_id_row
+tests_unit_t_id_row_SOURCES = tests/unit/t_id_row.c spool/id_row.c spool/id_row.h
+tests_unit_t_id_row_LDADD = $(BASE_LIBS) $(UNIT_LIBS)

@@ -3,7 +3,7 @@
  *
  *   intake       smtpd's words become a MESSAGE
  *   whereabouts  smtpd withdraws one, or asks after a crash whether it is here
- *   expand       auth says where it goes (targets); journalled as the first STATE
+ *   expand       auth says where it goes (expansion, targets); journalled as the first STATE
  *   routes       where a way leads, by the configuration or dns
  *   sign         who has the keys signs it, before it leaves by SMTP
  *   jobs         workers get it (handover) and say what came of it (outcomes)
