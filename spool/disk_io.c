@@ -151,7 +151,7 @@ static bool file_number(const char *name, uint32_t *file)
 	}
 	file_name(again, n);
 	*file = n;
-	return n < FILES_MAX && strcmp(name, again) == 0;
+	return n < JOURNAL_FILES_MAX && strcmp(name, again) == 0;
 }
 
 static enum pr_err open_file(struct disk *d, const char *name, uint32_t file, uint32_t *version)

@@ -8,8 +8,6 @@
 #include "spool/disk_io.h"
 #include "spool/recover.h"
 
-#define FILES_MAX 65536u	/* 4 TiB of segments */
-
 struct task {
 	struct task *next;
 	void (*run)(struct task *);	/* in the thread */

@@ -189,7 +189,7 @@ int file_make(struct disk *d, uint32_t file, uint64_t len)
 	char name[32];
 	int fd, error;
 
-	if (file >= FILES_MAX || disk_is_short(d, len))
+	if (file >= JOURNAL_FILES_MAX || disk_is_short(d, len))
 		return ENOSPC;
 	file_name(name, file);
 	fd = openat(d->folder, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -105,7 +105,8 @@ struct journal {
 
 	struct segment **used, **spare;	/* used: by number, rising */
 	unsigned n_used, n_spare, room_used, room_spare;
-	uint32_t next_number, next_file;
+	uint32_t next_number;
+	uint64_t files[JOURNAL_FILES_MAX / 64];	/* a bit for each number that a file has */
 	struct segment *current, *ready;
 
 	struct list own;			/* own_request */
@@ -148,6 +149,8 @@ struct journal {
 };
 
 /* segments.c */
+uint32_t file_take(struct journal *j);	/* the lowest number that no file has; JOURNAL_FILES_MAX: there is none */
+void file_give_back(struct journal *j, uint32_t file);
 struct segment *segment_find(const struct journal *j, uint32_t number);
 void segment_add_used(struct journal *j, struct segment *s);
 void segment_forget(struct journal *j, struct segment *s);	/* out of used */

@@ -50,7 +50,7 @@ static void make_one(struct journal *j)
 {
 	struct segment *s = mem_new(sizeof(*s));
 
-	s->file = j->next_file++;
+	s->file = file_take(j);
 	s->size = j->options.segment_size;
 	s->fresh = true;
 	j->keeper.len = s->size;
@@ -96,6 +96,7 @@ static void made(struct journal *j, struct segment *s, int error)
 	}
 	j->make_again_at = j->now + RETRY_MS;
 	j->look_for_victims = true;
+	file_give_back(j, s->file);
 	mem_free(s);
 }
 
@@ -130,6 +131,7 @@ void keeper_done(struct journal *j)
 		opened(j, s, error);
 		break;
 	case KEEPER_REMOVE:
+		file_give_back(j, s->file);
 		mem_free(s);
 		break;
 	default:

@@ -21,6 +21,30 @@ static void list_take(struct segment **list, unsigned *n, unsigned at)
 	memmove(list + at, list + at + 1, (*n - at) * sizeof(*list));
 }
 
+static void file_is_there(struct journal *j, uint32_t file)
+{
+	j->files[file / 64] |= UINT64_C(1) << file % 64;
+}
+
+uint32_t file_take(struct journal *j)
+{
+	uint32_t i = 0, file;
+
+	while (i < JOURNAL_FILES_MAX / 64 && !~j->files[i])
+		i++;
+	if (i == JOURNAL_FILES_MAX / 64)
+		return JOURNAL_FILES_MAX;
+	file = i * 64 + (uint32_t)__builtin_ctzll(~j->files[i]);
+	file_is_there(j, file);
+	return file;
+}
+
+void file_give_back(struct journal *j, uint32_t file)
+{
+	if (file < JOURNAL_FILES_MAX)
+		j->files[file / 64] &= ~(UINT64_C(1) << file % 64);
+}
+
 /* The first that is not below number. */
 static unsigned used_place(const struct journal *j, uint32_t number)
 {
@@ -90,8 +114,8 @@ enum pr_err journal_file(struct journal *j, uint32_t file, struct span probe, ui
 	*version = h.version;
 	if (err)
 		return err;
-	if (file >= j->next_file)
-		j->next_file = file + 1;
+	BUG_ON(file >= JOURNAL_FILES_MAX);
+	file_is_there(j, file);
 	if (h.number >= j->next_number)
 		j->next_number = h.number + 1;
 	s = mem_new(sizeof(*s));

@@ -918,6 +918,27 @@ static void planted(enum journal_fault fault)
 	assert_string_equal(without, "");
 }
 
+static void begin_world(uint64_t seed)
+{
+	w = mem_new(sizeof(*w));
+	w->asks.next = w->asks.before = &w->asks;
+	w->disk.state = seed;
+	w->disk.room_files = SIM_FILES;
+	recover();
+}
+
+static void end_world(void)
+{
+	assert_string_equal(w->failure, "");
+	forget_run();
+	sim_free(&w->disk);
+	for (unsigned i = 0; i < w->n; i++)
+		for (unsigned t = 0; t <= CHUNKS; t++)
+			mem_free(w->models[i].texts[t]);
+	mem_free(w);
+	w = NULL;
+}
+
 /* Everything that is under way comes to its end; what the journal writes by itself then, it would write for ever. */
 static uint64_t bytes_written_by_itself(void)
 {
@@ -942,11 +963,7 @@ static void t_states_that_count_are_not_copied_for_ever(void **state)
 	uint64_t told = 0, before;
 
 	(void)state;
-	w = mem_new(sizeof(*w));
-	w->asks.next = w->asks.before = &w->asks;
-	w->disk.state = 7;
-	w->disk.room_files = SIM_FILES;
-	recover();
+	begin_world(7);
 	for (unsigned i = 0; i < 100; i++) {
 		make_message();
 		run_out();
@@ -974,14 +991,33 @@ static void t_states_that_count_are_not_copied_for_ever(void **state)
 	assert_true(stats.segments < 4);
 	crash();
 	recover();
-	assert_string_equal(w->failure, "");
-	forget_run();
-	sim_free(&w->disk);
-	for (unsigned i = 0; i < w->n; i++)
-		for (unsigned t = 0; t <= CHUNKS; t++)
-			mem_free(w->models[i].texts[t]);
-	mem_free(w);
-	w = NULL;
+	end_world();
+}
+
+static void pass_seconds(unsigned n)
+{
+	for (; n; n--) {
+		w->now += 1000;
+		for (unsigned i = 0; i < 4; i++) {
+			journal_turn(w->journal, w->now);
+			finish_job(1);
+			finish_job(0);
+		}
+	}
+}
+
+/* Each try to make a file takes a number: over a weekend there are more tries than numbers. */
+static void t_a_disk_that_was_full_for_long_is_used_again(void **state)
+{
+	(void)state;
+	begin_world(11);
+	w->disk.room_files = 3;
+	pass_seconds(2 * SIM_FILES);
+	w->disk.room_files = SIM_FILES;
+	pass_seconds(10);
+	assert_true(journal_available(w->journal) >= RESERVE_SEGMENTS + AHEAD_SEGMENTS);
+	assert_false(w->journal->make_failed);
+	end_world();
 }
 
 static void t_the_sync_taken_out_is_caught(void **state)
@@ -1056,6 +1092,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_no_cut_loses_or_doubles_what_was_acknowledged),
 		cmocka_unit_test(t_states_that_count_are_not_copied_for_ever),
+		cmocka_unit_test(t_a_disk_that_was_full_for_long_is_used_again),
 		cmocka_unit_test(t_the_sync_taken_out_is_caught),
 		cmocka_unit_test(t_the_answer_before_the_sync_is_caught),
 		cmocka_unit_test(t_a_segment_reused_before_its_free_mark_is_synced_is_caught),
