@@ -70,6 +70,10 @@ bool disk_set_aside(struct disk *d, const struct journal_damage *damage, char na
 {
 	struct aside *a;
 
+	if (damage->place.segment == 0) {
+		file_name(name, damage->file);
+		return true;
+	}
 	aside_name(name, damage);
 	if (is_there(d, name))
 		return false;

@@ -46,7 +46,7 @@ void compact_fini(struct journal *j)
 
 static bool may_be_victim(const struct segment *s)
 {
-	return (s->state == SEG_SEALED || s->state == SEG_FAILED) && !s->stuck && !s->pins;
+	return (s->state == SEG_SEALED || s->state == SEG_FAILED) && !s->stuck && !s->unread && !s->pins;
 }
 
 static uint64_t count_living(const struct journal *j)

@@ -55,8 +55,9 @@ void disk_reader_close(struct disk_reader **r);
  * done. All files are read for it, once for all that wait: it takes its time. */
 void disk_erase(struct disk *d, const struct msg_id *id, void (*done)(void *arg, enum pr_err err), void *arg);	/* done may be NULL */
 
-/* Keeps the bytes of a damaged record in a file of the folder, whose name it tells. Called from on_damaged. False: an earlier
- * run kept them, and said so: a segment that was not sealed is looked through at each start. */
+/* Keeps the bytes of a damaged record in a file of the folder, whose name it tells; a file that does not tell what it is is kept
+ * itself. Called from on_damaged. False: an earlier run kept them, and said so: a segment that was not sealed is looked through
+ * at each start. */
 #define DISK_ASIDE_NAME 32
 bool disk_set_aside(struct disk *d, const struct journal_damage *damage, char name[DISK_ASIDE_NAME]);
 

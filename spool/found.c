@@ -19,14 +19,24 @@ struct recovery *journal_recovery(struct journal *j)
 	return r;
 }
 
+static void tell_strange(struct journal *j)
+{
+	for (unsigned i = 0; i < j->n_strange; i++) {
+		struct journal_damage d = { .file = j->strange[i], .len = j->options.segment_size };
+
+		j->owner->on_damaged(j->arg, &d);
+	}
+}
+
 static void take_segments(struct journal *j, const struct recovery *r)
 {
+	tell_strange(j);
 	for (unsigned i = 0; i < r->n_segments; i++) {
 		const struct recovery_segment *from = &r->segments[i];
 		struct segment *s = segment_find(j, from->target.number);
 
 		s->doubled |= from->doubled;
-		s->stuck = from->error != 0;
+		s->unread = from->error != 0;
 		s->synced = from->sealed ? s->size : from->synced;
 		s->used = from->sealed ? s->size : from->end;
 	}

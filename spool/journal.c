@@ -69,6 +69,7 @@ void journal_free(struct journal **jp)
 	map_fini(&j->specials);
 	map_fini(&j->compact.moved);
 	mem_free(j->used);
+	mem_free(j->strange);
 	mem_free(j->spare);
 	mem_free(j->iov);
 	mem_free(j->table_bytes);

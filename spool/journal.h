@@ -128,7 +128,7 @@ struct journal_found {
 struct journal_damage {
 	bool has_id;
 	struct msg_id id;		/* of the message that it belonged to, where its head could be read */
-	struct place place;
+	struct place place;		/* {0, 0}: a whole file, which does not tell what it is */
 	uint32_t file, len;
 	uint8_t type;			/* enum record_type; 0: not known */
 };
@@ -219,7 +219,7 @@ struct journal_options {
 struct journal *journal_new(const struct journal_options *o, const struct journal_disk *disk, const struct journal_owner *owner, void *arg);
 void journal_free(struct journal **j);	/* requests still waiting are forgotten; no job may be under way */
 
-/* Before the first turn, for each file that is there: its first SEGMENT_PROBE bytes (fewer: it is unreadable). A free mark that
+/* Before the first turn, for each file that is there: its first SEGMENT_PROBE bytes (fewer: it is unreadable, and left alone). A free mark that
  * was found was written again and synced before (segment_is_free): it may have been in memory only. PR_DENIED and
  * *version when it was written by a newer release. */
 enum pr_err journal_file(struct journal *j, uint32_t file, struct span probe, uint32_t *version) MUST_USE;

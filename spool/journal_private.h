@@ -23,7 +23,8 @@ struct segment {
 	uint64_t copied_bytes, gone_before;	/* their records; how many messages had left by then */
 	unsigned pins;
 	bool doubled;			/* a later copy of one of its messages exists */
-	bool stuck;			/* can't be emptied in this run */
+	bool stuck;			/* could not be emptied: not tried again until something changes */
+	bool unread;			/* not all that it holds is known: it is left as it is in this run */
 	bool fresh;			/* its room was never written */
 	bool torn;			/* what lies behind `synced` was refused, or is written again elsewhere */
 };
@@ -107,6 +108,8 @@ struct journal {
 	unsigned n_used, n_spare, room_used, room_spare;
 	uint32_t next_number;
 	uint64_t files[JOURNAL_FILES_MAX / 64];	/* a bit for each number that a file has */
+	uint32_t *strange;			/* files that tell nothing of themselves: they are left as they are */
+	unsigned n_strange;
 	struct segment *current, *ready;
 
 	struct list own;			/* own_request */

@@ -105,6 +105,17 @@ void segment_add_used(struct journal *j, struct segment *s)
 	list_put(&j->used, &j->n_used, &j->room_used, s, used_place(j, s->number));
 }
 
+/* What was never opened begins with zeros: a file made ahead, or one whose making was interrupted. What can't be read, or is
+ * something else, may be full of mail. */
+static bool is_strange(const struct journal *j, const struct segment_header *h, struct span probe)
+{
+	static const char zeros[SEGMENT_PROBE];
+
+	if (h->use == SEGMENT_USED)
+		return segment_find(j, h->number) != NULL;	/* somebody copied it */
+	return h->use == SEGMENT_UNKNOWN && (probe.len < SEGMENT_PROBE || memcmp(probe.at, zeros, SEGMENT_PROBE) != 0);
+}
+
 enum pr_err journal_file(struct journal *j, uint32_t file, struct span probe, uint32_t *version)
 {
 	struct segment_header h;
@@ -116,12 +127,16 @@ enum pr_err journal_file(struct journal *j, uint32_t file, struct span probe, ui
 		return err;
 	BUG_ON(file >= JOURNAL_FILES_MAX);
 	file_is_there(j, file);
+	if (is_strange(j, &h, probe)) {
+		j->strange = mem_resize(j->strange, (j->n_strange + 1) * sizeof(*j->strange));
+		j->strange[j->n_strange++] = file;
+		return PR_OK;
+	}
 	if (h.number >= j->next_number)
 		j->next_number = h.number + 1;
 	s = mem_new(sizeof(*s));
 	*s = (struct segment){ .file = file, .size = h.size ? h.size : j->options.segment_size, .number = h.number, .mark = h.mark };
-	/* What tells nothing of itself was never opened: a file made ahead, or one whose making was interrupted. */
-	if (h.use != SEGMENT_USED || segment_find(j, h.number)) {
+	if (h.use != SEGMENT_USED) {
 		s->fresh = h.number == 0;
 		segment_add_spare(j, s);
 		return PR_OK;

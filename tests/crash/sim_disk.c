@@ -143,7 +143,7 @@ static int sim_read(void *arg, uint32_t file, uint64_t at, void *into, size_t le
 	struct sim_disk *d = arg;
 	struct sim_file *f = &d->files[file];
 
-	if (file >= SIM_FILES || !f->exists || at + len > f->size)
+	if (file >= SIM_FILES || !f->exists || f->unreadable || at + len > f->size)
 		return EIO;
 	memcpy(into, f->seen + at, len);
 	return 0;

@@ -13,7 +13,7 @@
 
 struct sim_disk {
 	struct sim_file {
-		bool exists;
+		bool exists, unreadable;
 		char *seen, *kept;	/* what a read gives; what the platters hold */
 		uint32_t size;
 		struct sim_piece {

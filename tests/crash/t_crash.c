@@ -648,7 +648,7 @@ static void open_journal(void)
 	}
 }
 
-static void recover(void)
+static void read_all(void)
 {
 	struct disk_source src;
 	struct recovery *r;
@@ -663,6 +663,11 @@ static void recover(void)
 	recovery_run(r, &src);
 	while (journal_recover(w->journal, 7))
 		;
+}
+
+static void recover(void)
+{
+	read_all();
 	w->recoveries++;
 	check_all();
 }
@@ -1020,6 +1025,48 @@ static void t_a_disk_that_was_full_for_long_is_used_again(void **state)
 	end_world();
 }
 
+static void set_unreadable(bool unreadable)
+{
+	for (unsigned i = 0; i < SIM_FILES; i++)
+		w->disk.files[i].unreadable = unreadable;
+}
+
+/* It fails, and works again: what could not be emptied gets another chance. */
+static void have_trouble(void)
+{
+	offer(model_new());
+	w->disk.fail_one_in = 1;
+	pass_seconds(5);
+	assert_true(w->journal->failing);
+	w->disk.fail_one_in = 0;
+	pass_seconds(5);
+	offer(model_new());
+	pass_seconds(5);
+	assert_false(w->journal->failing);
+}
+
+/* Nothing is known of its messages then, which is not that there are none. */
+static void t_a_segment_that_could_not_be_read_at_the_start_is_kept(void **state)
+{
+	(void)state;
+	begin_world(13);
+	for (unsigned i = 0; i < 20; i++)
+		offer(model_new());
+	run_out();
+	forget_run();
+	w->flipped = true;
+	set_unreadable(true);
+	read_all();
+	set_unreadable(false);
+	assert_true(w->flip_named);
+	have_trouble();
+	pass_seconds(20);
+	forget_run();
+	w->flipped = false;
+	recover();
+	end_world();
+}
+
 static void t_the_sync_taken_out_is_caught(void **state)
 {
 	(void)state;
@@ -1093,6 +1140,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(t_no_cut_loses_or_doubles_what_was_acknowledged),
 		cmocka_unit_test(t_states_that_count_are_not_copied_for_ever),
 		cmocka_unit_test(t_a_disk_that_was_full_for_long_is_used_again),
+		cmocka_unit_test(t_a_segment_that_could_not_be_read_at_the_start_is_kept),
 		cmocka_unit_test(t_the_sync_taken_out_is_caught),
 		cmocka_unit_test(t_the_answer_before_the_sync_is_caught),
 		cmocka_unit_test(t_a_segment_reused_before_its_free_mark_is_synced_is_caught),

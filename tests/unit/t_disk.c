@@ -628,6 +628,34 @@ static void t_a_bit_that_falls_over_behind_a_table_does_not_leave(void **state)
 	close_disk();
 }
 
+static unsigned break_first_page(char *bytes, size_t len, const void *text)
+{
+	if (!memmem(bytes, len, text, strlen(text)))
+		return 0;
+	memset(bytes, 0x55, SEGMENT_PROBE);
+	return 1;
+}
+
+/* Where nothing says what a file holds, it is not taken for an empty one. */
+static void t_a_file_that_tells_nothing_of_itself_is_kept(void **state)
+{
+	(void)state;
+	open_disk(SMALL);
+	put_messages(0, 10);
+	close_disk();
+	assert_int_equal(each_file(break_first_page, "0000003 0000160"), 1);
+	for (uint32_t again = 0; again < 2; again++) {
+		open_disk(SMALL);
+		assert_int_equal(w.n_found, again * 5000);
+		assert_int_equal(w.n_damaged, 1);
+		assert_int_equal(w.n_named, again + 1);
+		assert_non_null(strstr(w.aside, ".segment"));
+		put_messages(10 + again * 5000, 10 + (again + 1) * 5000);
+		close_disk();
+		assert_int_equal(each_file(count_text, "0000003 0000160"), 1);
+	}
+}
+
 static void forget_cache(void)
 {
 	DIR *dir = opendir(w.folder);
@@ -1204,6 +1232,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(t_a_spool_has_one_process, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_newer_format_is_refused_with_its_number, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_corrupt_record_is_set_aside_and_costs_no_other, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_file_that_tells_nothing_of_itself_is_kept, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_bit_that_falls_over_behind_a_table_does_not_leave, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_what_is_not_in_the_page_cache_is_read_as_well, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_room_that_holds_nothing_yet_is_not_read_ahead, make_world, end_world),
