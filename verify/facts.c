@@ -185,6 +185,16 @@ void facts_answer(struct facts *f, unsigned number, enum wire_resolve result, bo
 	f->n_known++;
 }
 
+void facts_broke_off(struct facts *f, unsigned number)
+{
+	struct entry *e = asked(f, number);
+
+	if (!e)
+		return;
+	e->fact.n = 0;
+	e->bytes = 0;
+}
+
 size_t facts_bytes(const struct facts *f)
 {
 	return f->arena.used;

@@ -55,6 +55,8 @@ bool facts_next(struct facts *f, struct facts_question *out);
 /* A record of its answer; data is copied. Nothing for a question that was not given or is answered. */
 void facts_record(struct facts *f, unsigned number, struct span data);
 void facts_answer(struct facts *f, unsigned number, enum wire_resolve result, bool is_secure);
+/* It is asked once more: records that were told of it will be told again. */
+void facts_broke_off(struct facts *f, unsigned number);
 /* Bytes that all of it takes, about. */
 size_t facts_bytes(const struct facts *f);
 /* Time is over: nothing more is asked, and what is not known can't be told now (RESOLVE_TEMPORARY). */

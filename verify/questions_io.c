@@ -36,6 +36,7 @@ static void take_back(struct questions *all, const struct question *q)
 /* A question that is asked stands in line again. */
 static void ask_later(struct questions *all, struct question *q)
 {
+	facts_broke_off(q->inquiry->facts, q->asks.number);
 	(void)pending_close(&all->at_dns, q->ask);
 	q->ask = 0;
 	list_remove(&q->list);

@@ -125,6 +125,28 @@ static void t_an_answer_of_many_records_is_bounded(void **state)
 	facts_free(&f);
 }
 
+/* dns died in the middle of it, or the place of its question was given to another. */
+static void t_an_answer_that_broke_off_counts_for_nothing(void **state)
+{
+	struct facts *f = facts_new(3);
+	const struct fact *found;
+	unsigned n;
+
+	(void)state;
+	(void)facts_find(f, RECORD_TXT, SPAN("_dmarc.example"));
+	n = next(f, "_dmarc.example");
+	facts_record(f, n, SPAN("v=DMARC1; p=reject"));
+	facts_broke_off(f, n);
+	assert_int_equal(facts_awaited(f), 1);
+	facts_record(f, n, SPAN("v=DMARC1; p=reject"));
+	facts_answer(f, n, RESOLVED, false);
+	facts_broke_off(f, n);	/* that one is whole */
+	found = facts_find(f, RECORD_TXT, SPAN("_dmarc.example"));
+	assert_int_equal(found->n, 1);
+	assert_true(span_eq(found->data[0], SPAN("v=DMARC1; p=reject")));
+	facts_free(&f);
+}
+
 static void t_when_time_is_over_what_is_not_known_can_not_be_told(void **state)
 {
 	struct facts *f = facts_new(5);
@@ -155,6 +177,7 @@ int main(void)
 		cmocka_unit_test(t_questions_have_a_ceiling_and_a_reserve),
 		cmocka_unit_test(t_no_name_is_no_question),
 		cmocka_unit_test(t_an_answer_of_many_records_is_bounded),
+		cmocka_unit_test(t_an_answer_that_broke_off_counts_for_nothing),
 		cmocka_unit_test(t_when_time_is_over_what_is_not_known_can_not_be_told),
 	};
 
