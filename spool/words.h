@@ -16,8 +16,8 @@ struct saying {
 	struct span enhanced, words, host;
 };
 
-/* A server said it, and `local` is none; else the words are ours, about it where it has a host. */
-static inline bool saying_is_a_reply(const struct saying *s) { return s->code > 0 && s->host.len > 0 && !span_eq(s->host, SPAN("local")); }
+/* A server said it; else the words are ours, about it where it has a host. */
+static inline bool saying_is_a_reply(const struct saying *s) { return s->code > 0 && s->host.len > 0; }
 
 struct words;
 
