@@ -91,7 +91,7 @@ void client_close(struct client *c)
 
 static int gone(const struct client *c)
 {
-	say("the server's `%s` went away in the middle of an answer", wire_role_text(c->peer));
+	say("the server's `%s` went away in the middle of an answer (a server of another version is to be restarted)", wire_role_text(c->peer));
 	return EX_IOERR;
 }
 

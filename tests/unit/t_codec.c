@@ -151,6 +151,32 @@ static void t_unknown_verbs_are_refused(void **state)
 	assert_string_equal(wire_verb_text(WIRE_mail_done), "mail_done");
 }
 
+static void t_a_command_line_of_another_version_is_understood(void **state)
+{
+	static const struct {
+		enum wire_verb verb;
+		const char *bytes;
+		size_t len;
+	} rows[] = {
+		{ WIRE_ctl_status, "\1\0\4\0\0\0\7\0\0\0", 10 }, { WIRE_ctl_reload, "\2\0\4\0\0\0\7\0\0\0", 10 },
+		{ WIRE_ctl_refresh, "\3\0\4\0\0\0\7\0\0\0", 10 }, { WIRE_ctl_stop, "\4\0\4\0\0\0\7\0\0\0", 10 },
+		{ WIRE_ctl_done, "\7\0\12\0\0\0\7\0\0\0\113\1\0\0\0x", 16 },
+	};
+	union wire_msg msg;
+	enum wire_verb verb;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct span rest = span_of(rows[i].bytes, rows[i].len);
+
+		assert_int_equal(wire_get(&rest, &verb, &msg), PR_OK);
+		assert_int_equal(verb, rows[i].verb);
+		assert_int_equal(msg.ctl_status.ask, 7);
+	}
+	assert_int_equal(msg.ctl_done.exit, 75);
+	assert_string_equal(wire_role_text(ROLE_MASTER), "master");
+}
+
 static void t_a_head_and_its_bytes_are_a_verb(void **state)
 {
 	struct wire_mail_part part = { .ask = 77 };
@@ -210,6 +236,7 @@ int main(void)
 		cmocka_unit_test(t_every_verb_there_and_back),
 		cmocka_unit_test(t_every_cut_is_refused),
 		cmocka_unit_test(t_unknown_verbs_are_refused),
+		cmocka_unit_test(t_a_command_line_of_another_version_is_understood),
 		cmocka_unit_test(t_a_head_and_its_bytes_are_a_verb),
 		cmocka_unit_test(t_each_says_only_what_it_may),
 	};
