@@ -4,21 +4,15 @@
 
 #include "auth/checker_io.h"
 #include "auth/guess.h"
+#include "auth/places_io.h"
+#include "auth/proof.h"
 #include "auth/remember.h"
 #include "auth/sasl.h"
-#include "auth/source_io.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/random.h"
 
 #define CHALLENGE_MAX 8192
-
-struct place {			/* a logins section */
-	struct list list;
-	char *name;
-	struct source *source;
-	bool is_told;		/* by the settings in hand */
-};
 
 struct logins {
 	struct loop *loop;
@@ -26,7 +20,7 @@ struct logins {
 	struct checker *checker;
 	struct remember *remember;
 	struct guess *guess;
-	struct list places;
+	struct places places;
 	unsigned char salt_key[SHA256_LEN];	/* of users who do not exist */
 };
 
@@ -112,14 +106,6 @@ static void settle_as_said(struct login *l, enum wire_login result)
 
 /* ---- our own users ------------------------------------------------------------------- */
 
-static uint64_t proof_of(struct span stored)
-{
-	unsigned char digest[SHA256_LEN];
-
-	digest_sha256(stored, digest);
-	return table_proof(digest);
-}
-
 static void accept(struct login *l, const struct directory_user *user)
 {
 	settle(l, user->is_disabled ? LOGIN_DISABLED : LOGIN_OK, user->address);
@@ -133,28 +119,12 @@ static void on_checked(void *arg, bool is_right)
 	struct directory_user user;
 
 	l->check = NULL;
-	if (!is_right || !directory_user(all->directory, sasl_user(&l->sasl), &user) || proof_of(user.password) != l->proof) {
+	if (!is_right || !directory_user(all->directory, sasl_user(&l->sasl), &user) || proof_of_password(user.password) != l->proof) {
 		settle_as_said(l, LOGIN_BAD);
 		return;
 	}
 	remember_note(all->remember, user.password, sasl_password(&l->sasl), loop_now(all->loop).mono_ms);
 	accept(l, &user);
-}
-
-static bool token_is_right(struct login *l, const struct directory_user *user)
-{
-	unsigned char digest[SHA256_LEN];
-	struct table_token token;
-
-	if (!token_is(sasl_password(&l->sasl)))
-		return false;
-	token_digest(sasl_password(&l->sasl), digest);
-	if (!directory_token(l->desk->logins->directory, table_proof(digest), &token) || !address_same(token.address, user->address))
-		return false;
-	if (!digest_equal(token.digest.at, digest, SHA256_LEN))
-		return false;
-	l->proof = table_proof(digest);
-	return true;
 }
 
 static void check_slowly(struct login *l, const char *hash)
@@ -174,8 +144,9 @@ static void check_own(struct login *l)
 		check_slowly(l, NULL);
 		return;
 	}
-	l->proof = proof_of(user.password);
-	if (token_is_right(l, &user) || remember_has(all->remember, user.password, sasl_password(&l->sasl), loop_now(all->loop).mono_ms))
+	l->proof = proof_of_password(user.password);
+	if (proof_of_token(all->directory, user.address, sasl_password(&l->sasl), &l->proof) ||
+	    remember_has(all->remember, user.password, sasl_password(&l->sasl), loop_now(all->loop).mono_ms))
 		accept(l, &user);
 	else
 		check_slowly(l, stored.hash);
@@ -204,7 +175,7 @@ static void give_numbers(struct login *l, struct buf *out)
 
 	l->is_known_user = directory_user(all->directory, sasl_user(&l->sasl), &user) && password_from_text(user.password, &stored) == PR_OK;
 	if (l->is_known_user)
-		l->proof = proof_of(user.password);
+		l->proof = proof_of_password(user.password);
 	else
 		invent(all, sasl_user(&l->sasl), &stored.scram);
 	sasl_give_numbers(&l->sasl, &stored.scram, out);
@@ -215,7 +186,7 @@ static void proven(struct login *l)
 {
 	struct directory_user user;
 
-	if (l->is_known_user && directory_user(l->desk->logins->directory, sasl_user(&l->sasl), &user) && proof_of(user.password) == l->proof)
+	if (l->is_known_user && directory_user(l->desk->logins->directory, sasl_user(&l->sasl), &user) && proof_of_password(user.password) == l->proof)
 		accept(l, &user);
 	else
 		settle_as_said(l, LOGIN_BAD);
@@ -241,25 +212,14 @@ static void on_answered(void *arg, enum dovecot_said said, struct span user)
 		settle(l, LOGIN_OK, user.len > 0 && user.len <= SASL_USER_MAX ? user : sasl_user(&l->sasl));
 }
 
-static struct place *place_find(const struct logins *l, struct span name)
-{
-	LIST_EACH(node, &l->places) {
-		struct place *p = LIST_OWNER(node, struct place, list);
-
-		if (span_eq(span_of_text(p->name), name))
-			return p;
-	}
-	return NULL;
-}
-
 static void ask_place(struct login *l)
 {
-	struct place *place = place_find(l->desk->logins, span_of_text(l->logins));
+	struct source *source = places_find(&l->desk->logins->places, span_of_text(l->logins));
 	struct dovecot_question q = { .user = sasl_user(&l->sasl), .password = sasl_password(&l->sasl), .client = span_of_text(l->client),
 		.local = span_of_text(l->local), .is_secured = l->is_secured };
 
-	if (place)
-		l->question = source_ask(place->source, &q, on_answered, l);
+	if (source)
+		l->question = source_ask(source, &q, on_answered, l);
 	else
 		settle_as_said(l, LOGIN_BUSY);
 }
@@ -380,16 +340,7 @@ static void on_ask(struct desk *d, const struct wire_login_ask *ask)
 
 static bool still_counts(const struct logins *l, const struct wire_sender_ask *ask)
 {
-	struct directory_user user;
-	struct table_token token;
-
-	if (ask->logins.len > 0)
-		return true;	/* nobody tells us */
-	if (!directory_user(l->directory, ask->login, &user) || user.is_disabled)
-		return false;
-	if (proof_of(user.password) == ask->proof)
-		return true;
-	return directory_token(l->directory, ask->proof, &token) && address_same(token.address, ask->login);
+	return ask->logins.len > 0 || proof_counts(l->directory, ask->login, ask->proof);	/* of others nobody tells us */
 }
 
 static void on_sender_ask(struct desk *d, const struct wire_sender_ask *ask)
@@ -456,43 +407,9 @@ void desk_verb(struct desk *d, enum wire_verb verb, const union wire_msg *msg)
 
 /* ---- settings, life -------------------------------------------------------------------------- */
 
-static void place_free(struct place *p)
-{
-	list_remove(&p->list);
-	source_free(&p->source);
-	mem_free(p->name);
-	mem_free(p);
-}
-
-static void place_set(struct logins *l, const char *name, const char *path)
-{
-	struct place *p = place_find(l, span_of_text(name));
-
-	if (!p) {
-		p = mem_new(sizeof(*p));
-		p->name = mem_text(span_of_text(name));
-		list_add_last(&l->places, &p->list);
-	}
-	if (p->source && strcmp(source_path(p->source), path) != 0)
-		source_free(&p->source);
-	if (!p->source)
-		p->source = source_new(l->loop, path);
-	p->is_told = true;
-}
-
 void logins_set(struct logins *l, const struct settings *s)
 {
-	LIST_EACH(node, &l->places)
-		LIST_OWNER(node, struct place, list)->is_told = false;
-	for (unsigned i = 0; i < s->n_logins; i++)
-		if (s->logins[i].dovecot)
-			place_set(l, s->logins[i].title, s->logins[i].dovecot);
-	LIST_EACH_SAFE(node, &l->places) {
-		struct place *p = LIST_OWNER(node, struct place, list);
-
-		if (!p->is_told)
-			place_free(p);
-	}
+	places_set(&l->places, s);
 }
 
 unsigned logins_checking(const struct logins *l)
@@ -509,7 +426,7 @@ struct logins *logins_new(struct loop *loop, struct directory *directory)
 	l->checker = checker_new(l->loop);
 	l->remember = remember_new();
 	l->guess = guess_new();
-	list_init(&l->places);
+	places_init(&l->places, loop);
 	random_bytes(l->salt_key, sizeof(l->salt_key));
 	return l;
 }
@@ -525,8 +442,7 @@ void logins_free(struct logins **lp)
 	struct logins *l = *lp;
 
 	*lp = NULL;
-	LIST_EACH_SAFE(node, &l->places)
-		place_free(LIST_OWNER(node, struct place, list));
+	places_fini(&l->places);
 	checker_free(&l->checker);
 	remember_free(&l->remember);
 	guess_free(&l->guess);

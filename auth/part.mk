@@ -4,7 +4,7 @@ libauth_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libauth_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 libauth_a_SOURCES = auth/auth_io.c auth/auth_io.h auth/checker_io.c auth/checker_io.h auth/directory.c auth/directory.h \
 	auth/domains.c auth/domains.h auth/dovecot.c auth/dovecot.h auth/expansion.c auth/expansion.h auth/guess.c auth/guess.h auth/logins_io.c auth/logins_io.h \
-	auth/owners.c auth/owners.h auth/remember.c auth/remember.h auth/sasl.c auth/sasl.h auth/source_io.c auth/source_io.h \
+	auth/owners.c auth/owners.h auth/places_io.c auth/places_io.h auth/proof.c auth/proof.h auth/remember.c auth/remember.h auth/sasl.c auth/sasl.h auth/source_io.c auth/source_io.h \
 	auth/relay_logins.c auth/relay_logins.h auth/srs_keys.c auth/srs_keys.h \
 	auth/table_io.c auth/table_io.h auth/tables.c auth/tables.h
 
@@ -49,3 +49,7 @@ tests_fuzz_f_dovecot_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 EXTRA_DIST += tests/fuzz/seeds/sasl/plain tests/fuzz/seeds/sasl/login tests/fuzz/seeds/sasl/scram tests/fuzz/seeds/sasl/plus \
 	tests/fuzz/seeds/dovecot/all
+
+check_PROGRAMS += tests/unit/t_proof
+tests_unit_t_proof_SOURCES = tests/unit/t_proof.c
+tests_unit_t_proof_LDADD = libauth.a $(MAIL_LIBS) $(LOOP_LIBS) $(UNIT_LIBS)
