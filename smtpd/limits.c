@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-enum { KIND_ADDRESS, KIND_NETWORK, KIND_LISTENER, KIND_USER };
+enum { KIND_ADDRESS, KIND_NETWORK, KIND_LISTENER, KIND_USER, KIND_HOST };
 
 enum what { MAIL, RECIPIENT, LOGIN, DEATH, N_WHATS };
 
@@ -17,10 +17,10 @@ const char *limits_scope_text(enum limits_scope scope)
 	return texts[scope];
 }
 
-static struct client network_of(const struct client *c)
+/* Its first bytes. */
+static struct client network_of(const struct client *c, unsigned keep)
 {
 	struct client n = *c;
-	unsigned keep = c->family == 4 ? 3 : 7;
 
 	memset(n.address + keep, 0, sizeof(n.address) - keep);
 	return n;
@@ -38,10 +38,11 @@ static struct tally_key key_of(const struct tally *t, unsigned kind, unsigned li
 
 struct limits_place limits_place(const struct tally *t, unsigned listener, const struct client *c)
 {
-	struct client network = network_of(c);
+	struct client host = network_of(c, c->family == 6 ? 8 : 16), network = network_of(c, c->family == 4 ? 3 : 7);
 
 	return (struct limits_place){
 		.address = key_of(t, KIND_ADDRESS, listener, c),
+		.host = key_of(t, KIND_HOST, listener, &host),
 		.network = key_of(t, KIND_NETWORK, listener, &network),
 		.listener = tally_key(t, KIND_LISTENER, listener, "", 0),
 	};
@@ -97,11 +98,16 @@ static struct tally_key apart(struct tally_key key, enum what what)
 	return (struct tally_key){ key.hash * N_WHATS + what };
 }
 
+static bool counts_for_host(enum what what)
+{
+	return what == LOGIN || what == DEATH;
+}
+
 static void buckets(struct buckets b[N_BUCKETS], const struct limits_place *p, const struct set_rates *const rates[N_BUCKETS], enum what what)
 {
 	static const struct set_rates none;
 
-	b[0] = (struct buckets){ rates[0], apart(p->address, what) };
+	b[0] = (struct buckets){ rates[0], apart(counts_for_host(what) ? p->host : p->address, what) };
 	b[1] = (struct buckets){ rates[1], apart(p->network, what) };
 	b[2] = (struct buckets){ rates[2], apart(p->listener, what) };
 	b[3] = (struct buckets){ p->has_user ? rates[3] : &none, apart(p->user, what) };

@@ -1,6 +1,7 @@
 /* How much a stranger may cost: connections open at once, and rates of
  * messages, recipients, failed logins and deaths of verify, for an address, a network (/24 or
- * /56), a login and a listener. Exact over all workers (tally.h). */
+ * /56), a login and a listener. Exact over all workers (tally.h). Failed logins and deaths, which no
+ * honest host has many of, count for the /64 of an IPv6 address: whoever has one has all of it. */
 #ifndef SMTPD_LIMITS_H
 #define SMTPD_LIMITS_H
 
@@ -16,7 +17,7 @@ enum limits_scope { LIMITS_FREE, LIMITS_ADDRESS, LIMITS_NETWORK, LIMITS_LISTENER
 const char *limits_scope_text(enum limits_scope scope);	/* "address" */
 
 struct limits_place {		/* where a session counts */
-	struct tally_key address, network, listener, user;
+	struct tally_key address, host, network, listener, user;	/* host: the address, or of IPv6 its /64 */
 	bool has_user;
 };
 

@@ -220,6 +220,25 @@ static void t_only_failures_take_tokens_of_logins(void **state)
 	assert_int_equal(limits_mail(&w->one, &p, &w->listen, 1000000), LIMITS_FREE);
 }
 
+/* Who rents one machine has 2^64 addresses of IPv6. */
+static void t_another_address_of_a_64_brings_no_other_guesses(void **state)
+{
+	struct world *w = *state;
+	struct limits_place first = place(&w->one, "2001:db8:0:1::1"), second = place(&w->one, "2001:db8:0:1:aaaa::2");
+	struct limits_place other = place(&w->one, "2001:db8:0:2::1");
+
+	w->listen.limit_logins_address = w->listen.limit_deaths_address = (struct set_rates){ 1, { { 1, 60000 } } };
+	w->listen.limit_mail_address = (struct set_rates){ 1, { { 1, 60000 } } };
+	limits_login_failed(&w->one, &first, &w->listen, 1000000);
+	assert_int_equal(limits_login(&w->one, &second, &w->listen, 1000000), LIMITS_ADDRESS);
+	assert_int_equal(limits_login(&w->one, &other, &w->listen, 1000000), LIMITS_FREE);
+	limits_check_died(&w->one, &first, &w->listen, 1000000);
+	assert_int_equal(limits_check(&w->one, &second, &w->listen, 1000000), LIMITS_ADDRESS);
+	assert_int_equal(limits_check(&w->one, &other, &w->listen, 1000000), LIMITS_FREE);
+	assert_int_equal(limits_mail(&w->one, &first, &w->listen, 1000000), LIMITS_FREE);	/* a farm of mail servers is one /64 */
+	assert_int_equal(limits_mail(&w->one, &second, &w->listen, 1000000), LIMITS_FREE);
+}
+
 /* A group of eight buckets takes whoever comes: a full one goes first, and none is ever looser for long. */
 static void t_many_addresses_have_their_own_buckets(void **state)
 {
@@ -254,6 +273,7 @@ int main(void)
 		TEST(t_of_several_rates_each_binds),
 		TEST(t_a_user_counts_wherever_he_comes_from),
 		TEST(t_only_failures_take_tokens_of_logins),
+		TEST(t_another_address_of_a_64_brings_no_other_guesses),
 		TEST(t_many_addresses_have_their_own_buckets),
 	};
 
