@@ -371,7 +371,7 @@ sys.exit(0 if s.recv(10) == b"" else 1)
 
 
 def test_a_client_of_the_control_socket_that_talks_nonsense_costs_nothing(running):
-    for nonsense in (b"x", b"\xff" * 60000, struct.pack("<HI", 1, 4) + b"abcd", struct.pack("<HI", 65535, 0)):
+    for nonsense in (b"x", b"\xff" * 60000, struct.pack("<HI", 20, 4) + b"abcd", struct.pack("<HI", 65535, 0)):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.settimeout(PATIENCE)
             s.connect(f"{running.folder}/run/control")
