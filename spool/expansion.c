@@ -70,6 +70,16 @@ static struct mail *mail_of(const struct expansion *e)
 	return queue_find(e->spool->books.queue, &e->id);
 }
 
+void expansion_written(struct spool *sp, struct mail *m, struct span rows)
+{
+	BUG_ON(state_apply(&sp->books, m, rows, false, spool_now(sp)) != PR_OK);
+	if (m->marks & MARK_HELD) {		/* meanwhile */
+		m->marks &= (uint16_t)~MARK_HELD;
+		mail_set_aside(sp, m, SPAN("held by hand"));
+	}
+	mail_start(sp, m);
+}
+
 static void on_rows_written(struct note *n)
 {
 	struct spool *sp = n->spool;
@@ -78,16 +88,10 @@ static void on_rows_written(struct note *n)
 	if (!m)
 		return;
 	m->marks &= (uint16_t)~MARK_BUSY;
-	if (m->marks & MARK_DOOMED) {
+	if (m->marks & MARK_DOOMED)
 		settle(sp, m);
-		return;
-	}
-	BUG_ON(state_apply(&sp->books, m, buf_span(&n->bytes), false, spool_now(sp)) != PR_OK);
-	if (m->marks & MARK_HELD) {		/* meanwhile */
-		m->marks &= (uint16_t)~MARK_HELD;
-		mail_set_aside(sp, m, SPAN("held by hand"));
-	}
-	mail_start(sp, m);
+	else
+		expansion_written(sp, m, buf_span(&n->bytes));
 }
 
 bool expansion_may_begin(const struct mail *m)
@@ -171,6 +175,35 @@ static void take_foreign(struct expansion *e, const struct envelope_rcpt *r)
 	    .address = r->address, .sender = SPAN_NONE });
 	question_take_end(q, &(struct wire_expand_done){ .result = ADDRESS_OK, .why = SPAN_NONE });
 	list_add_first(&e->expander->free_questions, &q->list);
+}
+
+static bool all_foreign(const struct expander *x, struct span rcpts)
+{
+	struct envelope_rcpt r;
+
+	while (envelope_next(&rcpts, &r))
+		if (!is_foreign(x, r.address))
+			return false;
+	return true;
+}
+
+bool expansion_foreign(struct expander *x, const struct msg_id *id, const struct envelope *env, struct buf *rows)
+{
+	struct envelope_rcpt r;
+	struct expansion *e;
+	bool fits;
+
+	buf_clear(rows);
+	if (!all_foreign(x, env->rcpts))
+		return false;
+	e = expansion_new(x, id);
+	e->env = *env;
+	e->rest = env->rcpts;
+	while (envelope_next(&e->rest, &r))
+		take_foreign(e, &r);
+	fits = !expansion_is_too_large(e) && buf_add(rows, buf_span(&e->rows)) == PR_OK;
+	expansion_free(e);
+	return fits;
 }
 
 void expansion_ask_auth(struct expander *x, struct question *q, struct span address)

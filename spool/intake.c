@@ -44,6 +44,7 @@ struct stream_in {
 	struct msg_id id;
 	struct envelope env;		/* sender and so on point into names */
 	struct buf names, rows, envelope;
+	struct buf state;		/* what it begins with, where auth need not be asked */
 	struct span *spans;		/* of the last parts, the prefix in front */
 	struct packet **packets;
 	unsigned n_parts, room;
@@ -97,6 +98,7 @@ static struct stream_in *stream_new(struct intake *in)
 		buf_init(&s->names, 4 * UINT16_MAX);
 		buf_init(&s->rows, ENVELOPE_MAX_BYTES);
 		buf_init(&s->envelope, ENVELOPE_MAX_BYTES + 8 * UINT16_MAX);
+		buf_init(&s->state, STATE_MAX_BYTES);
 	}
 	s->intake = in;
 	list_add_last(&in->open, &s->list);
@@ -142,9 +144,11 @@ static void stream_free(struct stream_in *s)
 	buf_reuse(&s->names);
 	buf_reuse(&s->rows);
 	buf_reuse(&s->envelope);
+	buf_reuse(&s->state);
 	clean.names = s->names;
 	clean.rows = s->rows;
 	clean.envelope = s->envelope;
+	clean.state = s->state;
 	list_remove(&s->list);
 	*s = clean;
 	list_add_first(&in->free, &s->list);
@@ -156,6 +160,7 @@ static void stream_destroy(struct stream_in *s)
 	buf_fini(&s->names);
 	buf_fini(&s->rows);
 	buf_fini(&s->envelope);
+	buf_fini(&s->state);
 	mem_free(s->spans);
 	mem_free(s->packets);
 	mem_free(s);
@@ -410,6 +415,8 @@ static void on_stored(struct journal_request *r, enum pr_err err)
 	stream_answer(s, s->withdrawn ? STORED_ABORTED : STORED);	/* first: somebody waits for it */
 	if (s->withdrawn)
 		mail_finish(sp, m, NULL);
+	else if (s->state.len > 0)
+		expansion_written(sp, m, buf_span(&s->state));
 	else
 		expander_take(sp->expander, m, buf_span(&s->envelope));
 	stream_end(s);
@@ -422,6 +429,8 @@ static void stream_write_message(struct stream_in *s)
 	struct journal_message m = { .id = s->id, .envelope = buf_span(&s->envelope), .chunks = s->chunks, .n_chunks = s->n_chunks,
 	    .size = s->size + s->prefix.len };
 
+	if (expansion_foreign(s->intake->spool->expander, &s->id, &s->env, &s->state))
+		m.state = buf_span(&s->state);
 	brief_encode(&like, s->env.received_ms, s->env.n_rcpts, s->brief);
 	m.brief = span_of(s->brief, BRIEF_SIZE);
 	parts_room(s);

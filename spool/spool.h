@@ -143,6 +143,13 @@ void expander_on_gone(struct expander *x, struct channel *auth);
 void expander_take(struct expander *x, struct mail *m, struct span envelope);
 uint32_t expander_count(const struct expander *x);
 
+/* ---- expansion.c: of one message ----------------------------------------------- */
+/* Where all its recipients are in foreign domains, and so lead to themselves: the rows of a first STATE, with which the message can
+ * be written. False: auth must be asked about it. */
+bool expansion_foreign(struct expander *x, const struct msg_id *id, const struct envelope *env, struct buf *rows);
+/* The rows with which it was written are true: it waits for its delivery. */
+void expansion_written(struct spool *sp, struct mail *m, struct span rows);
+
 /* ---- routes.c: dns ------------------------------------------------------------ */
 #define ROUTE_HOLDS SPAN("held by its route in the configuration")
 struct routes *routes_new(struct spool *sp);

@@ -353,6 +353,8 @@ void journal_message(struct journal *j, struct journal_request *r, const struct 
 	a->kept = kept_new(&m->id, &m->content);
 	buf_of(&a->kept->brief, m->brief);
 	buf_of(&a->kept->envelope, m->envelope);
+	if (m->state.len > 0)
+		buf_of(&a->kept->states[a->kept->n_states++], m->state);
 	for (unsigned i = 0; i < m->n_chunks; i++)
 		(void)buf_add(&a->kept->content, buf_span(&kept_at(m->chunks[i].place)->content));
 	assert_int_equal(a->kept->content.len, m->size);
