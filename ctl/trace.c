@@ -20,6 +20,7 @@
 struct scene {
 	struct list list;
 	int64_t wall_ms;
+	int turn;
 	size_t len;
 	char bytes[];
 };
@@ -177,12 +178,31 @@ static struct tale *tale_of(struct story *s, const struct msg_id *id)
 	return t;
 }
 
-static struct list *place_of(struct tale *t, int64_t wall_ms)
+/* Within a millisecond: an attempt begins before it ends, whichever program told it first. */
+static int turn_of(enum event_code code)
+{
+	switch (code) {
+	case EV_MESSAGE_ACCEPTED:
+		return 0;
+	case EV_DELIVERY_STARTED:
+		return 1;
+	case EV_MESSAGE_FINISHED:
+		return 3;
+	default:
+		return 2;
+	}
+}
+
+static struct list *place_of(struct tale *t, const struct scene *scene)
 {
 	struct list *before = t->scenes.prev;
 
-	while (before != &t->scenes && LIST_OWNER(before, struct scene, list)->wall_ms > wall_ms)
-		before = before->prev;
+	for (; before != &t->scenes; before = before->prev) {
+		const struct scene *other = LIST_OWNER(before, struct scene, list);
+
+		if (other->wall_ms < scene->wall_ms || (other->wall_ms == scene->wall_ms && other->turn <= scene->turn))
+			break;
+	}
 	return before;
 }
 
@@ -193,7 +213,8 @@ static void keep_event(struct tale *t, const struct event_view *v, struct span b
 	memcpy(scene->bytes, bytes.at, bytes.len);
 	scene->len = bytes.len;
 	scene->wall_ms = v->wall_ms;
-	list_add_first(place_of(t, v->wall_ms), &scene->list);
+	scene->turn = turn_of(v->code);
+	list_add_first(place_of(t, scene), &scene->list);
 }
 
 static void print_json(struct span bytes)
