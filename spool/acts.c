@@ -28,15 +28,18 @@ void act_delete(struct command *k, struct mail *m)
 	mail_finish(sp, m, NULL);
 }
 
-static void bounce_one(struct command *k, struct mail *m, uint32_t n, struct buf *rows)
+static void bounce_one(struct command *k, struct mail *m, uint32_t n, const struct originals *o, struct buf *rows)
 {
 	struct spool *sp = k->control->spool;
 	struct state_row row;
+	struct view v;
 
 	rcpt_settle(&sp->books, m, n, FATE_FAILED, &(struct saying){ 0, SPAN("5.7.0"),
 	    k->argument[0] ? span_of_text(k->argument) : SPAN("The administrator gave it back"), SPAN_NONE });
 	row = rcpt_outcome_row(&sp->books, m, n, spool_now(sp));
 	(void)state_add(rows, &row);
+	view_at(sp, m, o, n, &v);
+	spool_event_failed(sp, m, &row, v.facts.address);
 }
 
 static bool would_change(const struct command *k, const struct rcpt *r)
@@ -60,12 +63,12 @@ static void forget_way(struct schedule *s, uint32_t way)
 		schedule_way_undecide(s, way);
 }
 
-static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, struct buf *rows)
+static void act_on_rcpt(struct command *k, struct mail *m, uint32_t n, const struct originals *o, struct buf *rows)
 {
 	struct spool *sp = k->control->spool;
 
 	if (k->action == QUEUE_BOUNCE) {
-		bounce_one(k, m, n, rows);
+		bounce_one(k, m, n, o, rows);
 		return;
 	}
 	if (k->action == QUEUE_RETRY)
@@ -100,7 +103,7 @@ static void bounce_unexpanded(struct command *k, struct mail *m, const struct or
 		(void)state_add(rows, &(struct state_row){ .type = STATE_ROW_TARGET, .n = i, .origin = i, .notify = o->at[i].notify });
 	BUG_ON(state_apply(&sp->books, m, buf_span(rows), false, spool_now(sp)) != PR_OK);
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		bounce_one(k, m, i, rows);
+		bounce_one(k, m, i, o, rows);
 }
 
 static void rows_for_unexpanded(struct command *k, struct mail *m, const struct originals *o, struct buf *rows)
@@ -155,11 +158,11 @@ static void find_meant(struct command *k, struct mail *m, const struct originals
 	}
 }
 
-static void rows_for(struct command *k, struct mail *m, struct span meant, struct buf *rows)
+static void rows_for(struct command *k, struct mail *m, struct span meant, const struct originals *o, struct buf *rows)
 {
 	for (uint32_t n; meant.len; meant = span_from(meant, sizeof(n))) {
 		memcpy(&n, meant.at, sizeof(n));
-		act_on_rcpt(k, m, n, rows);
+		act_on_rcpt(k, m, n, o, rows);
 	}
 }
 
@@ -177,7 +180,7 @@ bool act_change(struct command *k, struct mail *m, const struct originals *o)
 	if (m->marks & MARK_UNEXPANDED)
 		rows_for_unexpanded(k, m, o, &n->bytes);
 	else
-		rows_for(k, m, buf_span(&meant), &n->bytes);
+		rows_for(k, m, buf_span(&meant), o, &n->bytes);
 	buf_fini(&meant);
 	if (n->bytes.len == 0) {
 		note_drop(n);

@@ -166,6 +166,17 @@ bool envelope_next(struct span *rows, struct envelope_rcpt *out)
 	return !r.bad;
 }
 
+struct span envelope_address(const struct envelope *env, uint32_t n)
+{
+	struct envelope_rcpt rcpt = { .address = SPAN_NONE };
+	struct span rows = env->rcpts;
+
+	for (uint32_t i = 0; i <= n; i++)
+		if (i >= env->n_rcpts || !envelope_next(&rows, &rcpt))
+			return SPAN_NONE;
+	return rcpt.address;
+}
+
 /* ---- state rows ---------------------------------------------------------- */
 
 static void add_target(struct buf *out, const struct state_row *row)

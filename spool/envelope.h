@@ -43,6 +43,8 @@ enum pr_err envelope_encode(const struct envelope *env, struct buf *out) MUST_US
 enum pr_err envelope_decode(struct span bytes, struct envelope *out) MUST_USE;
 /* Takes the next row off *rows, which came from envelope_decode; false at the end. */
 bool envelope_next(struct span *rows, struct envelope_rcpt *out);
+/* That of recipient n; empty when there is none. A walk. */
+struct span envelope_address(const struct envelope *env, uint32_t n);
 
 #define STATE_ALL UINT32_MAX	/* an n: every recipient, also before the expansion */
 

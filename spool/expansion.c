@@ -99,10 +99,25 @@ bool expansion_may_begin(const struct mail *m)
 	return m->marks & MARK_UNEXPANDED && !(m->marks & (MARK_DOOMED | MARK_HELD | MARK_BUSY));
 }
 
+/* Who fails here was in nobody's hands: no other event tells of him. */
+static void tell_failed(const struct expansion *e, const struct mail *m)
+{
+	struct span rows = buf_span(&e->rows);
+	struct state_row row, target = { .address = SPAN_NONE };
+
+	while (state_next(&rows, &row) == PR_OK) {
+		if (row.type == STATE_ROW_TARGET)
+			target = row;
+		if (row.type == STATE_ROW_OUTCOME && row.fate == FATE_FAILED)
+			spool_event_failed(e->spool, m, &row, target.address.len ? target.address : envelope_address(&e->env, target.origin));
+	}
+}
+
 static void expansion_write(struct expansion *e, struct mail *m)
 {
 	struct note *n = note_new(e->spool, &e->id);
 
+	tell_failed(e, m);
 	(void)buf_add(&n->bytes, buf_span(&e->rows));
 	n->done = on_rows_written;
 	n->expands = true;

@@ -67,17 +67,6 @@ static void event_expired(const struct obituary *o, const struct state_row *row,
 	process_event(sp->process, &ev);
 }
 
-static struct span original_of(const struct envelope *env, uint32_t n)
-{
-	struct envelope_rcpt rcpt = { .address = SPAN_NONE };
-	struct span rows = env->rcpts;
-
-	for (uint32_t i = 0; i <= n && i < env->n_rcpts; i++)
-		if (!envelope_next(&rows, &rcpt))
-			return SPAN_NONE;
-	return n < env->n_rcpts ? rcpt.address : SPAN_NONE;
-}
-
 static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes, uint64_t size)
 {
 	struct obituary *o = owner;
@@ -93,7 +82,7 @@ static void on_envelope(void *owner, struct disk_reader *r, enum pr_err err, str
 	process_note(o->spool->process, NULL);
 	for (; who.len > 0 && state_next(&rows, &row) == PR_OK; who = span_from(who, sizeof(e))) {
 		memcpy(&e, who.at, sizeof(e));
-		event_expired(o, &row, e.address_len > 0 ? span_first(addresses, e.address_len) : original_of(&env, e.origin));
+		event_expired(o, &row, e.address_len > 0 ? span_first(addresses, e.address_len) : envelope_address(&env, e.origin));
 		addresses = span_from(addresses, e.address_len);
 	}
 	disk_reader_close(&r);

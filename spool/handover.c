@@ -52,16 +52,6 @@ static struct span deliver_of(const struct job *job)
 	return way_is_foreign(name) ? SPAN_NONE : name;
 }
 
-static struct span original_of(const struct envelope *env, uint32_t origin)
-{
-	struct envelope_rcpt r = { 0, SPAN_NONE, SPAN_NONE };
-	struct span rows = env->rcpts;
-
-	for (uint32_t i = 0; i <= origin && envelope_next(&rows, &r); i++)
-		;
-	return r.address;
-}
-
 /* What an alias sends elsewhere says for whom it came, so that it is known when it comes back: hops alone would let a loop
  * deliver a local copy each time round. The job's recipients have this in common (lines.c). */
 static void add_delivered_to(struct job *job, struct mail *m, const struct envelope *env)
@@ -72,7 +62,7 @@ static void add_delivered_to(struct job *job, struct mail *m, const struct envel
 
 	if (!r->named || !way_is_foreign(schedule_way_name(books->schedule, job->way)))
 		return;
-	address = original_of(env, rcpt_names(books, r).origin);
+	address = envelope_address(env, rcpt_names(books, r).origin);
 	if (address.len == 0 || address.len > ADDRESS_MAX || !text_is_printable(address))
 		return;
 	(void)buf_printf(&job->fields, "Delivered-To: %.*s\r\n", SPAN_ARG(address));

@@ -13,6 +13,21 @@ void spool_event(struct spool *sp, enum event_code code, const struct msg_id *id
 	process_event(sp->process, &ev);
 }
 
+void spool_event_failed(struct spool *sp, const struct mail *m, const struct state_row *row, struct span to)
+{
+	struct instant now = spool_now(sp);
+	struct event ev;
+
+	event_begin(&ev, EV_DELIVERY_FAILED, now.wall_ms, &m->id);
+	event_text(&ev, EF_TO, to);
+	event_num(&ev, EF_RCPT, row->n);
+	event_num(&ev, EF_ATTEMPT, row->tries);
+	event_num(&ev, EF_MS, now.mono_ms - m->born_mono);
+	event_text(&ev, EF_DSN, row->enhanced);
+	event_text(&ev, EF_REPLY, row->words);
+	process_event(sp->process, &ev);
+}
+
 static void found_aside(struct spool *sp, struct mail *m)
 {
 	m->marks |= MARK_UNEXPANDED | MARK_HELD;

@@ -394,21 +394,6 @@ static struct envelope_rcpt *originals_of(const struct envelope *env)
 	return all;
 }
 
-static void event_failed(struct spool *sp, const struct mail *m, const struct state_row *row, struct span to)
-{
-	struct event ev;
-
-	event_begin(&ev, EV_DELIVERY_FAILED, spool_now(sp).wall_ms, &m->id);
-	event_text(&ev, EF_TO, to);
-	event_num(&ev, EF_RCPT, row->n);
-	event_num(&ev, EF_ATTEMPT, row->tries);
-	event_num(&ev, EF_MS, spool_now(sp).mono_ms - m->born_mono);
-	event_text(&ev, EF_DSN, row->enhanced);
-	event_num(&ev, EF_CODE, row->code);
-	event_text(&ev, EF_REPLY, row->words);
-	process_event(sp->process, &ev);
-}
-
 static struct state_row fail_one(struct spool *sp, struct mail *m, uint32_t n, const struct saying *why)
 {
 	schedule_again(sp->books.schedule, m, n, spool_now(sp));
@@ -429,7 +414,7 @@ static void fail_all(struct refusal *f, struct mail *m, const struct envelope *e
 		struct rcpt_names names = rcpt_names(&sp->books, mail_rcpt(m, f->rcpts[i]));
 		struct state_row row = fail_one(sp, m, f->rcpts[i], &why);
 
-		event_failed(sp, m, &row, names.address.len ? names.address : names.origin < env->n_rcpts ? originals[names.origin].address : SPAN_NONE);
+		spool_event_failed(sp, m, &row, names.address.len ? names.address : names.origin < env->n_rcpts ? originals[names.origin].address : SPAN_NONE);
 		(void)state_add(&note->bytes, &row);
 	}
 	mem_free(originals);

@@ -79,6 +79,8 @@ struct span spool_no_way(uint32_t way);
 
 /* An event of that reason and nothing else; id may be NULL. */
 void spool_event(struct spool *sp, enum event_code code, const struct msg_id *id, const char *reason);
+/* A recipient fails for a reason of ours, without an attempt. */
+void spool_event_failed(struct spool *sp, const struct mail *m, const struct state_row *row, struct span to);
 
 /* ---- notes.c ------------------------------------------------------------------ */
 /* Something to be written, and what is to be done then. A write that fails is repeated until it is done: a STATE as the

@@ -171,6 +171,9 @@ def test_a_message_given_back_by_hand_is_a_bounce(server):
     server.run("queue", "bounce", sent)
     server.wait_mails(2, "bob")
     server.wait_empty()
+    for who in "one", "two":
+        until(lambda to=f"to=<{who}@foreign.example.net>": [line for line in server.log().splitlines() if to in line and "status=bounced" in line])
+    assert "dsn=5.7.0, status=bounced (The administrator gave it back)" in server.log()
 
 
 # ---- reports ------------------------------------------------------------------------------

@@ -293,6 +293,7 @@ def test_who_can_not_have_it_makes_a_bounce(running):
     running.start()
     running.wait_mails()
     [bounce] = running.wait_mails(user="bob")
+    until(lambda: [line for line in running.log().splitlines() if "to=<nobody@example.test>" in line and "dsn=5.1.1, status=bounced" in line])
     assert "nobody@example.test" in str(bounce) and not aside(running)
 
 
