@@ -77,6 +77,8 @@ uint64_t request_payload_len(const struct journal_request *r)
 	case RECORD_STATE:
 	case RECORD_ANNEX:
 		return r->message.state.len;
+	case RECORD_DONE:
+		return DONE_LEN;
 	default:
 		return 0;
 	}
@@ -86,6 +88,8 @@ uint64_t request_entry_len(const struct journal_request *r)
 {
 	struct table_entry e = { .brief = r->message.brief, .state = r->message.state, .has_state = r->message.state.len <= TABLE_STATE_MAX };
 
+	if (r->type == RECORD_DONE)
+		e.state.len = DONE_LEN;
 	return r->type == RECORD_NONE ? 0 : table_entry_len(&e);
 }
 

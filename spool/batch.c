@@ -81,10 +81,10 @@ static void add_gathered(struct journal *j, struct record *rec, const struct jou
 	batch_add_zeros(j, record_size(rec->len) - SEGMENT_UNIT - rec->len);
 }
 
-static void note_in_table(struct journal *j, const struct journal_request *r, const struct record *rec)
+static void note_in_table(struct journal *j, const struct journal_request *r, const struct record *rec, struct span state)
 {
 	struct table_entry e = { .record = *rec, .size = r->message.size, .n_pieces = r->message.n_chunks, .brief = r->message.brief,
-		.state = r->message.state, .has_state = r->message.state.len <= TABLE_STATE_MAX };
+		.state = state, .has_state = state.len <= TABLE_STATE_MAX };
 
 	table_add(&j->table, &e);
 	j->table_n++;
@@ -117,8 +117,21 @@ static void fill_message(struct journal *j, struct journal_request *r, struct re
 		moved_add(j, r->about, rec->own);
 }
 
+/* One that is copied ends what it ended before. */
+static struct span state_of(struct journal *j, const struct journal_request *r, struct place own)
+{
+	char *at;
+
+	if (r->type != RECORD_DONE || r->message.state.len)
+		return r->message.state;
+	at = arena_new(&j->scratch, DONE_LEN);
+	done_put(at, own);
+	return span_of(at, DONE_LEN);
+}
+
 static void add_record(struct journal *j, struct journal_request *r)
 {
+	struct span state;
 	struct record rec = { .type = r->type, .group = r->group, .group_n = r->group_n, .len = (uint32_t)request_payload_len(r), .id = r->message.id };
 
 	if (r->type == RECORD_NONE)
@@ -130,11 +143,12 @@ static void add_record(struct journal *j, struct journal_request *r)
 		fill_done(j, r, &rec);
 	if (r->type == RECORD_MESSAGE)
 		fill_message(j, r, &rec);
+	state = state_of(j, r, rec.own);
 	if (r->type == RECORD_DONE || (record_is_text(r->type) && rec.len <= COPY_MAX))
-		add_small(j, &rec, r->message.state);
+		add_small(j, &rec, state);
 	else
 		add_gathered(j, &rec, r);
-	note_in_table(j, r, &rec);
+	note_in_table(j, r, &rec, state);
 	j->batch_end += (uint32_t)record_size(rec.len);
 	j->batch_n++;
 }

@@ -148,9 +148,11 @@ static void copy_again(struct journal *j, const struct table_entry *e, struct pl
 }
 
 /* As long as a copy of its message may be found, its DONE must be found too. */
-static bool done_counts(const struct journal *j, const struct record *r)
+static bool done_counts(const struct journal *j, const struct table_entry *e)
 {
+	const struct record *r = &e->record;
 	const struct segment *s = segment_find(j, r->about);
+	uint32_t last = done_until(e->state).segment;
 
 	if (PLANTED(FAULT_DONE_DROPPED))
 		return false;
@@ -158,7 +160,7 @@ static bool done_counts(const struct journal *j, const struct record *r)
 		return true;
 	for (unsigned i = 0; i < j->n_used; i++) {
 		s = j->used[i];
-		if (s != j->compact.victim && s->doubled && s->number >= r->origin.segment && s->number <= r->about)
+		if (s != j->compact.victim && s->doubled && s->number >= r->origin.segment && s->number <= last)
 			return true;
 	}
 	return false;
@@ -193,7 +195,7 @@ static void look_at(struct journal *j, const struct survey_entry *entry)
 	if (entry->tail && j->compact.victim->torn)
 		return;
 	if (r->type == RECORD_DONE) {
-		if (done_counts(j, r))
+		if (done_counts(j, e))
 			copy_again(j, e, (struct place){ r->about, 0 });
 		return;
 	}

@@ -73,7 +73,8 @@ static int rewrite_table(struct eraser *e, uint64_t at, uint32_t entries_len)
 	return error;
 }
 
-/* A record's head stays: it says whose the bytes were, and that they are not whole concerns nobody any more. */
+/* A record's head stays: it says whose the bytes were, and that they are not whole concerns nobody any more. A DONE tells nothing of
+ * the message, and must be found. */
 static int look_at(struct eraser *e, const char *unit, uint64_t at, uint64_t size)
 {
 	struct record r;
@@ -82,7 +83,7 @@ static int look_at(struct eraser *e, const char *unit, uint64_t at, uint64_t siz
 		return 0;
 	if (r.type == RECORD_TABLE)
 		return at + table_room(r.len) <= size ? rewrite_table(e, at, r.len) : 0;
-	return r.len && is_meant(e, &r.id) ? overwrite(e->task.disk, e->file, at + SEGMENT_UNIT, r.len) : 0;
+	return r.len && r.type != RECORD_DONE && is_meant(e, &r.id) ? overwrite(e->task.disk, e->file, at + SEGMENT_UNIT, r.len) : 0;
 }
 
 static void erase_in_file(struct task *t)

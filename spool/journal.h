@@ -98,7 +98,7 @@ void journal_state(struct journal *j, struct journal_request *r, const struct ms
 /* An annex: bytes beside a message, written once and read when they are needed (disk_read). The journal keeps them as long as the message,
  * its owner only their place. Of two the later counts. `sync` as for a state. */
 void journal_annex(struct journal *j, struct journal_request *r, const struct msg_id *id, struct span bytes, bool sync);
-/* The message is settled, or was withdrawn. From this call on `find` denies it. */
+/* The message is settled, or was withdrawn. From this call on `find` denies it. What is offered under its id after that is another one. */
 void journal_finish(struct journal *j, struct journal_request *r, const struct msg_id *id, struct place message, bool sync);
 /* All requests made between begin and end (no chunks) are found after a crash, or none of them. */
 void journal_group_begin(struct journal *j);

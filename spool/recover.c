@@ -196,18 +196,40 @@ static void take_annex(struct recovery *r, const struct table_entry *t)
 static void take_done(struct recovery *r, const struct table_entry *t)
 {
 	struct known *k = know(r, &t->record.id);
+	struct place until = done_until(t->state);
 
-	k->done = true;
+	if (place_after(k->ended, until))
+		return;
+	k->ended = until;
 	k->done_about = t->record.about;
 }
 
+/* Its sender may have offered it again since, under the same id. */
+static bool is_over(const struct known *k, struct place at)
+{
+	return k->ended.segment && !place_after(at, k->ended);
+}
+
 /* The segment that a DONE names may be gone while an older one still holds a copy of the message: then it counts for that one. */
-static void find_outlived_copies(struct recovery *r)
+static void find_outlived_copy(struct recovery *r, const struct known *k)
+{
+	if (k->place.segment && is_over(k, k->place) && k->place.segment != k->done_about)
+		segment_of(r, k->place.segment)->doubled = true;
+}
+
+/* It may be of what the id stood for before: an annex is never older than its message. */
+static void drop_old_annex(struct known *k)
+{
+	if (k->annex_origin.segment < k->oldest || is_over(k, k->annex_origin))
+		k->annex = (struct place){ 0, 0 };
+}
+
+static void take_dones(struct recovery *r)
 {
 	for (uint32_t i = 0; i < r->n_buckets; i++) {
-		for (const struct known *k = r->buckets[i]; k; k = k->next) {
-			if (k->done && k->place.segment && k->place.segment != k->done_about)
-				segment_of(r, k->place.segment)->doubled = true;
+		for (struct known *k = r->buckets[i]; k; k = k->next) {
+			find_outlived_copy(r, k);
+			drop_old_annex(k);
 		}
 	}
 }
@@ -246,7 +268,7 @@ static bool damage_matters(struct recovery *r, const struct journal_damage *d)
 		return false;
 	if (k->annex.segment && d->type == RECORD_ANNEX)
 		return false;
-	return !k->done && !(k->place.segment && place_after(k->place, d->place));
+	return !is_over(k, d->place) && !(k->place.segment && place_after(k->place, d->place));
 }
 
 static void forget_settled_damages(struct recovery *r)
@@ -325,7 +347,7 @@ void recovery_run(struct recovery *r, const struct disk_source *src)
 			seal_found(src, &survey, s);
 		survey_fini(&survey);
 	}
-	find_outlived_copies(r);
+	take_dones(r);
 	forget_settled_damages(r);
 }
 
@@ -338,7 +360,7 @@ struct known *recovery_next(struct recovery *r)
 			k = r->buckets[r->walked_bucket++];
 		if (!k)
 			return NULL;
-		if (!k->done && k->place.segment)
+		if (k->place.segment && !is_over(k, k->place))
 			break;
 		k = k->next;
 	}

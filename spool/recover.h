@@ -22,7 +22,7 @@ struct known {
 	struct late *states;
 	struct span pieces;		/* struct journal_piece, n_pieces of them */
 	unsigned n_pieces;
-	bool done;
+	struct place ended;		/* until there all of it is DONE; {0, 0}: nothing is */
 	uint32_t done_about;		/* the segment that its DONE names */
 };
 struct late {

@@ -160,6 +160,21 @@ bool record_sum_is(const struct record *r, const char *payload)
 	return PLANTED(FAULT_NO_SUM) || record_sum(span_of(payload, len)) == r->sum;
 }
 
+/* ---- the payload of a DONE ---- */
+
+void done_put(char at[DONE_LEN], struct place until)
+{
+	put32(at, until.segment);
+	put32(at + 4, until.at);
+}
+
+struct place done_until(struct span payload)
+{
+	if (payload.len != DONE_LEN)
+		return (struct place){ UINT32_MAX, UINT32_MAX };
+	return (struct place){ get32(payload.at), get32(payload.at + 4) };
+}
+
 /* ---- the payload of a MESSAGE ----
  * size 8, brief 4, envelope 4, state 4, pieces 4, content 4, its sum 4, zeros 8: lengths, then what they measure. */
 
@@ -302,7 +317,7 @@ unsigned table_blank(struct span entries, bool (*is_meant)(void *arg, const stru
 	unsigned n = 0;
 
 	while (table_take(&entries, 0, &e) == PR_OK) {
-		if (!is_meant(arg, &e.record.id))
+		if (e.record.type == RECORD_DONE || !is_meant(arg, &e.record.id))
 			continue;
 		zero_span(e.brief);
 		zero_span(e.state);

@@ -76,6 +76,13 @@ static inline uint64_t record_size(uint32_t len) { return segment_align((uint64_
 uint32_t record_sum(struct span payload);
 bool record_sum_is(const struct record *r, const char *payload);
 
+/* ---- the payload of a DONE ------------------------------------------------- */
+
+/* Where it was first written: it ends what its id stood for until there. */
+#define DONE_LEN 8u
+void done_put(char at[DONE_LEN], struct place until);
+struct place done_until(struct span payload);	/* without one it ends all */
+
 /* ---- the payload of a MESSAGE ------------------------------------------------- */
 
 /* brief, envelope, state, pieces, then the content. */
@@ -113,7 +120,7 @@ void table_add(struct buf *b, const struct table_entry *e);
 uint64_t table_entry_len(const struct table_entry *e);
 /* Takes the next one off *rest; own.segment is the number of the table's segment. */
 enum pr_err table_take(struct span *rest, uint32_t number, struct table_entry *out) MUST_USE;
-/* Zeros the briefs and states of the messages that are meant; how many entries were changed. */
+/* Zeros the briefs and states of the messages that are meant, and leaves their DONEs; how many entries were changed. */
 unsigned table_blank(struct span entries, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg);
 /* The same in a whole table as table_put wrote it, of whatever use of a segment; it is as whole afterwards as it was before. */
 bool table_blank_whole(char *at, uint32_t entries_len, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg);

@@ -169,7 +169,7 @@ static void take_entry(struct scan *s, const struct record *r, bool tail)
 	struct table_entry e = { .record = *r, .has_state = true, .brief = SPAN_NONE, .state = SPAN_NONE };
 	struct message_view v;
 
-	if (record_is_text(r->type))
+	if (record_is_text(r->type) || r->type == RECORD_DONE)
 		e.state = span_of(payload, r->len);
 	if (r->type == RECORD_MESSAGE) {
 		if (message_check(r, payload, &v))

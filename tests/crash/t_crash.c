@@ -334,6 +334,18 @@ static void ask_bounce(struct model *parent)
 	journal_group_end(w->journal);
 }
 
+/* Its sender was told that it is not here, and offers it once more under the same id. */
+static void offer_again(struct model *m)
+{
+	memset(m->asked, 0, sizeof(m->asked));
+	memset(m->acked, 0, sizeof(m->acked));
+	memset(m->value, 0, sizeof(m->value));
+	m->annex_asked = m->annex_acked = 0;
+	m->n_bounces = 0;
+	m->parent = NULL;
+	offer(m);
+}
+
 static bool owner_find(void *arg, const struct msg_id *id, struct place *place)
 {
 	struct model *m = model_of(id);
@@ -699,6 +711,13 @@ static struct model *any_stored(void)
 	return NULL;
 }
 
+static struct model *any_gone(void)
+{
+	struct model *m = w->n ? &w->models[dice(w->n)] : NULL;
+
+	return m && m->stand == GONE && !m->maybe_gone && m->n_chunks == 0 ? m : NULL;
+}
+
 static void one_request(void)
 {
 	unsigned what = dice(10);
@@ -711,6 +730,10 @@ static void one_request(void)
 	for (unsigned i = 0; i < w->n; i++)
 		if (w->models[i].stand == CHUNKING && dice(2))
 			go_on_chunking(&w->models[i]);
+	if (what == 9 && dice(4) == 0 && journal_takes_mail(w->journal) && (m = any_gone())) {
+		offer_again(m);
+		return;
+	}
 	m = any_stored();
 	if (!m)
 		return;
