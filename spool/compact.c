@@ -325,7 +325,7 @@ void compact_job_done(struct journal *j, int error)
 		return;
 	}
 	c->step = COMPACT_WALK;
-	if (!error) {
+	if (!error && !c->survey.is_partial) {
 		tell_damages(j);
 		return;
 	}

@@ -1,5 +1,6 @@
 #include "spool/recover.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -338,7 +339,10 @@ void recovery_run(struct recovery *r, const struct disk_source *src)
 		struct survey survey;
 
 		s->error = survey_segment(src, &s->target, &survey);
-		if (!s->error && !survey.sealed)
+		/* Nothing is written over what may be readable another time. */
+		if (!s->error && survey.is_partial)
+			s->error = EIO;
+		else if (!s->error && !survey.sealed)
 			s->error = settle(src, &survey, s);
 		if (s->error)
 			damage_of_all(r, s);

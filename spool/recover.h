@@ -33,7 +33,7 @@ struct late {
 
 struct recovery_segment {
 	struct survey_target target;
-	int error;			/* it could not be read */
+	int error;			/* it could not be read, or not all of it, or not be written */
 	bool doubled;			/* a later copy of one of its messages was found */
 	bool sealed;
 	uint32_t end, synced;

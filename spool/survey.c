@@ -302,8 +302,26 @@ static enum pr_err survey_by_table(const struct disk_source *src, const struct s
 	return PR_NONE;
 }
 
+/* A bad sector costs its page. */
+static int read_pages(const struct disk_source *src, const struct survey_target *t, char *bytes)
+{
+	int error = EIO, one;
+
+	for (uint64_t at = 0; at < t->size; at += SEGMENT_PAGE) {
+		size_t len = t->size - at < SEGMENT_PAGE ? t->size - at : SEGMENT_PAGE;
+
+		one = src->read(src->arg, t->file, at, bytes + at, len);
+		if (one)
+			memset(bytes + at, 0, len);
+		else
+			error = 0;
+	}
+	return error;
+}
+
 int survey_segment(const struct disk_source *src, const struct survey_target *t, struct survey *out)
 {
+	bool is_partial;
 	char *bytes;
 	int error;
 
@@ -311,6 +329,9 @@ int survey_segment(const struct disk_source *src, const struct survey_target *t,
 		return 0;
 	bytes = mem_new(t->size);
 	error = src->read(src->arg, t->file, 0, bytes, t->size);
+	is_partial = error != 0;
+	if (error)
+		error = read_pages(src, t, bytes);
 	if (error) {
 		mem_free(bytes);
 		memset(out, 0, sizeof(*out));
@@ -318,5 +339,6 @@ int survey_segment(const struct disk_source *src, const struct survey_target *t,
 	}
 	survey_scan(span_of(bytes, t->size), t, out);
 	out->bytes = bytes;
+	out->is_partial = is_partial;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct survey {
 	struct journal_damage *damages;
 	unsigned n, n_damages, room, room_damages;
 	bool sealed;
+	bool is_partial;		/* some of it can't be read, and was taken for zeros */
 	uint32_t end;			/* bytes used */
 	uint32_t synced;
 	struct arena texts;
@@ -38,7 +39,7 @@ struct survey_target {
 	uint64_t mark;
 	uint32_t synced;		/* known to be synced up to here; 0: what its batches tell */
 };
-/* An errno when it can't be read at all. */
+/* An errno when nothing of it can be read. */
 int survey_segment(const struct disk_source *src, const struct survey_target *t, struct survey *out);
 /* Record by record; bytes: the whole segment, or what there is of it. They must stay as long as the survey. */
 void survey_scan(struct span bytes, const struct survey_target *t, struct survey *out);

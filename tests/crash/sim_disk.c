@@ -145,6 +145,8 @@ static int sim_read(void *arg, uint32_t file, uint64_t at, void *into, size_t le
 
 	if (file >= SIM_FILES || !f->exists || f->unreadable || at + len > f->size)
 		return EIO;
+	if (f->bad && at < f->bad + SEGMENT_PAGE && f->bad < at + len)
+		return EIO;
 	memcpy(into, f->seen + at, len);
 	return 0;
 }

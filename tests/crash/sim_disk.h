@@ -8,12 +8,14 @@
 
 #include "spool/journal.h"
 #include "spool/recover.h"
+#include "spool/segment.h"
 
 #define SIM_FILES 256
 
 struct sim_disk {
 	struct sim_file {
 		bool exists, unreadable;
+		uint32_t bad;		/* the page there can't be read; 0: none */
 		char *seen, *kept;	/* what a read gives; what the platters hold */
 		uint32_t size;
 		struct sim_piece {

@@ -1090,6 +1090,39 @@ static void t_a_segment_that_could_not_be_read_at_the_start_is_kept(void **state
 	end_world();
 }
 
+/* The page of a message can't be read, in a segment that has no table yet. */
+static void t_a_page_that_can_not_be_read_costs_its_message_alone(void **state)
+{
+	struct model *m;
+	uint64_t mark;
+	uint32_t file;
+
+	(void)state;
+	begin_world(17);
+	for (unsigned i = 0; i < 8; i++) {
+		offer(model_new());
+		run_out();
+	}
+	m = &w->models[3];
+	assert_true(journal_pin(w->journal, m->place.segment, &file, &mark));
+	w->flipped = true;
+	w->flipped_id = m->id;
+	w->disk.files[file].bad = m->place.at * SEGMENT_UNIT / SEGMENT_PAGE * SEGMENT_PAGE;
+	for (unsigned again = 0; again < 2; again++) {
+		forget_run();
+		recover();
+		assert_true(w->flip_named);
+		have_trouble();
+		pass_seconds(20);
+	}
+	w->disk.files[file].bad = 0;
+	m->maybe = true;
+	forget_run();
+	recover();
+	assert_int_equal(m->stand, STORED);
+	end_world();
+}
+
 static void t_the_sync_taken_out_is_caught(void **state)
 {
 	(void)state;
@@ -1164,6 +1197,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(t_states_that_count_are_not_copied_for_ever),
 		cmocka_unit_test(t_a_disk_that_was_full_for_long_is_used_again),
 		cmocka_unit_test(t_a_segment_that_could_not_be_read_at_the_start_is_kept),
+		cmocka_unit_test(t_a_page_that_can_not_be_read_costs_its_message_alone),
 		cmocka_unit_test(t_the_sync_taken_out_is_caught),
 		cmocka_unit_test(t_the_answer_before_the_sync_is_caught),
 		cmocka_unit_test(t_a_segment_reused_before_its_free_mark_is_synced_is_caught),
