@@ -40,7 +40,8 @@ struct disk_reader_handlers {
 	 * this message (on_damaged was told), PR_NONE when there is no such segment, PR_IO. The spans last as long as the call. */
 	void (*on_envelope)(void *owner, struct disk_reader *r, enum pr_err err, struct span envelope, uint64_t size);
 	/* The next piece, in answer to disk_reader_next, valid until the next call of it or disk_reader_close.
-	 * PR_OK with an empty span: that was all. May be NULL when only the envelope is wanted. */
+	 * PR_OK with an empty span: that was all. err: as above; PR_NONE: its message was settled or moved meanwhile. May be NULL when
+	 * only the envelope is wanted. */
 	void (*on_piece)(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes);
 	/* Where it is set an annex is read, and this alone is called, once: err as above, its bytes last as long as the call. */
 	void (*on_annex)(void *owner, struct disk_reader *r, enum pr_err err, struct span bytes);

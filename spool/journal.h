@@ -239,5 +239,7 @@ void journal_unpin(struct journal *j, uint32_t segment);
  * being written: that one says what it says. */
 bool journal_blank(struct journal *j, bool (*is_meant)(void *arg, const struct msg_id *id), void *arg);
 void journal_tell_damage(struct journal *j, const struct journal_damage *d);
+/* Is that where the message lies now? */
+bool journal_is_at(const struct journal *j, const struct msg_id *id, struct place place);
 
 #endif

@@ -250,14 +250,23 @@ struct disk_reader *disk_read(struct disk *d, const struct msg_id *id, struct pl
 	return reader_leave(r) ? r : NULL;
 }
 
+/* It went while its message was settled or moved elsewhere; else it is lost, and there is nothing to be kept of it. */
+static void piece_is_gone(struct disk_reader *r, struct place place)
+{
+	bool is_lost = journal_is_at(r->disk->journal, &r->id, r->place);
+
+	if (is_lost)
+		tell_damage(r, place, 0);
+	tell_piece(r, is_lost ? PR_BAD : PR_NONE, SPAN_NONE);
+}
+
 static void next_piece(struct disk_reader *r)
 {
 	struct journal_piece p = message_piece(&r->view, r->next_piece++);
 
 	reader_unpin(r, 1);
 	if (p.len > SEGMENT_SIZE || !journal_pin(r->disk->journal, p.place.segment, &r->file, &r->mark)) {
-		tell_damage(r, p.place, record_size(p.len));
-		tell_piece(r, PR_BAD, SPAN_NONE);
+		piece_is_gone(r, p.place);
 		return;
 	}
 	r->pinned[1] = p.place.segment;

@@ -177,6 +177,13 @@ void journal_tell_damage(struct journal *j, const struct journal_damage *d)
 	j->owner->on_damaged(j->arg, d);
 }
 
+bool journal_is_at(const struct journal *j, const struct msg_id *id, struct place place)
+{
+	struct place now;
+
+	return j->owner->find(j->arg, id, &now) && place_eq(now, place);
+}
+
 /* What could not be emptied or freed gets another chance. */
 void segments_unstick(struct journal *j)
 {

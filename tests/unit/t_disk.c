@@ -499,6 +499,85 @@ static void t_an_annex_lives_as_long_as_its_message(void **state)
 	close_disk();
 }
 
+/* ---- a message in pieces, whose reader is slow ---------------------------------------------------- */
+
+static struct journal_piece piece;
+static struct disk_reader *slow;
+
+static void on_chunk(struct journal_request *r, enum pr_err err)
+{
+	assert_int_equal(err, PR_OK);
+	piece = (struct journal_piece){ r->place, w.len };
+}
+
+static void on_whole(struct journal_request *r, enum pr_err err)
+{
+	assert_int_equal(err, PR_OK);
+	w.places[0] = r->place;
+}
+
+static void on_slow_envelope(void *owner, struct disk_reader *r, enum pr_err err, struct span envelope, uint64_t size)
+{
+	(void)owner, (void)envelope, (void)size;
+	assert_int_equal(err, PR_OK);
+	slow = r;
+	loop_stop(w.loop);
+}
+
+static const struct disk_reader_handlers SLOW_READER = { on_slow_envelope, on_piece, NULL };
+
+/* Message 0: its chunk in the first segment, its MESSAGE in another one. */
+static void put_in_pieces(void)
+{
+	static struct journal_request chunk, whole;
+	struct msg_id id = id_of(0);
+	struct span text = span_of(text_of(0, w.len), w.len);
+	struct journal_message m = { .id = id, .brief = SPAN("brief"), .envelope = SPAN("envelope"), .chunks = &piece, .n_chunks = 1, .size = w.len };
+
+	chunk = (struct journal_request){ .done = on_chunk };
+	whole = (struct journal_request){ .done = on_whole };
+	journal_chunk(disk_journal(w.disk), &chunk, &id, (struct journal_bytes){ &text, 1 }, false);
+	run_to_idle();
+	mem_free((void *)(uintptr_t)text.at);
+	put_messages(1, 1000);
+	journal_message(disk_journal(w.disk), &whole, &m);
+	run_to_idle();
+	assert_int_not_equal(w.places[0].segment, piece.place.segment);
+}
+
+static void finish_all(uint32_t from, uint32_t to)
+{
+	for (uint32_t n = from; n < to; n++)
+		finish(n);
+	run_to_idle();
+}
+
+/* Its message was settled, or moved, and what held the piece is free: that is no damage. */
+static void t_a_piece_that_left_meanwhile_is_not_damaged(void **state)
+{
+	struct msg_id id = id_of(0);
+	uint32_t file, zero = 0;
+	uint64_t mark;
+
+	(void)state;
+	open_disk(SMALL);
+	put_in_pieces();
+	if (!slow)
+		(void)disk_read(w.disk, &id, w.places[0], &SLOW_READER, &zero);
+	assert_non_null(slow);
+	finish_all(0, 1000);
+	for (uint32_t n = 1000; journal_pin(disk_journal(w.disk), piece.place.segment, &file, &mark); n += 100) {
+		journal_unpin(disk_journal(w.disk), piece.place.segment);
+		assert_true(n < 10000);
+		put_messages(n, n + 100);
+	}
+	disk_reader_next(slow);
+	assert_int_equal(w.err, PR_NONE);
+	assert_int_equal(w.n_damaged, 0);
+	run_to_idle();
+	close_disk();
+}
+
 /* ---- bytes of the files --------------------------------------------------------------------------- */
 
 /* Calls for each segment file, mapped to memory; what is changed there is written back. */
@@ -1229,6 +1308,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(t_what_was_stored_is_found_after_a_restart, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_an_annex_lives_as_long_as_its_message, make_world, end_world),
+		cmocka_unit_test_setup_teardown(t_a_piece_that_left_meanwhile_is_not_damaged, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_spool_has_one_process, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_newer_format_is_refused_with_its_number, make_world, end_world),
 		cmocka_unit_test_setup_teardown(t_a_corrupt_record_is_set_aside_and_costs_no_other, make_world, end_world),
