@@ -267,8 +267,10 @@ static void free_victim(struct journal *j)
 		compact_end(j);
 		return;
 	}
-	if (s->pins)
+	if (s->pins) {		/* its readers may take hours: until the last one has left others are emptied */
+		compact_end(j);
 		return;
+	}
 	c->step = COMPACT_FREE;
 	s->state = SEG_FREEING;
 	segment_put_header(j->header, &h);

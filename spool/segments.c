@@ -169,7 +169,8 @@ void journal_unpin(struct journal *j, uint32_t number)
 	struct segment *s = segment_find(j, number);
 
 	BUG_ON(!s || !s->pins);
-	s->pins--;
+	if (--s->pins == 0)
+		j->look_for_victims = true;
 }
 
 void journal_tell_damage(struct journal *j, const struct journal_damage *d)

@@ -1123,6 +1123,44 @@ static void t_a_page_that_can_not_be_read_costs_its_message_alone(void **state)
 	end_world();
 }
 
+static unsigned count_used(void)
+{
+	return w->journal->n_used;
+}
+
+/* A reader came to the segment that is being emptied, and a slow peer keeps him there for hours: others are emptied meanwhile. */
+static void t_a_reader_holds_back_his_segment_alone(void **state)
+{
+	uint32_t number, file;
+	uint64_t mark;
+	unsigned before;
+
+	(void)state;
+	begin_world(19);
+	while (count_used() < 8) {
+		offer(model_new());
+		run_out();
+	}
+	for (unsigned i = 0; i < w->n; i++)
+		ask_finish(&w->models[i]);
+	for (unsigned i = 0; i < 1000 && !compact_is_under_way(w->journal); i++) {
+		journal_turn(w->journal, w->now += 20);
+		if (!finish_job(1))
+			finish_job(0);
+	}
+	assert_true(compact_is_under_way(w->journal));
+	number = w->journal->compact.victim->number;
+	assert_true(journal_pin(w->journal, number, &file, &mark));
+	before = count_used();
+	pass_seconds(20);
+	assert_true(count_used() < before - 2);
+	assert_non_null(segment_find(w->journal, number));
+	journal_unpin(w->journal, number);
+	pass_seconds(20);
+	assert_null(segment_find(w->journal, number));
+	end_world();
+}
+
 static void t_the_sync_taken_out_is_caught(void **state)
 {
 	(void)state;
@@ -1198,6 +1236,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(t_a_disk_that_was_full_for_long_is_used_again),
 		cmocka_unit_test(t_a_segment_that_could_not_be_read_at_the_start_is_kept),
 		cmocka_unit_test(t_a_page_that_can_not_be_read_costs_its_message_alone),
+		cmocka_unit_test(t_a_reader_holds_back_his_segment_alone),
 		cmocka_unit_test(t_the_sync_taken_out_is_caught),
 		cmocka_unit_test(t_the_answer_before_the_sync_is_caught),
 		cmocka_unit_test(t_a_segment_reused_before_its_free_mark_is_synced_is_caught),
