@@ -161,6 +161,8 @@ size_t verdict_room(const struct transaction *tx);
 void verdict_part(struct transaction *tx, struct span bytes, struct effects *fx);
 /* Nobody wants to know any more. */
 void verdict_cancel(struct transaction *tx, struct effects *fx);
+/* What is kept as evidence goes. */
+void verdict_forget_kept(struct transaction *tx);
 /* False while the block holds what verify must be told again. */
 bool verdict_may_leave(const struct transaction *tx);
 /* Nothing more of the body found room for long: the reply when it is verify that does not take it, else NULL. */

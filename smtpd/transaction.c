@@ -48,7 +48,7 @@ void transaction_free(struct transaction **txp)
 		return;
 	list_remove(&tx->gathering);
 	dkim_body_fini(&tx->hashed);
-	buf_fini(&tx->verdict.kept);
+	verdict_forget_kept(tx);
 	pool_give(&tx->block);
 	pool_discharge(&tx->session->house->pool, tx->charged);
 	arena_fini(&tx->arena);

@@ -43,7 +43,9 @@ struct verdict {
 	uint32_t window;		/* bytes that may still be sent to verify */
 	struct reply refusal;		/* code 0: it is taken */
 	struct span quarantine, fields;
-	struct buf kept;		/* what verify was told, where evidence is wanted */
+	struct buf kept;		/* the beginning of what verify was told, where evidence is wanted */
+	size_t kept_charged;		/* of it, at the pool */
+	bool is_kept_whole;		/* so far: what comes is kept too */
 };
 
 struct transaction {

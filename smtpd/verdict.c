@@ -7,6 +7,8 @@
  * hand: that one gets 451 at once. */
 #include "smtpd/session_private.h"
 
+#include "base/err.h"
+
 #define VERDICT_WAIT_MS MINUTES(3)	/* verify bounds the DNS; later it is stuck */
 #define AWAY_WAIT_MS    SECONDS(10)	/* for a verify that was started again */
 #define ROOM_LEAST      1		/* octets of window that are none: a bare LF may become two */
@@ -23,6 +25,36 @@ static bool is_checked(const struct set_listen *listen)
 	return listen->spf > CHECKS_OFF || listen->dkim > CHECKS_OFF || listen->dmarc > CHECKS_OFF;
 }
 
+/* ---- evidence ------------------------------------------------------------------------- */
+
+void verdict_forget_kept(struct transaction *tx)
+{
+	struct verdict *v = &tx->verdict;
+
+	buf_fini(&v->kept);
+	pool_discharge(&tx->session->house->pool, v->kept_charged);
+	v->kept_charged = 0;
+}
+
+/* It takes no memory that bodies could need soon: what is too large, or comes at such a time, is cut. */
+static bool may_grow(const struct pool *pool, const struct buf *kept, size_t n)
+{
+	return n <= VERDICT_KEPT_MAX - kept->len && pool->used + 2 * (kept->len + n) < pool->ceiling / 2;
+}
+
+static void keep(struct transaction *tx, struct span bytes)
+{
+	struct pool *pool = &tx->session->house->pool;
+	struct verdict *v = &tx->verdict;
+
+	v->is_kept_whole = v->is_kept_whole && may_grow(pool, &v->kept, bytes.len);
+	if (!v->is_kept_whole)
+		return;
+	(void)buf_add(&v->kept, bytes);
+	BUG_ON(!pool_charge(pool, v->kept.room - v->kept_charged));
+	v->kept_charged = v->kept.room;
+}
+
 /* ---- the message on its way ----------------------------------------------------------- */
 
 static void ask(struct transaction *tx, struct effects *fx)
@@ -30,7 +62,8 @@ static void ask(struct transaction *tx, struct effects *fx)
 	effects_add(fx, FX_CHECK);
 	tx->verdict.state = VERDICT_ASKED;
 	tx->verdict.window = WIRE_WINDOW;
-	buf_clear(&tx->verdict.kept);
+	verdict_forget_kept(tx);
+	tx->verdict.is_kept_whole = tx->session->house->settings->verify.evidence != NULL;
 }
 
 void verdict_begin(struct transaction *tx, struct effects *fx)
@@ -55,8 +88,7 @@ void verdict_part(struct transaction *tx, struct span bytes, struct effects *fx)
 		return;
 	tx->verdict.window -= (uint32_t)bytes.len;
 	effects_check_part(fx, bytes);
-	if (tx->session->house->settings->verify.evidence)
-		(void)buf_add(&tx->verdict.kept, span_first(bytes, VERDICT_KEPT_MAX - tx->verdict.kept.len));
+	keep(tx, bytes);
 }
 
 void verdict_cancel(struct transaction *tx, struct effects *fx)

@@ -343,6 +343,30 @@ tell verdict take
 S: 250 2.0.0 Accepted...
 size 420023
 
+== what is kept as evidence counts as memory of bodies
+whole
+evidence is wanted
+listen dmarc = enforce
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: DATA
+skip 3
+do check client.example.net
+C: From: a@example.net
+C:
+repeat 1000 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n
+costs 126976
+verify died over this
+do evidence
+do cancel check
+costs 65536
+C: .
+S: 451...
+idle costs nothing
+
 == verify dies when a large message has begun to leave
 whole
 listen dmarc = enforce

@@ -653,6 +653,8 @@ static bool before_it_begins(struct player *p, struct span line)
 		p->early = true;
 	} else if (span_eq(line, SPAN("user by hand"))) {
 		p->by_hand_user = true;
+	} else if (span_eq(line, SPAN("evidence is wanted"))) {
+		p->settings->verify.evidence = settings_text(p->settings, SPAN("/evidence"));
 	} else if (span_eq(line, SPAN("spool by hand"))) {
 		p->by_hand_spool = true;
 	} else if (span_eq(line, SPAN("show events"))) {
@@ -747,6 +749,9 @@ static void play_line(struct player *p, struct span line)
 	} else if (span_eq(line, SPAN("open"))) {
 		if (p->is_closed)
 			fault(p, "it is closed");
+	} else if (takes("costs ", line, &rest)) {
+		if (!span_to_u64(rest, SIZE_MAX, &n) || p->house.pool.used != n)
+			fault(p, "%zu octets of the pool are in use", p->house.pool.used);
 	} else if (span_eq(line, SPAN("idle costs nothing"))) {
 		if (p->house.pool.used)
 			fault(p, "%zu octets of the pool are in use", p->house.pool.used);
