@@ -29,7 +29,8 @@ static void conn_connect(struct conn *c)
 	const struct sockaddr *source = t->source_len ? (const struct sockaddr *)&t->source : NULL;
 
 	stream_abort(&c->stream);
-	c->stream = stream_connect(loop_of(c), (const struct sockaddr *)&t->to, t->to_len, source, t->source_len, &handlers, c);
+	c->stream = stream_connect(loop_of(c), (struct stream_end_point){ (const struct sockaddr *)&t->to, t->to_len },
+	    (struct stream_end_point){ source, t->source_len }, &handlers, c);
 }
 
 static void conn_send(struct conn *c)

@@ -231,7 +231,7 @@ static void open_stream(struct sockets *s, struct tcp *t)
 	frames_init(&t->frames);
 	buf_init(&t->waiting, STREAM_QUEUED_MAX);
 	t->is_connected = false;
-	t->stream = stream_connect(s->loop, (const struct sockaddr *)&address, len, NULL, 0, &handlers, t);
+	t->stream = stream_connect(s->loop, (struct stream_end_point){ (const struct sockaddr *)&address, len }, (struct stream_end_point){ 0 }, &handlers, t);
 }
 
 void sockets_send_stream(struct sockets *s, struct attempt *a)

@@ -10,7 +10,7 @@ libloop_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) $(SECCOMP_CFLAGS)
 libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/expect.c loop/relief.c loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
 	loop/process.c loop/process.h \
 	loop/sandbox_linux.c loop/sandbox.h \
-	loop/stream.c loop/stream.h loop/tls.c loop/tls.h loop/tls_client.c loop/tls_client.h loop/tls_sessions.c loop/tls_sessions.h loop/tls_server.h loop/tls_conn.c loop/tls_private.h
+	loop/stream.c loop/stream.h loop/stream_private.h loop/stream_tls.c loop/tls.c loop/tls.h loop/tls_client.c loop/tls_client.h loop/tls_sessions.c loop/tls_sessions.h loop/tls_server.h loop/tls_conn.c loop/tls_private.h
 
 check_PROGRAMS += tests/unit/t_channel tests/unit/t_sandbox
 tests_unit_t_channel_SOURCES = tests/unit/t_channel.c

@@ -7,43 +7,13 @@
 
 #include "base/mem.h"
 #include "loop/loop_private.h"
+#include "loop/stream_private.h"
 #include "loop/tls_private.h"
 
 #define QUEUE_HIGH    (256u << 10)	/* past it the peer is not read until it takes what it asked for */
 #define QUEUE_LOW     (64u << 10)
 #define QUEUE_MAX     (64u << 20)	/* more than any owner's window; beyond, the stream is broken */
 #define CLOSE_WITHIN  SECONDS(10)
-#define TLS_OUT_KEEP  (128u << 10)
-
-struct queue {
-	struct buf bytes;
-	size_t sent;		/* of them */
-};
-
-/* An idle one owns no buffer: queue and held are there while they hold something. */
-struct stream {
-	uv_poll_t poll;
-	struct loop *loop;
-	const struct stream_handlers *handlers;
-	void *owner;
-	struct tls_conn *tls;
-	struct queue *queue;
-	struct buf *held;	/* TLS bytes that came while the owner paused */
-	struct ready ready;
-	struct deadline deadline;	/* of closing */
-	int fd;
-	int error;		/* of stream_connect, told by ready */
-	uint8_t watching;	/* UV_READABLE | UV_WRITABLE */
-	bool is_connecting : 1;
-	bool is_shaking : 1;	/* hands */
-	bool is_paused : 1;	/* by its owner */
-	bool is_full : 1;	/* past the high mark */
-	bool has_ended : 1;	/* the peer's side; on_gone was called */
-	bool is_broken : 1;	/* nothing can be sent any more */
-	bool is_closing : 1;	/* the owner left */
-	bool is_dropping : 1;	/* what still comes */
-	bool is_dead : 1;
-};
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_ready(struct ready *r);
@@ -89,14 +59,6 @@ static void watch_exactly(struct stream *s)
 
 /* ---- the end -------------------------------------------------------------------- */
 
-static void buf_drop(struct buf **b)
-{
-	if (*b)
-		buf_fini(*b);
-	mem_free(*b);
-	*b = NULL;
-}
-
 static void queue_drop(struct stream *s)
 {
 	if (s->queue)
@@ -124,7 +86,7 @@ static void stream_end(struct stream *s)
 	deadline_clear(s->loop, &s->deadline);
 	list_remove(&s->ready.list);
 	queue_drop(s);
-	buf_drop(&s->held);
+	stream_forget_held(s);
 	tls_conn_free(&s->tls);
 	if (s->fd < 0) {
 		s->ready.fn = on_ready_free;
@@ -135,12 +97,12 @@ static void stream_end(struct stream *s)
 	close(s->fd);
 }
 
-static void stream_gone(struct stream *s, bool clean)
+void stream_gone(struct stream *s, bool clean)
 {
 	if (s->is_closing || s->has_ended)
 		return;
 	s->has_ended = true;
-	buf_drop(&s->held);
+	stream_forget_held(s);
 	s->handlers->on_gone(s->owner, s, clean);
 }
 
@@ -175,7 +137,7 @@ static void queue_add(struct stream *s, struct span bytes)
 	watch_more(s);
 }
 
-static void write_bytes(struct stream *s, struct span bytes)
+void stream_write(struct stream *s, struct span bytes)
 {
 	if (s->is_broken || bytes.len == 0)
 		return;
@@ -185,30 +147,17 @@ static void write_bytes(struct stream *s, struct span bytes)
 		queue_add(s, bytes);
 }
 
-/* What TLS said in one call leaves before anybody else may use the buffer. */
-static void write_tls_out(struct stream *s)
-{
-	struct buf *out = &s->loop->tls_out;
-
-	if (out->len == 0)
-		return;
-	write_bytes(s, buf_span(out));
-	buf_clear(out);
-	if (out->room > TLS_OUT_KEEP)
-		buf_shrink(out);
-}
-
 void stream_send(struct stream *s, struct span bytes)
 {
 	if (!s->tls) {
-		write_bytes(s, bytes);
+		stream_write(s, bytes);
 		return;
 	}
 	if (s->is_shaking)
 		return;		/* there is no way to say it */
 	if (tls_conn_write(s->tls, bytes) == TLS_FAILED)
 		s->is_broken = true;
-	write_tls_out(s);
+	stream_write_tls(s);
 }
 
 static void close_softly(struct stream *s);
@@ -241,95 +190,6 @@ size_t stream_queued(const struct stream *s)
 	return s->queue ? s->queue->bytes.len - s->queue->sent : 0;
 }
 
-/* ---- reading: TLS ---------------------------------------------------------------- */
-
-static void handshake_failed(struct stream *s, const char *why)
-{
-	s->is_broken = true;
-	s->handlers->on_tls(s->owner, s, false, why);
-	if (!s->is_closing)
-		stream_gone(s, false);
-}
-
-/* True when it is up. */
-static bool shake_hands(struct stream *s)
-{
-	const char *why = "";
-	enum tls_step step = tls_conn_handshake(s->tls, &why);
-
-	write_tls_out(s);
-	if (step == TLS_WANTS_MORE)
-		return false;
-	s->is_shaking = false;
-	if (step != TLS_DONE) {
-		handshake_failed(s, why);
-		return false;
-	}
-	s->handlers->on_tls(s->owner, s, true, NULL);
-	return true;
-}
-
-/* Gathers the records that came into one piece. */
-static enum tls_step read_records(struct stream *s, char *plain, size_t *len)
-{
-	enum tls_step step = TLS_DONE;
-	size_t n;
-
-	for (*len = 0; step == TLS_DONE && *len < READ_BUFFER_LEN; *len += step == TLS_DONE ? n : 0)
-		step = tls_conn_read(s->tls, plain + *len, READ_BUFFER_LEN - *len, &n);
-	write_tls_out(s);
-	return step;
-}
-
-static void hold(struct stream *s, struct span rest)
-{
-	struct buf *held = mem_new(sizeof *held);
-
-	buf_init(held, READ_BUFFER_LEN);
-	buf_add(held, rest);
-	s->held = held;
-}
-
-static void read_tls(struct stream *s, const struct span *rest)
-{
-	char *plain = loop_buffer(&s->loop->plain_bytes);
-	enum tls_step step = TLS_DONE;
-	size_t len;
-
-	while (step == TLS_DONE && !s->is_closing) {
-		if (s->is_paused) {
-			hold(s, *rest);
-			return;
-		}
-		step = read_records(s, plain, &len);
-		if (len > 0)
-			s->handlers->on_bytes(s->owner, s, span_of(plain, len));
-	}
-	if (!s->is_closing && step != TLS_WANTS_MORE)
-		stream_gone(s, step == TLS_ENDED);
-}
-
-/* The owner may leave in the midst of it: its connection is freed later, its TLS at once. */
-static void feed_tls(struct stream *s, struct span cipher)
-{
-	struct span rest = cipher;
-
-	tls_conn_lend(s->tls, &rest, &s->loop->tls_out);
-	if (!s->is_shaking || shake_hands(s))
-		read_tls(s, &rest);
-	if (s->tls)
-		tls_conn_lend(s->tls, NULL, &s->loop->tls_out);
-}
-
-static void feed_held(struct stream *s)
-{
-	struct buf *held = s->held;
-
-	s->held = NULL;
-	feed_tls(s, buf_span(held));
-	buf_drop(&held);
-}
-
 /* ---- reading --------------------------------------------------------------------- */
 
 static void stream_read(struct stream *s)
@@ -344,11 +204,11 @@ static void stream_read(struct stream *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0 && s->is_shaking)
-		handshake_failed(s, "the peer left");
+		stream_handshake_failed(s, "the peer left");
 	else if (n <= 0)
 		stream_gone(s, n == 0 && !s->tls);
 	else if (s->tls)
-		feed_tls(s, span_of(at, (size_t)n));
+		stream_feed_tls(s, span_of(at, (size_t)n));
 	else
 		s->handlers->on_bytes(s->owner, s, span_of(at, (size_t)n));
 }
@@ -416,7 +276,7 @@ static void on_ready(struct ready *r)
 	} else if (s->is_broken) {
 		stream_gone(s, false);
 	} else if (s->held && !s->is_paused) {
-		feed_held(s);
+		stream_feed_held(s);
 		watch_more(s);
 	}
 }
@@ -475,80 +335,30 @@ struct stream *stream_open_take(struct loop *loop, int fd, const struct stream_h
 	return stream_new(loop, fd, handlers, owner);
 }
 
-static int connect_begin(int fd, const struct sockaddr *to, socklen_t to_len, const struct sockaddr *source, socklen_t source_len)
+static int connect_begin(int fd, struct stream_end_point to, struct stream_end_point source)
 {
 	const int on = 1;
 
-	if (to->sa_family != AF_UNIX)
+	if (to.at->sa_family != AF_UNIX)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (source && bind(fd, source, source_len) != 0)
+	if (source.at && bind(fd, source.at, source.len) != 0)
 		return errno;
-	return connect(fd, to, to_len) == 0 || errno == EINPROGRESS ? 0 : errno;
+	return connect(fd, to.at, to.len) == 0 || errno == EINPROGRESS ? 0 : errno;
 }
 
-struct stream *stream_connect(struct loop *loop, const struct sockaddr *to, socklen_t to_len,
-    const struct sockaddr *source, socklen_t source_len, const struct stream_handlers *handlers, void *owner)
+struct stream *stream_connect(struct loop *loop, struct stream_end_point to, struct stream_end_point source, const struct stream_handlers *handlers,
+    void *owner)
 {
-	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = errno;
+	int fd = socket(to.at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = errno;
 	struct stream *s = stream_new(loop, fd, handlers, owner);
 
 	s->is_connecting = true;
-	s->error = fd < 0 ? error : connect_begin(fd, to, to_len, source, source_len);
+	s->error = fd < 0 ? error : connect_begin(fd, to, source);
 	if (s->error)
 		loop_ready_soon(loop, &s->ready);
 	else
 		watch_more(s);
 	return s;
-}
-
-/* ---- TLS -------------------------------------------------------------------------- */
-
-void stream_start_tls(struct stream *s, struct tls_server *tls)
-{
-	BUG_ON(s->tls);
-	s->tls = tls_conn_new(tls);
-	s->is_shaking = true;
-	tls_conn_lend(s->tls, NULL, &s->loop->tls_out);
-	stream_resume(s);
-}
-
-void stream_start_tls_with(struct stream *s, struct tls_server *tls, struct span first)
-{
-	stream_start_tls(s, tls);
-	if (first.len == 0)
-		return;
-	hold(s, first);
-	loop_ready_soon(s->loop, &s->ready);
-}
-
-/* The first words are ours. */
-void stream_start_tls_client(struct stream *s, struct tls_client *tls, const char *host, bool is_verified)
-{
-	const char *why;
-
-	BUG_ON(s->tls);
-	s->tls = tls_conn_new_client(tls, host, is_verified);
-	s->is_shaking = true;
-	tls_conn_lend(s->tls, NULL, &s->loop->tls_out);
-	(void)tls_conn_handshake(s->tls, &why);
-	write_tls_out(s);
-	stream_resume(s);
-}
-
-bool stream_tls_facts(const struct stream *s, struct stream_tls *out)
-{
-	if (!s->tls || !tls_conn_is_up(s->tls))
-		return false;
-	tls_conn_facts(s->tls, out);
-	return true;
-}
-
-bool stream_tls_binding(const struct stream *s, struct stream_binding *out)
-{
-	if (!s->tls || !tls_conn_is_up(s->tls))
-		return false;
-	tls_conn_binding(s->tls, out);
-	return true;
 }
 
 /* ---- closing ---------------------------------------------------------------------- */
@@ -574,7 +384,7 @@ void stream_close(struct stream **where)
 		return;
 	if (s->tls && !s->is_shaking && !s->is_broken) {
 		tls_conn_say_end(s->tls);
-		write_tls_out(s);
+		stream_write_tls(s);
 	}
 	s->is_closing = true;
 	if (s->is_connecting || s->is_broken)

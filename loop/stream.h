@@ -32,9 +32,13 @@ struct stream_handlers {
 
 /* Takes a connected, non-blocking fd. Reading begins at stream_resume. */
 struct stream *stream_open_take(struct loop *loop, int fd, const struct stream_handlers *handlers, void *owner);
-/* Connects; source may be NULL. Never NULL; failures come through on_connected. */
-struct stream *stream_connect(struct loop *loop, const struct sockaddr *to, socklen_t to_len,
-    const struct sockaddr *source, socklen_t source_len, const struct stream_handlers *handlers, void *owner);
+struct stream_end_point {
+	const struct sockaddr *at;	/* NULL: any */
+	socklen_t len;
+};
+/* Connects, from the source. Never NULL; failures come through on_connected. */
+struct stream *stream_connect(struct loop *loop, struct stream_end_point to, struct stream_end_point source, const struct stream_handlers *handlers,
+    void *owner);
 
 void stream_send(struct stream *s, struct span bytes);	/* in one write where the socket takes it; nothing during a handshake */
 void stream_pause(struct stream *s);	/* no on_bytes until stream_resume */

@@ -1033,14 +1033,15 @@ static void t_connects_or_says_why(void **state)
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
 	side_open(&side, -1);
 	side.connected = -1;
-	side.s = stream_connect(side.loop, (struct sockaddr *)&at, len, NULL, 0, &side_handlers, &side);
+	side.s = stream_connect(side.loop, (struct stream_end_point){ (struct sockaddr *)&at, len }, (struct stream_end_point){ 0 }, &side_handlers, &side);
 	side_run(&side, 2000);
 	assert_int_equal(side.connected, ECONNREFUSED);
-	side.s = stream_connect(side.loop, &none, sizeof none, NULL, 0, &side_handlers, &side);
+	side.s = stream_connect(side.loop, (struct stream_end_point){ &none, sizeof none }, (struct stream_end_point){ 0 }, &side_handlers, &side);
 	side_run(&side, 2000);
 	assert_int_equal(side.connected, EAFNOSUPPORT);
 	listen(listener, 1);
-	side.s = stream_connect(side.loop, (struct sockaddr *)&at, len, (struct sockaddr *)&source, sizeof source, &side_handlers, &side);
+	side.s = stream_connect(side.loop, (struct stream_end_point){ (struct sockaddr *)&at, len },
+	    (struct stream_end_point){ (struct sockaddr *)&source, sizeof source }, &side_handlers, &side);
 	stream_send(side.s, SPAN("before it is there\r\n"));
 	side_run(&side, 2000);
 	assert_int_equal(side.connected, 0);
