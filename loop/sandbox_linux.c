@@ -171,7 +171,7 @@ static const int always[] = {
 	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_ctl), SCMP_SYS(futex), SCMP_SYS(close), SCMP_SYS(poll), SCMP_SYS(ppoll),
 	SCMP_SYS(shutdown), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(preadv),
+	SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(preadv),
 	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
@@ -227,6 +227,8 @@ static void allow_all(struct filter *f, const int *calls, size_t n)
 static void allow_with_care(struct filter *f)
 {
 	static const unsigned long requests[] = { FIONBIO, FIONREAD, FIOCLEX, TCGETS };
+	/* None that says to whom a descriptor's signals go, and which: SIGKILL for others of the same user. */
+	static const int commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL };
 
 	ALLOW_IF(f, mmap, ARG_MASKED(2, PROT_EXEC, 0));
 	ALLOW_IF(f, mprotect, ARG_MASKED(2, PROT_EXEC, 0));
@@ -236,6 +238,8 @@ static void allow_with_care(struct filter *f)
 	ALLOW_IF(f, prctl, ARG_IS(0, PR_SET_NAME));
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
 		ALLOW_IF(f, ioctl, ARG_IS(1, requests[i]));
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		ALLOW_IF(f, fcntl, ARG_IS(1, commands[i]));
 }
 
 #define SOCKET_TYPE 0xf		/* without SOCK_NONBLOCK and SOCK_CLOEXEC */

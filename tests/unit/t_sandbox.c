@@ -77,6 +77,8 @@ static int try_exec(void) { char name[] = "true", *args[] = { name, NULL }; exec
 static int try_ptrace(void) { return ptrace(PTRACE_TRACEME, 0, NULL, NULL) ? errno : 0; }
 static int try_fork(void) { pid_t pid = fork(); if (pid == 0) _exit(0); return pid < 0 ? errno : 0; }
 static int try_kill(void) { return kill(getppid(), 0) ? errno : 0; }
+static int try_kill_by_a_socket(void) { return fcntl(listener, F_SETOWN, getppid()) ? errno : 0; }	/* with F_SETSIG, SIGKILL */
+static int try_change_flags(void) { return fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK) ? errno : 0; }
 static int try_code(void)
 {
 	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -161,6 +163,8 @@ static const struct row {
 	{ "ptrace", try_ptrace, 0, false },
 	{ "fork", try_fork, 0, false },
 	{ "kill", try_kill, 0, false },
+	{ "have a socket's signals sent to others", try_kill_by_a_socket, 0, false },
+	{ "change a socket's flags", try_change_flags, ALL_MAY, false },
 	{ "map code", try_code, 0, false },
 	{ "make code", try_make_code, 0, false },
 	{ "a thread", try_thread, MAY_THREADS, false },
