@@ -363,10 +363,11 @@ struct stream *stream_connect(struct loop *loop, struct stream_end_point to, str
 
 /* ---- closing ---------------------------------------------------------------------- */
 
-/* close() with bytes unread makes a reset, which may overtake our last reply: then the peer's are dropped first. */
+/* close() with bytes unread makes a reset, which may overtake our last reply: then the peer's are dropped first. They are not
+ * read yet: who closes this one may do it in the midst of what another one read. */
 static void close_softly(struct stream *s)
 {
-	if (s->has_ended || s->is_broken || recv(s->fd, loop_buffer(&s->loop->cipher_bytes), READ_BUFFER_LEN, MSG_DONTWAIT) <= 0) {
+	if (s->has_ended || s->is_broken || stream_peek(s) <= 0) {
 		stream_end(s);
 		return;
 	}

@@ -146,16 +146,20 @@ struct side {
 	struct stream_tls facts;
 	char sni[64], why[128];
 	unsigned n_gone, n_bytes, n_tls, n_tls_failed, n_drained;
-	bool clean, echoes, starts_tls, closes_at_quit, pauses;
+	bool clean, echoes, starts_tls, closes_at_quit, pauses, closes_others;
 	int connected;
 	struct deadline limit, wake;
 };
+
+static void close_another(struct side *side);
 
 static void side_bytes(void *owner, struct stream *s, struct span bytes)
 {
 	struct side *side = owner;
 
 	side->n_bytes++;
+	if (side->closes_others)
+		close_another(side);
 	buf_add(&side->got, bytes);
 	if (side->starts_tls && span_starts_nocase(bytes, SPAN("STARTTLS\r\n"))) {
 		side->starts_tls = false;
@@ -230,6 +234,21 @@ static void side_drained(void *owner, struct stream *s)
 
 static const struct stream_handlers side_handlers = { side_connected, side_bytes, side_tls, side_drained, side_gone };
 
+/* One whose peer is still talking. */
+static void close_another(struct side *side)
+{
+	char noise[60000];
+	struct stream *another;
+	int fds[2];
+
+	memset(noise, 'x', sizeof(noise));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	assert_true(send(fds[1], noise, sizeof(noise), 0) > 0);
+	another = stream_open_take(side->loop, fds[0], &side_handlers, side);
+	stream_close(&another);
+	close(fds[1]);
+}
+
 static void on_limit(struct deadline *d)
 {
 	struct side *side = LIST_OWNER(d, struct side, limit);
@@ -289,6 +308,7 @@ struct client {
 	const char *sni, *alpn, *sigalgs;
 	int max_version;
 	size_t send;		/* bytes to send and have echoed */
+	size_t at_once;		/* of them, before an echo is looked for; 0: some */
 	bool starttls, inject, abrupt, reset_session;
 	SSL_SESSION *session;	/* to resume, and then the new one */
 	bool ok, resumed, whole, got_notify;
@@ -313,7 +333,7 @@ static void client_exchange(struct client *c, SSL *ssl)
 	for (size_t i = 0; i < c->send; i++)
 		out[i] = (char)(i * 31 >> 3);
 	while (got < c->send) {
-		size_t piece = c->send - sent < 100000 ? c->send - sent : 100000;
+		size_t most = c->at_once ? c->at_once : 100000, piece = c->send - sent < most ? c->send - sent : most;
 
 		if (piece && SSL_write_ex(ssl, out + sent, piece, &n) == 1)
 			sent += n;
@@ -583,6 +603,29 @@ static void t_old_tls_is_refused(void **state)
 	assert_int_equal(side.n_tls_failed, 1);
 	assert_true(strlen(side.why) > 0);
 	assert_false(side.clean);
+	side_close(&side);
+	tls_server_free(&t);
+}
+
+static void t_a_stream_that_is_closed_meanwhile_harms_no_other(void **state)
+{
+	struct tls_server *t = server_new();
+	struct client c = { .send = 3000000, .at_once = 200000 };
+	struct side side;
+	pthread_t thread;
+	int fds[2];
+
+	(void)state;
+	tcp_pair(fds);
+	c.fd = fds[1];
+	side_open(&side, fds[0]);
+	side.closes_others = side.pauses = true;	/* so that more than a buffer of it lies there */
+	stream_start_tls(side.s, t);
+	assert_int_equal(pthread_create(&thread, NULL, client_run, &c), 0);
+	side_run(&side, 20000);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(c.whole);
+	SSL_SESSION_free(c.session);
 	side_close(&side);
 	tls_server_free(&t);
 }
@@ -1099,6 +1142,7 @@ int main(void)
 		cmocka_unit_test(t_tls_as_client), cmocka_unit_test(t_a_client_resumes_its_session_with_each_server),
 		cmocka_unit_test(t_a_session_that_a_server_does_not_know_costs_a_whole_handshake),
 		cmocka_unit_test(t_old_tls_is_refused),
+		cmocka_unit_test(t_a_stream_that_is_closed_meanwhile_harms_no_other),
 		cmocka_unit_test(t_the_name_chooses_the_certificate), cmocka_unit_test(t_a_set_keeps_pairs_of_the_one_before),
 		cmocka_unit_test(t_rsa_and_ecdsa_stand_side_by_side),
 		cmocka_unit_test(t_sessions_resume_at_another_worker),
