@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "loop/loop_private.h"
 #include "loop/packet.h"
+#include "loop/packet_socket.h"
 #include "wire/codec.h"
 
 struct channel {
@@ -29,9 +30,7 @@ struct channel {
 	bool is_closed;
 };
 
-#define SEND_MAX 64				/* packets a sendmmsg */
 #define GATHER_MAX (16u << 10)			/* bytes that wait for company */
-#define IOVS_A_PACKET (2 * PACKET_BORROWS + 1)
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_gathered(struct deadline *d);
@@ -190,56 +189,6 @@ void channel_put_borrowed(struct channel *ch, enum wire_verb verb, const void *m
 
 /* ---- sending -------------------------------------------------------------------- */
 
-struct send_set {
-	struct mmsghdr msgs[SEND_MAX];
-	struct iovec iovs[SEND_MAX][IOVS_A_PACKET];
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr head;
-	} fds[SEND_MAX];
-};
-
-static unsigned iov_add(struct iovec *iovs, unsigned n, const char *at, size_t len)
-{
-	if (len == 0)
-		return n;
-	iovs[n] = (struct iovec){ (void *)(uintptr_t)at, len };
-	return n + 1;
-}
-
-static unsigned packet_iovs(const struct packet *p, struct iovec *iovs)
-{
-	size_t from = 0;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < p->n_borrowed; i++) {
-		const struct packet_borrow *b = &p->borrowed[i];
-
-		n = iov_add(iovs, n, p->at + from, b->place - from);
-		n = iov_add(iovs, n, b->bytes.at, b->bytes.len);
-		from = b->place;
-	}
-	return iov_add(iovs, n, p->at + from, p->len - from);
-}
-
-static void send_add(struct send_set *set, unsigned i, const struct packet *p)
-{
-	struct msghdr *m = &set->msgs[i].msg_hdr;
-	struct cmsghdr *c = &set->fds[i].head;
-
-	*m = (struct msghdr){ .msg_iov = set->iovs[i] };
-	m->msg_iovlen = packet_iovs(p, set->iovs[i]);
-	if (p->fd < 0)
-		return;
-	m->msg_control = set->fds[i].bytes;
-	m->msg_controllen = sizeof set->fds[i].bytes;
-	memset(set->fds[i].bytes, 0, sizeof set->fds[i].bytes);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof p->fd);
-	memcpy(CMSG_DATA(c), &p->fd, sizeof p->fd);
-}
-
 /* A `done` may put more, or flush: what was sent is out of the queue before the first is called. */
 static void queue_drop(struct channel *ch, unsigned n)
 {
@@ -264,23 +213,6 @@ static void queue_drop_all(struct channel *ch)
 	queue_drop(ch, n);
 }
 
-static int send_some(struct channel *ch, unsigned *wanted)
-{
-	struct send_set set;
-	int sent;
-
-	*wanted = 0;
-	LIST_EACH(node, &ch->queue) {
-		send_add(&set, *wanted, LIST_OWNER(node, struct packet, list));
-		if (++*wanted == SEND_MAX)
-			break;
-	}
-	do
-		sent = sendmmsg(ch->fd, set.msgs, *wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (sent < 0 && errno == EINTR);
-	return sent;
-}
-
 /* The socket is full, or the kernel short of memory or of descriptors in flight. */
 static bool may_send_later(int error)
 {
@@ -299,7 +231,7 @@ static void channel_send(struct channel *ch)
 	int sent;
 
 	while (!list_is_empty(&ch->queue)) {
-		sent = send_some(ch, &wanted);
+		sent = packets_send(ch->fd, &ch->queue, &wanted);
 		if (sent < 0 && !may_send_later(errno)) {
 			ch->is_deaf = true;	/* its end is told by reading, after what it said */
 			queue_drop_all(ch);
@@ -384,15 +316,6 @@ static void channel_broken(struct channel *ch, const char *why)
 
 /* ---- receiving ------------------------------------------------------------------ */
 
-struct recv_set {
-	struct mmsghdr msgs[RECV_MAX];
-	struct iovec iovs[RECV_MAX];
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr head;
-	} fds[RECV_MAX];
-};
-
 enum fd_rule { FD_NEVER, FD_MAY, FD_MUST };
 
 static enum fd_rule fd_rule(enum wire_verb verb)
@@ -410,29 +333,6 @@ static enum fd_rule fd_rule(enum wire_verb verb)
 	default:
 		return FD_NEVER;
 	}
-}
-
-/* Only the master passes descriptors: for anybody else there is no place for one, and the kernel tells that it was cut. */
-static void recv_prepare(const struct channel *ch, struct recv_set *set, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		set->iovs[i] = (struct iovec){ ch->loop->pool.recv[i]->at, WIRE_PACKET_MAX };
-		set->msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &set->iovs[i], .msg_iovlen = 1 };
-		if (ch->peer != ROLE_MASTER)
-			continue;
-		set->msgs[i].msg_hdr.msg_control = set->fds[i].bytes;
-		set->msgs[i].msg_hdr.msg_controllen = CMSG_LEN(sizeof(int));
-	}
-}
-
-static int recv_fd(struct msghdr *m)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd = -1;
-
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
-		memcpy(&fd, CMSG_DATA(c), sizeof fd);
-	return fd;
 }
 
 /* Gives each verb of a packet to the owner; *fd is -1 once it has been given. NULL, or why it is broken. */
@@ -461,14 +361,14 @@ static const char *packet_verbs(struct channel *ch, struct span rest, int *fd)
 	return err == PR_NONE ? NULL : "a packet that breaks its grammar";
 }
 
-static void recv_packet(struct channel *ch, struct packet *p, struct mmsghdr *m)
+static void recv_packet(struct channel *ch, struct packet *p, struct packets_came *came, unsigned i)
 {
-	int fd = recv_fd(&m->msg_hdr);
+	int fd = packets_came_take_fd(came, i);
 	const char *why;
 
-	p->len = m->msg_len;
+	p->len = came->msgs[i].msg_len;
 	ch->current = p;
-	if (m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (packets_came_cut(came, i))
 		why = "a packet too long, or with descriptors";
 	else
 		why = packet_verbs(ch, span_of(p->at, p->len), &fd);
@@ -492,63 +392,36 @@ static void recv_slot_renew(struct packet_pool *pool, unsigned i)
 	packet_unref(p);
 }
 
-static void recv_rest_close(struct recv_set *set, unsigned from, unsigned n)
-{
-	int fd;
-
-	for (; from < n; from++)
-		if ((fd = recv_fd(&set->msgs[from].msg_hdr)) >= 0)
-			close(fd);
-}
-
 /* Whether the peer goes on: false at its end, which is a packet of no bytes. */
-static bool recv_packets(struct channel *ch, struct recv_set *set, unsigned n)
+static bool recv_packets(struct channel *ch, struct packets_came *came, unsigned n)
 {
 	struct packet_pool *pool = &ch->loop->pool;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (set->msgs[i].msg_len == 0 && !(set->msgs[i].msg_hdr.msg_flags & MSG_TRUNC))
+		if (packets_came_end(came, i))
 			return false;
-		recv_packet(ch, pool->recv[i], &set->msgs[i]);
+		recv_packet(ch, pool->recv[i], came, i);
 		recv_slot_renew(pool, i);
 		if (ch->is_closed) {
-			recv_rest_close(set, i + 1, n);
+			packets_came_close(came, i + 1, n);
 			return true;
 		}
 	}
 	return true;
 }
 
-/* ECONNRESET is told before what still lies in the socket, once for each error that is pending. */
-#define RESETS_MAX 4
-
-static int recv_some(struct channel *ch, struct recv_set *set, unsigned room)
-{
-	int n;
-
-	for (unsigned resets = 0; resets < RESETS_MAX; resets++) {
-		do
-			n = recvmmsg(ch->fd, set->msgs, room, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
-		while (n < 0 && errno == EINTR);
-		if (n >= 0 || errno != ECONNRESET)
-			break;
-	}
-	return n;
-}
-
 static void channel_read(struct channel *ch)
 {
 	struct packet_pool *pool = &ch->loop->pool;
-	struct recv_set set;
+	struct packets_came came;
 	unsigned room = packet_recv_prepare(pool, false);
 	bool goes_on;
 	int n;
 
-	recv_prepare(ch, &set, room);
-	n = recv_some(ch, &set, room);
+	n = packets_receive(ch->fd, pool->recv, room, ch->peer == ROLE_MASTER, &came);	/* only the master passes descriptors */
 	if (n < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
 		return;
-	goes_on = n > 0 && recv_packets(ch, &set, (unsigned)n);
+	goes_on = n > 0 && recv_packets(ch, &came, (unsigned)n);
 	if (ch->is_closed)
 		return;
 	if (n == (int)room)

@@ -7,7 +7,7 @@ STREAM_LIBS = $(LOOP_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 noinst_LIBRARIES += libloop.a
 libloop_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 libloop_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(SSL_CFLAGS) $(SECCOMP_CFLAGS)
-libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/expect.c loop/relief.c loop/packet.c loop/packet.h loop/channel.c loop/channel.h \
+libloop_a_SOURCES = loop/loop.c loop/loop.h loop/loop_private.h loop/expect.c loop/relief.c loop/packet.c loop/packet.h loop/packet_socket.c loop/packet_socket.h loop/channel.c loop/channel.h \
 	loop/process.c loop/process.h \
 	loop/sandbox_linux.c loop/sandbox.h \
 	loop/stream.c loop/stream.h loop/stream_private.h loop/stream_tls.c loop/tls.c loop/tls.h loop/tls_client.c loop/tls_client.h loop/tls_sessions.c loop/tls_sessions.h loop/tls_server.h loop/tls_conn.c loop/tls_private.h
