@@ -225,6 +225,8 @@ static void take_outcome(struct reader *r, struct state_row *row)
 
 enum pr_err state_add(struct buf *out, const struct state_row *row)
 {
+	size_t before = out->len;
+
 	add_number(out, row->type, 1);
 	add_number(out, row->n, 4);
 	if (row->type == STATE_ROW_TARGET)
@@ -235,6 +237,8 @@ enum pr_err state_add(struct buf *out, const struct state_row *row)
 		add_text(out, row->words);
 	else if (row->type == STATE_ROW_SENDER)
 		add_text(out, row->sender);
+	if (out->overflowed)
+		out->len = before;
 	return buf_state(out);
 }
 

@@ -17,7 +17,8 @@
 #define ENVELOPE_MAX_RCPTS   100000	/* the ceiling of listen.max_recipients */
 #define ENVELOPE_MAX_TARGETS 10000	/* what aliases may make of them */
 #define ENVELOPE_MAX_BYTES   (64u << 20)	/* MAX_RCPTS with ORCPT of 500 bytes fit; a hostile writer stops here */
-#define STATE_MAX_BYTES      (4u << 20)	/* JOURNAL_STATE_MAX; MAX_TARGETS with names and senders of 400 bytes together fit */
+#define STATE_MAX_BYTES      (16u << 20)	/* MAX_RCPTS in foreign domains fit, and MAX_TARGETS with long names and senders */
+#define STATE_STAND_MAX      64		/* of that, where one recipient stands: all its rows but TARGET and SENDER, without words */
 
 struct envelope {
 	uint32_t flags;		/* set of enum wire_mail */
@@ -78,6 +79,7 @@ struct state_row {
 	struct span enhanced, words, host;
 };
 
+/* The whole row, or nothing of it. */
 enum pr_err state_add(struct buf *out, const struct state_row *row);
 /* Takes the next row off *rows. PR_NONE at the end, PR_BAD on any doubt. */
 enum pr_err state_next(struct span *rows, struct state_row *out) MUST_USE;

@@ -74,6 +74,6 @@ void question_take_end(struct question *q, const struct wire_expand_done *done);
 bool question_is_for_admin(const struct question *q, const struct wire_expand_done *done);
 /* None of it is sent, and the sender hears why. */
 void expansion_fail(struct expansion *e, const char *enhanced, struct span why);
-bool expansion_is_too_large(const struct expansion *e);	/* more than may be journalled */
+bool expansion_is_too_large(const struct expansion *e);	/* more than may be journalled, now or when each of them stands somewhere */
 
 #endif

@@ -48,7 +48,6 @@ struct journal_piece {
 
 #define JOURNAL_BRIEF_MAX   255u		/* bytes of a brief: it is repeated in the segment's table */
 #define JOURNAL_CONTENT_MAX (1u << 20)		/* bytes of content in one record: a larger body comes in chunks */
-#define JOURNAL_STATE_MAX   (4u << 20)		/* bytes of a state: 10,000 recipients of an expansion */
 #define JOURNAL_FILES_MAX   65536u		/* their numbers are below: 4 TiB of segments */
 #define JOURNAL_LAZY_MS     50			/* the longest that a request without `sync` waits for company */
 

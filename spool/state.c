@@ -302,7 +302,7 @@ static void add_row_of(struct books *b, struct mail *m, uint32_t n, struct insta
 	}
 	if (r->state == RCPT_HELD)
 		(void)state_add(out, &(struct state_row){ .type = STATE_ROW_HOLD, .n = n,
-		    .words = words_find(b->words, r->words).words });
+		    .words = with_words ? words_find(b->words, r->words).words : SPAN_NONE });
 }
 
 /* First what the sender knows, then TOLD, then the rest. */

@@ -104,7 +104,8 @@ static void add_failure(struct question *q, const char *enhanced, struct span wo
 
 bool expansion_is_too_large(const struct expansion *e)
 {
-	return e->rows.overflowed || e->n_targets >= ENVELOPE_MAX_TARGETS + e->env.n_rcpts;
+	return e->rows.overflowed || e->n_targets >= ENVELOPE_MAX_TARGETS + e->env.n_rcpts ||
+	    e->rows.len + (e->n_targets + 1ull) * STATE_STAND_MAX > STATE_MAX_BYTES;
 }
 
 void question_take_target(struct question *q, const struct wire_expand_to *to)

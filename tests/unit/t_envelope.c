@@ -232,11 +232,26 @@ static void senders_hear_what_they_asked_for(void **state)
 	}
 }
 
+static void t_a_row_that_does_not_fit_leaves_nothing(void **state)
+{
+	struct state_row row = { .type = STATE_ROW_HOLD, .n = 7, .words = SPAN("a reason that is longer than the room") };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 24);
+	assert_int_equal(state_add(&out, &(struct state_row){ .type = STATE_ROW_NOTICED, .n = 7 }), PR_OK);
+	assert_int_equal(out.len, 5);
+	assert_int_equal(state_add(&out, &row), PR_FULL);
+	assert_int_equal(out.len, 5);
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t_what_a_signature_needs_comes_back),
 		cmocka_unit_test(envelope_comes_back),
+		cmocka_unit_test(t_a_row_that_does_not_fit_leaves_nothing),
 		cmocka_unit_test(envelope_cut_anywhere_is_refused),
 		cmocka_unit_test(t_a_success_is_told_by_one),
 		cmocka_unit_test(states_lead_to_the_same_end),

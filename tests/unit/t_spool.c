@@ -1688,6 +1688,30 @@ static void t_counts_are_of_what_changed(void **state)
 	assert_int_equal(world.n_ends, 600);
 }
 
+/* listen.max_recipients may be so large. */
+static void t_a_message_to_a_hundred_thousand_is_held_and_moved(void **state)
+{
+	struct msg_id id = id_of(1);
+	struct span rows;
+	struct state_row row;
+	char to[64];
+	unsigned n = 0;
+
+	(void)state;
+	begin(1, "a@sender.test");
+	for (unsigned i = 0; i < ENVELOPE_MAX_RCPTS; i++) {
+		snprintf(to, sizeof(to), "r%u@foreign.test", i);
+		rcpt(1, to, 0);
+	}
+	commit(1);
+	assert_int_equal(queue(QUEUE_HOLD, "").count, 1);
+	rows = world_state_of(&id);
+	while (state_next(&rows, &row) == PR_OK)
+		n += row.type == STATE_ROW_HOLD;
+	assert_int_equal(rows.len, 0);
+	assert_int_equal(n, ENVELOPE_MAX_RCPTS);
+}
+
 static void t_a_bounce_by_hand_needs_no_expansion(void **state)
 {
 	(void)state;
@@ -1841,6 +1865,7 @@ int main(void)
 		TEST(t_what_kills_twice_is_held_even_when_it_flies), TEST(t_a_part_of_an_id_must_mean_one), TEST(t_counts_are_of_what_changed),
 		TEST(t_a_filter_waits_for_the_expansion),
 		TEST(t_a_bounce_counts_while_the_expansion_is_written), TEST(t_a_filter_does_not_wait_for_ever),
+		TEST(t_a_message_to_a_hundred_thousand_is_held_and_moved),
 		TEST(t_a_bounce_by_hand_needs_no_expansion), TEST(t_what_is_held_stays_held_after_a_restart),
 		TEST(t_erasing_what_flies_is_done_when_it_lands),
 	};
