@@ -8,6 +8,7 @@
 #define ROOM_LOOK_MS    20		/* memory that came back tells nobody: look again */
 #define STORE_WAIT_MS   MINUTES(2)	/* for a sync: clients wait ten minutes (RFC 5321 4.5.3.2.6) */
 #define SPOOL_WAIT_MS   SECONDS(10)	/* for a spool that was started again */
+#define FILE_WAIT_MS    HOURS(24)	/* of a drop file, for which nobody waits */
 
 static enum progress data(struct session *s, struct effects *fx);
 static enum progress room(struct session *s, struct effects *fx);
@@ -139,19 +140,26 @@ enum progress session_body_ends(struct session *s, struct effects *fx)
 	return session_hand_over(s, fx);
 }
 
+/* What a client was told 451 about is withdrawn, for he sends it again. A file comes again too, but who takes it up asks whether it
+ * is here already: if he asked before the withdrawal came he would hear yes, and it would be lost. So it is waited for. */
+static enum progress step_to(struct session *s, const struct step *step, int64_t ms)
+{
+	return session_step_to(s, step, s->dropped ? FILE_WAIT_MS : ms);
+}
+
 enum progress session_hand_over(struct session *s, struct effects *fx)
 {
 	if (s->tx->refused)	/* while it waited */
 		return session_refuse_message(s, fx, s->tx->refused);
 	if (!s->house->spool_is_up)
-		return session_step_to(s, &STEP_SPOOL, SPOOL_WAIT_MS);
+		return step_to(s, &STEP_SPOOL, SPOOL_WAIT_MS);
 	transaction_commit(s->tx, fx);
-	return session_step_to(s, &STEP_STORED, STORE_WAIT_MS);
+	return step_to(s, &STEP_STORED, STORE_WAIT_MS);
 }
 
 enum progress session_await_spool(struct session *s)
 {
-	return session_step_to(s, &STEP_SPOOL, SPOOL_WAIT_MS);
+	return step_to(s, &STEP_SPOOL, SPOOL_WAIT_MS);
 }
 
 static enum progress spool_back(struct session *s, struct effects *fx)
@@ -160,10 +168,10 @@ static enum progress spool_back(struct session *s, struct effects *fx)
 		return STEP_WAIT;
 	if (s->tx->committed) {
 		effects_add(fx, FX_HAVE)->id = s->tx->id;
-		return session_step_to(s, &STEP_HAVE, STORE_WAIT_MS);
+		return step_to(s, &STEP_HAVE, STORE_WAIT_MS);
 	}
 	transaction_commit(s->tx, fx);
-	return session_step_to(s, &STEP_STORED, STORE_WAIT_MS);
+	return step_to(s, &STEP_STORED, STORE_WAIT_MS);
 }
 
 static enum progress spool_away(struct session *s, struct effects *fx)

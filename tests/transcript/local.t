@@ -79,6 +79,34 @@ spool gone
 closed
 result later
 
+== a file waits for the queue as long as that takes: what was withdrawn could meet who takes up the file again
+client uid:1000
+file
+spool by hand
+do have
+tell have no
+C: EHLO localhost
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: BDAT 14 LAST
+c: Subject: x\r\n\r\n
+do begin a@example.net
+do rcpt alice@example.org
+do commit
+skip 13
+wait 60min
+nothing
+spool gone
+wait 60min
+spool back
+do have
+wait 60min
+tell have yes
+S: 250 2.0.0 Accepted...
+peer leaves
+closed
+result taken
+
 == the first refusal of a file is its last
 client uid:1000
 file
