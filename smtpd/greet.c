@@ -41,6 +41,7 @@ static enum progress welcome(struct session *s, struct effects *fx)
 {
 	bool is_local = s->client.family == CLIENT_LOCAL;
 	enum limits_scope scope;
+	int64_t delay;
 
 	s->is_trusted = is_local || (s->client.family && network_has(&s->listen->trusted, s->client.family, s->client.address));
 	s->place = limits_place(s->house->tally, s->listener, &s->client);
@@ -61,7 +62,9 @@ static enum progress welcome(struct session *s, struct effects *fx)
 		session_take(s, s->in.len);
 		return session_step_to(s, &STEP_TLS, s->listen->timeout_greeting);
 	}
-	return session_step_to(s, &STEP_PREGREET, s->is_trusted ? 0 : s->listen->greet_delay);
+	delay = s->is_trusted ? 0 : s->listen->greet_delay;
+	s->helo_due = s->now.mono_ms + delay + s->listen->timeout_greeting;
+	return session_step_to(s, &STEP_PREGREET, delay);
 }
 
 /* Was it taken before somebody died? */

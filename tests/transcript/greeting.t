@@ -26,6 +26,14 @@ nothing
 wait 1s
 S: 220 mx...
 
+== the time for EHLO begins with the greeting
+listen greet_delay = 50s
+wait 50s
+S: 220 mx...
+wait 59s
+C: HELO client.example.net
+S: 250 mx...
+
 == a trusted client does not wait for the greeting
 listen greet_delay = 3s
 listen trusted = 192.0.2.0/24
