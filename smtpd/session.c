@@ -204,11 +204,17 @@ static enum progress delay(struct session *s, struct effects *fx)
 	return STEP_WAIT;
 }
 
-static enum progress delay_over(struct session *s, struct effects *fx)
+static void say_held(struct session *s, struct effects *fx)
 {
-	buf_add_text(&fx->out, s->held);
+	if (s->held)
+		buf_add_text(&fx->out, s->held);
 	mem_free(s->held);
 	s->held = NULL;
+}
+
+static enum progress delay_over(struct session *s, struct effects *fx)
+{
+	say_held(s, fx);
 	return session_await_command(s);
 }
 
@@ -237,6 +243,7 @@ static void end(struct session *s, struct effects *fx, const char *why)
 enum progress session_hang_up(struct session *s, struct effects *fx, unsigned code, const char *enhanced, const char *text)
 {
 	note_refusal(s, code, text);
+	say_held(s, fx);	/* the message that it refuses would be sent again */
 	add_reply(&fx->out, code, enhanced, text);
 	end(s, fx, text);
 	return STEP_AGAIN;

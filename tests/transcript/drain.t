@@ -10,6 +10,17 @@ wait 1s
 S: 421 4.3.2...
 closed
 
+== a reply that is held back is said before the end
+S: 220...
+repeat 5 XYZZY\r\n
+skip 4
+nothing
+drain 30s 500ms
+wait 500ms
+S: 500 5.5.1...
+S: 421 4.3.2...
+closed
+
 == a transaction is not cut
 S: 220...
 C: EHLO client.example.net
