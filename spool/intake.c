@@ -392,6 +392,17 @@ static uint32_t sender_hash(const struct envelope *env)
 	return hash_add(SENDER_SEED, who);
 }
 
+static void stream_begin_life(struct stream_in *s, struct mail *m)
+{
+	struct spool *sp = s->intake->spool;
+
+	whereabouts_stored(sp->whereabouts, &s->id, s->env.client);
+	if (s->state.len > 0)
+		expansion_written(sp, m, buf_span(&s->state));
+	else
+		expander_take(sp->expander, m, buf_span(&s->envelope));
+}
+
 static void on_stored(struct journal_request *r, enum pr_err err)
 {
 	struct stream_in *s = (struct stream_in *)(void *)((char *)r - offsetof(struct stream_in, request));
@@ -415,10 +426,8 @@ static void on_stored(struct journal_request *r, enum pr_err err)
 	stream_answer(s, s->withdrawn ? STORED_ABORTED : STORED);	/* first: somebody waits for it */
 	if (s->withdrawn)
 		mail_finish(sp, m, NULL);
-	else if (s->state.len > 0)
-		expansion_written(sp, m, buf_span(&s->state));
 	else
-		expander_take(sp->expander, m, buf_span(&s->envelope));
+		stream_begin_life(s, m);
 	stream_end(s);
 }
 

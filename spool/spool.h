@@ -132,7 +132,8 @@ void whereabouts_free(struct whereabouts **w);
 void whereabouts_on_verb(struct whereabouts *w, struct channel *ch, enum wire_verb verb, const union wire_msg *msg);
 void whereabouts_on_gone(struct whereabouts *w, struct channel *ch);
 void whereabouts_recovered(struct whereabouts *w);	/* answers what waited for it */
-void whereabouts_finished(struct whereabouts *w, const struct mail *m);	/* smtpd may yet ask for it */
+void whereabouts_stored(struct whereabouts *w, const struct msg_id *id, struct span client);	/* smtpd may yet ask for it */
+void whereabouts_finished(struct whereabouts *w, const struct mail *m);	/* … now that it left */
 
 /* ---- expand.c: auth --------------------------------------------------------- */
 struct expander *expander_new(struct spool *sp);

@@ -4,8 +4,8 @@
 #include "spool/spool.h"
 #include "wire/event.h"
 
-#define ASKED_FOR_MS SECONDS(60)	/* after the start smtpd may ask for what an earlier run took; it waits 10 s for us */
-#define FINISHED_MAX 65536	/* ids kept meanwhile: 1,000 a second */
+#define ASKED_FOR_MS SECONDS(60)	/* smtpd waits 10 s for us after a crash, the master 2 s after that of a worker */
+#define REMEMBERED_MAX 65536	/* ids kept meanwhile: 1,000 a second */
 
 struct question_in {			/* have_ask or withdraw, before recovery is done */
 	struct list list;
@@ -15,30 +15,90 @@ struct question_in {			/* have_ask or withdraw, before recovery is done */
 	bool withdraws;
 };
 
-struct finished {			/* a message of an earlier run that ended in this one */
+/* What may have ended before somebody asks for it: a message of an earlier run, and one that a file brought, which is taken up again
+ * when its worker died. */
+struct remembered {
 	struct map_node node;
+	struct list list;
 	struct msg_id id;
+	int64_t until;
 };
 
 struct whereabouts {
 	struct spool *spool;
 	struct list questions;
-	struct map finished;
-	struct deadline forget;		/* set while finished ones are kept */
+	struct map remembered;
+	struct list row;		/* of them, the oldest first */
+	struct deadline forget;		/* the first of them */
+	int64_t asked_until;		/* for what an earlier run took */
 };
 
-static void finished_forget(struct whereabouts *w)
+/* ---- what is remembered ------------------------------------------------------------ */
+
+static struct span id_span(const struct msg_id *id)
 {
-	for (struct map_node *n; (n = map_next(&w->finished, NULL));) {
-		map_remove(&w->finished, n);
-		mem_free(MAP_OWNER(n, struct finished, node));
-	}
+	return span_of((const char *)id->bytes, sizeof(id->bytes));
+}
+
+static struct remembered *find(const struct whereabouts *w, const struct msg_id *id)
+{
+	struct map_node *node = map_find(&w->remembered, id_span(id));
+
+	return node ? MAP_OWNER(node, struct remembered, node) : NULL;
+}
+
+static void forget(struct whereabouts *w, struct remembered *r)
+{
+	map_remove(&w->remembered, &r->node);
+	list_remove(&r->list);
+	mem_free(r);
+}
+
+static struct remembered *oldest(const struct whereabouts *w)
+{
+	return list_is_empty(&w->row) ? NULL : LIST_OWNER(w->row.next, struct remembered, list);
 }
 
 static void on_forget(struct deadline *d)
 {
-	finished_forget(LIST_OWNER(d, struct whereabouts, forget));
+	struct whereabouts *w = LIST_OWNER(d, struct whereabouts, forget);
+	int64_t now = spool_now(w->spool).mono_ms;
+	struct remembered *r;
+
+	while ((r = oldest(w)) && r->until <= now)
+		forget(w, r);
+	if (r)
+		deadline_set(w->spool->loop, &w->forget, r->until);
 }
+
+static void remember(struct whereabouts *w, const struct msg_id *id)
+{
+	struct remembered *r;
+
+	if (w->remembered.n >= REMEMBERED_MAX || find(w, id))
+		return;
+	r = mem_new(sizeof(*r));
+	r->id = *id;
+	r->until = spool_now(w->spool).mono_ms + ASKED_FOR_MS;
+	map_put(&w->remembered, &r->node, id_span(&r->id));
+	list_add_last(&w->row, &r->list);
+	if (!heap_has(&w->forget.node))
+		deadline_set(w->spool->loop, &w->forget, r->until);
+}
+
+void whereabouts_finished(struct whereabouts *w, const struct mail *m)
+{
+	if (m->marks & MARK_RECALLED && !(m->marks & MARK_DOOMED) && spool_now(w->spool).mono_ms < w->asked_until)
+		remember(w, &m->id);
+}
+
+void whereabouts_stored(struct whereabouts *w, const struct msg_id *id, struct span client)
+{
+	if (span_starts_nocase(client, SPAN("uid:")))
+		remember(w, id);
+}
+
+/* ---- birth and death --------------------------------------------------------------- */
 
 struct whereabouts *whereabouts_new(struct spool *sp)
 {
@@ -46,7 +106,8 @@ struct whereabouts *whereabouts_new(struct spool *sp)
 
 	w->spool = sp;
 	list_init(&w->questions);
-	map_init(&w->finished);
+	map_init(&w->remembered);
+	list_init(&w->row);
 	deadline_init(&w->forget, on_forget);
 	return w;
 }
@@ -60,13 +121,16 @@ void whereabouts_free(struct whereabouts **w)
 	while ((l = list_take_first(&(*w)->questions)))
 		mem_free(LIST_OWNER(l, struct question_in, list));
 	deadline_clear((*w)->spool->loop, &(*w)->forget);
-	finished_forget(*w);
-	map_fini(&(*w)->finished);
+	while (oldest(*w))
+		forget(*w, oldest(*w));
+	map_fini(&(*w)->remembered);
 	mem_free(*w);
 	*w = NULL;
 }
 
-static void on_withdraw(struct whereabouts *w, const struct msg_id *id)
+/* ---- questions ---------------------------------------------------------------------- */
+
+static void withdraw(struct whereabouts *w, const struct msg_id *id)
 {
 	bool arrives = intake_withdraw(w->spool->intake, id);
 	struct mail *m = queue_find(w->spool->books.queue, id);
@@ -86,9 +150,21 @@ static void on_withdraw(struct whereabouts *w, const struct msg_id *id)
 	jobs_cancel(w->spool->jobs, m);
 }
 
+/* Whoever withdrew it sends it again. */
+static void on_withdraw(struct whereabouts *w, const struct msg_id *id)
+{
+	struct remembered *r;
+
+	withdraw(w, id);
+	if ((r = find(w, id)))
+		forget(w, r);
+}
+
 static bool is_or_was_here(const struct whereabouts *w, const struct msg_id *id)
 {
-	return queue_find(w->spool->books.queue, id) || map_find(&w->finished, span_of((const char *)id->bytes, 16));
+	const struct mail *m = queue_find(w->spool->books.queue, id);
+
+	return m ? !(m->marks & MARK_DOOMED) : find(w, id) != NULL;
 }
 
 static void answer(struct whereabouts *w, const struct question_in *q)
@@ -121,22 +197,11 @@ void whereabouts_recovered(struct whereabouts *w)
 {
 	struct list *l;
 
-	deadline_set(w->spool->loop, &w->forget, spool_now(w->spool).mono_ms + ASKED_FOR_MS);
+	w->asked_until = spool_now(w->spool).mono_ms + ASKED_FOR_MS;
 	while ((l = list_take_first(&w->questions))) {
 		answer(w, LIST_OWNER(l, struct question_in, list));
 		mem_free(LIST_OWNER(l, struct question_in, list));
 	}
-}
-
-void whereabouts_finished(struct whereabouts *w, const struct mail *m)
-{
-	struct finished *f;
-
-	if (!(m->marks & MARK_RECALLED) || !heap_has(&w->forget.node) || w->finished.n >= FINISHED_MAX)
-		return;
-	f = mem_new(sizeof(*f));
-	f->id = m->id;
-	map_put(&w->finished, &f->node, span_of((const char *)f->id.bytes, 16));
 }
 
 void whereabouts_on_verb(struct whereabouts *w, struct channel *ch, enum wire_verb verb, const union wire_msg *msg)

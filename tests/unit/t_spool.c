@@ -53,10 +53,15 @@ static int teardown(void **state)
 
 /* ---- smtpd ------------------------------------------------------------------------ */
 
-static void begin(unsigned n, const char *sender)
+static void begin_of(const char *client, unsigned n, const char *sender)
 {
 	world_say(smtpd, WIRE_mail_begin, &(struct wire_mail_begin){ .ask = n, .id = id_of(n), .received_ms = (uint64_t)world.now.wall_ms,
-	    .sender = span_of_text(sender), .envid = SPAN_NONE, .client = SPAN("192.0.2.1"), .login = SPAN_NONE });
+	    .sender = span_of_text(sender), .envid = SPAN_NONE, .client = span_of_text(client), .login = SPAN_NONE });
+}
+
+static void begin(unsigned n, const char *sender)
+{
+	begin_of("192.0.2.1", n, sender);
 }
 
 static void rcpt(unsigned n, const char *to, uint8_t notify)
@@ -300,6 +305,36 @@ static void t_what_ended_before_the_question_was_here(void **state)
 	assert_true(is_or_was_here(1));
 	assert_false(is_or_was_here(2));
 	world_pass(MINUTES(2));		/* nobody asks after so long */
+	assert_false(is_or_was_here(1));
+}
+
+static void t_what_was_withdrawn_was_not_here(void **state)
+{
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	send_to(2, "a@sender.test", "here@local.test");
+	world_auth(auth);
+	world_restart(true);
+	wire_all();
+	world_say(smtpd, WIRE_withdraw, &(struct wire_withdraw){ .id = id_of(1) });
+	assert_false(is_or_was_here(1));
+	assert_true(is_or_was_here(2));
+}
+
+/* The worker that had a drop file died before it could say that the message was taken: the next one must not send it again. */
+static void t_what_a_file_brought_is_remembered_for_a_while(void **state)
+{
+	(void)state;
+	begin_of("uid:1000", 1, "a@sender.test");
+	rcpt(1, "here@local.test", 0);
+	commit(1);
+	world_auth(auth);
+	deliver_one(local, 1);
+	assert_int_equal(world.n_ends, 1);
+	assert_true(is_or_was_here(1));
+	world_pass(SECONDS(50));
+	assert_true(is_or_was_here(1));
+	world_pass(MINUTES(2));
 	assert_false(is_or_was_here(1));
 }
 
@@ -1828,7 +1863,7 @@ int main(void)
 		TEST(t_a_message_is_stored_expanded_delivered_and_over), TEST(t_nothing_is_said_before_the_disk_has_it),
 		TEST(t_a_disk_that_fails_or_is_full_is_told), TEST(t_trouble_is_told_once_and_its_end_when_it_lasts),
 		TEST(t_what_ended_before_the_question_was_here),
-		TEST(t_a_question_waits_for_recovery), TEST(t_what_is_withdrawn_before_recovery_is_not_delivered),
+		TEST(t_what_was_withdrawn_was_not_here), TEST(t_what_a_file_brought_is_remembered_for_a_while), TEST(t_a_question_waits_for_recovery), TEST(t_what_is_withdrawn_before_recovery_is_not_delivered),
 		TEST(t_a_queued_message_is_withdrawn), TEST(t_a_flying_message_is_withdrawn_when_it_lands),
 		TEST(t_a_list_of_thousands_is_expanded_once_and_leaves_in_batches), TEST(t_nobody_and_circles_bounce),
 		TEST(t_what_can_not_be_told_for_too_long_bounces),
