@@ -1,9 +1,9 @@
 # tests: what is shared by all of them, and what the distribution carries.
 EXTRA_DIST += README.md ARCHITECTURE.md SECURITY.md CONTRIBUTING.md CHANGES.md etc/postrider.service etc/postrider.conf.example
-EXTRA_DIST += bootstrap COPYING tests/run tests/checks/layers tests/checks/banned tests/checks/functions tests/checks/headers tests/checks/words tests/bench/run tests/bench/load.c
+EXTRA_DIST += bootstrap COPYING tests/run tests/checks/layers tests/checks/banned tests/checks/functions tests/checks/headers tests/checks/words tests/checks/dist tests/bench/run tests/bench/load.c
 EXTRA_DIST += .ci/run tests/system/conftest.py tests/system/test_clients.py tests/system/test_config.py \
 	tests/system/test_crash.py tests/system/test_ctl.py tests/system/test_disk.py tests/system/test_dns.py tests/system/test_explain.py tests/system/names.py tests/system/test_hostile.py tests/system/test_lmtp.py tests/system/test_login.py \
-	tests/system/test_master.py tests/system/test_queue.py tests/system/test_receive.py tests/system/test_relay.py tests/system/sink.py tests/system/test_sendmail.py tests/system/test_sites.py tests/system/test_srs.py tests/system/test_tls.py \
+	tests/system/test_master.py tests/system/net.py tests/system/test_net.py tests/system/test_queue.py tests/system/test_receive.py tests/system/test_relay.py tests/system/sink.py tests/system/test_sendmail.py tests/system/test_sites.py tests/system/test_srs.py tests/system/test_tls.py \
 	tests/system/test_transcripts.py tests/system/test_words.py
 EXTRA_DIST += .clang-format .clang-tidy .editorconfig \
 	tests/fuzz/seeds/bdat/chunks \
