@@ -13,7 +13,7 @@ libexec_smtpd_LDADD = libsmtpd.a $(MAIL_LIBS) $(STREAM_LIBS)
 
 SMTPD_CORE_LIBS = libsmtpd.a $(MAIL_LIBS) libwire.a $(BASE_LIBS)
 
-check_PROGRAMS += tests/unit/t_known tests/unit/t_signers tests/unit/t_limits tests/unit/t_proxy tests/unit/t_transcript
+check_PROGRAMS += tests/unit/t_known tests/unit/t_signers tests/unit/t_limits tests/unit/t_proxy
 tests_unit_t_known_SOURCES = tests/unit/t_known.c
 tests_unit_t_known_LDADD = $(SMTPD_CORE_LIBS) $(UNIT_LIBS)
 tests_unit_t_signers_SOURCES = tests/unit/t_signers.c

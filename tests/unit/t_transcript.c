@@ -444,11 +444,15 @@ static bool client_line(struct player *p, struct span line)
 	}
 	if (takes("repeat ", line, &rest)) {
 		struct span count = span_cut(&rest, ' ');
+		struct buf once;
 
 		if (!span_to_u64(count, 1000000, &n))
 			fault(p, "repeat how often?");
+		buf_init(&once, 1 << 16);
+		add_unescaped(p, &once, rest);
 		while (n--)
-			add_unescaped(p, &p->block, rest);
+			buf_add(&p->block, buf_span(&once));
+		buf_fini(&once);
 		return true;
 	}
 	return false;
