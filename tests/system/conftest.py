@@ -13,8 +13,8 @@ USER = "postrider"
 
 
 # Below the ports that clients get; each process that runs tests has some of its own, and begins anywhere among them.
-FIRST_PORT = 10000 + 2000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-PORTS = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + 2000), 2000))
+FIRST_PORT = 10000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+PORTS = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + 1000), 1000))
 
 
 def free_port():
@@ -260,6 +260,18 @@ listen mx {{ address = "127.0.0.1" port = {self.port} {self.listen} {self.checks
                 shortest, begin = len(queue), time.monotonic()
             assert time.monotonic() < begin + seconds, f"the queue does not run empty, {len(queue)} are left:\n" + "\n".join(queue[:20])
             pause(begin)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Each process has one test before it, not a heap of which the last one has the long ones."""
+    from xdist.scheduler import LoadScheduling
+
+    class OneByOne(LoadScheduling):
+        def _send_tests(self, node, num):
+            super()._send_tests(node, min(num, 2 - len(self.node2pending[node])))
+
+    return OneByOne(config, log)
 
 
 @pytest.fixture

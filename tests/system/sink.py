@@ -174,6 +174,9 @@ class Session:
         return True
 
     def do_rcpt(self, argument):
+        if self.sender is None:
+            self.say("503 5.5.1 no sender")
+            return True
         if self.stage("rcpt", "250 2.1.5 ok", argument):
             self.rcpts.append(argument.partition("<")[2].partition(">")[0])
         return True
