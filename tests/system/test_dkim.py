@@ -279,7 +279,7 @@ def test_a_new_key_signs_when_its_record_is_seen(server, world):
     published.update(new)
     server.reload()		# who signs asks when it begins, and then every hour
     until(lambda: states() == {**{s: "signs" for s in waiting}, **{s: "retired" for s in signing}})
-    assert len(lines(server, "dkim.rotated")) == 2
+    until(lambda: len(lines(server, "dkim.rotated")) == 2)
     deliver(server, ODD["plain"])
     assert {s["s"] for s in judge(taken(sink, 2)[1]["data"], new)} == waiting
 
