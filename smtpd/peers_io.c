@@ -54,6 +54,8 @@ static void on_auth_gone(void *owner, struct channel *ch)
 	struct smtpd *d = owner;
 	struct channel *next = d->auth_next;
 
+	if (ch == next)
+		d->auth_next = NULL;
 	if (ch != d->auth)
 		return;
 	d->auth = d->auth_next = NULL;
@@ -108,6 +110,8 @@ static void on_spool_gone(void *owner, struct channel *ch)
 	struct smtpd *d = owner;
 	struct channel *next = d->spool_next;
 
+	if (ch == next)
+		d->spool_next = NULL;
 	if (ch != d->spool)
 		return;
 	d->spool = d->spool_next = NULL;

@@ -295,6 +295,7 @@ static void world_init(struct world *w, const struct player_rules *rules, struct
 		tally_memory = mem_new(WIRE_TALLY_SIZE);
 	}
 	listen_section->dmarc = rules->checks ? CHECKS_ENFORCE : CHECKS_OFF;
+	settings->verify.evidence = rules->checks ? "/evidence" : NULL;
 	listen_section->bare_newline = rules->normalise ? NEWLINE_NORMALISE : NEWLINE_REFUSE;
 	*w = (struct world){ .rules = rules, .out = out, .now = { 1000, 1795248000000 } };
 	tally_init(&w->tally, tally_memory, 0);

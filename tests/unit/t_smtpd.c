@@ -453,6 +453,31 @@ static void t_auth_is_started_again(void **state)
 	close(fd);
 }
 
+/* A new one is wired while the old one's last words are not read, and dies at once. */
+static void t_who_dies_before_his_turn_is_forgotten(void **state)
+{
+	struct world *w = *state;
+	int old_auth, old_spool, fd;
+
+	begin(w);
+	old_auth = w->auth;
+	old_spool = w->spool;
+	w->auth = w->spool = -1;
+	wire(w, ROLE_AUTH, &w->auth);
+	wire(w, ROLE_SPOOL, &w->spool);
+	pump(w, -1, 100);
+	close(w->auth);
+	close(w->spool);
+	w->auth = old_auth;
+	w->spool = old_spool;
+	pump(w, -1, 100);
+	wire(w, ROLE_AUTH, &w->auth);	/* which closes the old one first */
+	wire(w, ROLE_SPOOL, &w->spool);
+	fd = at_data(w);
+	talk(w, fd, "x: y\r\n.\r\n", "250 2.0.0 Accepted ");
+	close(fd);
+}
+
 static void t_a_client_that_closes_its_half_is_answered(void **state)
 {
 	struct world *w = *state;
@@ -585,6 +610,7 @@ int main(void)
 		TEST(t_spool_dies_and_has_it),
 		TEST(t_spool_dies_and_has_it_not),
 		TEST(t_auth_is_started_again),
+		TEST(t_who_dies_before_his_turn_is_forgotten),
 		TEST(t_a_client_that_closes_its_half_is_answered),
 		TEST(t_too_many_connections_of_an_address),
 		TEST(t_without_descriptors_it_waits_and_does_not_spin),
