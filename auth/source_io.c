@@ -41,13 +41,6 @@ struct writing {
 	struct buf bytes;
 };
 
-static void wipe(struct buf *b)
-{
-	if (b->at)
-		mem_wipe(b->at, b->room);
-	buf_fini(b);
-}
-
 /* ---- answers --------------------------------------------------------------------- */
 
 static void answer(struct source_question *q, enum dovecot_said said, struct span user)
@@ -56,7 +49,7 @@ static void answer(struct source_question *q, enum dovecot_said said, struct spa
 	deadline_clear(q->source->loop, &q->deadline);
 	if (q->done)
 		q->done(q->arg, said, user);
-	wipe(&q->words);
+	buf_wipe(&q->words);
 	mem_free(q);
 }
 
@@ -115,7 +108,7 @@ static void on_written(uv_write_t *write, int status)
 	struct writing *w = write->data;
 
 	(void)status;		/* reading tells */
-	wipe(&w->bytes);
+	buf_wipe(&w->bytes);
 	mem_free(w);
 }
 

@@ -17,6 +17,13 @@ void buf_fini(struct buf *b)
 	*b = (struct buf){ .ceiling = b->ceiling };
 }
 
+void buf_wipe(struct buf *b)
+{
+	if (b->at)
+		mem_wipe(b->at, b->room);
+	buf_fini(b);
+}
+
 void buf_clear(struct buf *b)
 {
 	b->len = 0;

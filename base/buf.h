@@ -20,6 +20,7 @@ struct buf {
 
 void buf_init(struct buf *b, size_t ceiling);	/* allocates nothing yet */
 void buf_fini(struct buf *b);
+void buf_wipe(struct buf *b);			/* the same for secrets: its memory is wiped before */
 void buf_clear(struct buf *b);			/* keeps the memory */
 void buf_shrink(struct buf *b);			/* gives unused memory back; an empty one keeps none */
 enum pr_err buf_add(struct buf *b, struct span s);

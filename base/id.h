@@ -20,6 +20,8 @@ struct msg_id id_new(int64_t wall_ms);
 struct msg_id id_derive(const struct msg_id *parent, uint32_t round);
 int64_t id_wall_ms(const struct msg_id *id);
 static inline bool id_eq(const struct msg_id *a, const struct msg_id *b) { return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0; }
+/* Its bytes, as the key of a map. */
+static inline struct span id_span(const struct msg_id *id) { return span_of((const char *)id->bytes, sizeof(id->bytes)); }
 bool id_is_zero(const struct msg_id *id);
 void id_to_text(const struct msg_id *id, char text[ID_TEXT_LEN + 1]);
 /* Any case; I and L read as 1, O as 0. False when it is no whole id. */

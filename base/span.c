@@ -38,16 +38,11 @@ struct span span_cut(struct span *rest, char c)
 	return before;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 struct span span_trim(struct span s)
 {
-	while (s.len && is_blank(s.at[0]))
+	while (s.len && text_is_blank(s.at[0]))
 		s = span_from(s, 1);
-	while (s.len && is_blank(s.at[s.len - 1]))
+	while (s.len && text_is_blank(s.at[s.len - 1]))
 		s.len--;
 	return s;
 }

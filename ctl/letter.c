@@ -65,11 +65,6 @@ static struct span take_line(struct span *rest)
 	return line;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* Bytes of the field's name; 0 when the line is no field. */
 static size_t name_len(struct span line)
 {
@@ -78,14 +73,14 @@ static size_t name_len(struct span line)
 	while (n < line.len && line.at[n] > ' ' && line.at[n] < 127 && line.at[n] != ':')
 		n++;
 	end = n;
-	while (end < line.len && is_blank(line.at[end]))
+	while (end < line.len && text_is_blank(line.at[end]))
 		end++;
 	return end < line.len && line.at[end] == ':' ? n : 0;
 }
 
 static bool is_of_header(struct span line, bool is_first)
 {
-	return name_len(line) > 0 || (!is_first && is_blank(line.at[0]));
+	return name_len(line) > 0 || (!is_first && text_is_blank(line.at[0]));
 }
 
 /* `From me@example.org Sat Nov 21 …` begins a message in a file of them, and came with it. */
@@ -121,7 +116,7 @@ static struct span take_field(struct span *head, struct span *name)
 	struct span field = take_line(head);
 
 	*name = span_first(field, name_len(field));
-	while (head->len && is_blank(head->at[0]))
+	while (head->len && text_is_blank(head->at[0]))
 		field.len += take_line(head).len;
 	return field;
 }

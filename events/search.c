@@ -94,14 +94,9 @@ uint32_t search_told(const struct search *s)
 	return s->told;
 }
 
-static struct span id_key(const struct msg_id *id)
-{
-	return span_of((const char *)id->bytes, sizeof(id->bytes));
-}
-
 static bool is_meant(const struct search *s, const struct msg_id *id)
 {
-	return map_find(&s->messages, id_key(id)) != NULL;
+	return map_find(&s->messages, id_span(id)) != NULL;
 }
 
 static void mean(struct search *s, const struct msg_id *id)
@@ -112,7 +107,7 @@ static void mean(struct search *s, const struct msg_id *id)
 		return;
 	f = mem_new(sizeof(*f));
 	f->id = *id;
-	map_put(&s->messages, &f->node, id_key(&f->id));
+	map_put(&s->messages, &f->node, id_span(&f->id));
 }
 
 static bool id_matches(const struct search *s, const struct msg_id *id)

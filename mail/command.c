@@ -32,11 +32,6 @@ const char *command_text(enum command_verb verb)
 	return verb < N_COMMANDS ? verbs[verb] : "?";
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static bool has_control(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
@@ -73,7 +68,7 @@ void command_parse(struct span line, struct command *out)
 {
 	size_t len = 0;
 
-	while (len < line.len && !is_blank(line.at[len]))
+	while (len < line.len && !text_is_blank(line.at[len]))
 		len++;
 	out->word = span_first(line, len);
 	out->args = span_trim(span_from(line, len));
@@ -165,7 +160,7 @@ static void take_parameter(struct span *rest, struct parameter *out)
 	size_t len = 0;
 	struct span word;
 
-	while (len < rest->len && !is_blank(rest->at[len]))
+	while (len < rest->len && !text_is_blank(rest->at[len]))
 		len++;
 	word = span_first(*rest, len);
 	*rest = span_trim(span_from(*rest, len));
@@ -200,7 +195,7 @@ static const struct reply *take_all(struct span rest, const struct known_paramet
 {
 	unsigned seen = 0;
 
-	if (rest.len && !is_blank(rest.at[0]))
+	if (rest.len && !text_is_blank(rest.at[0]))
 		return &bad_syntax;
 	rest = span_trim(rest);
 	while (rest.len) {

@@ -53,11 +53,6 @@ static void tell(struct header *h)
 	h->value_len = 0;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static void keep_value(struct header *h, struct span s)
 {
 	for (size_t i = 0; h->telling && !h->is_cut && i < s.len; i++) {
@@ -66,7 +61,7 @@ static void keep_value(struct header *h, struct span s)
 		if (h->value_len < sizeof(h->value))
 			h->value[h->value_len++] = s.at[i];
 		else
-			h->is_cut = !is_blank(s.at[i]);
+			h->is_cut = !text_is_blank(s.at[i]);
 	}
 }
 
@@ -91,7 +86,7 @@ static void count_field(struct header *h, enum header_name name)
 /* Without what stands before the colon. */
 static struct span name_trim(struct span name)
 {
-	while (name.len > 0 && (is_blank(name.at[name.len - 1]) || name.at[name.len - 1] == '\r' || name.at[name.len - 1] == '\n'))
+	while (name.len > 0 && (text_is_blank(name.at[name.len - 1]) || name.at[name.len - 1] == '\r' || name.at[name.len - 1] == '\n'))
 		name.len--;
 	return name;
 }
@@ -130,9 +125,9 @@ static enum state step_name(struct header *h, struct span field)
 
 	if (c == ':')
 		return name.len ? begin_value(h, name) : not_a_field(h);
-	if (is_blank(c) || c == '\r' || (c == '\n' && last == '\r'))
+	if (text_is_blank(c) || c == '\r' || (c == '\n' && last == '\r'))
 		return field.len < sizeof(h->hold) ? IN_NAME : begin_value(h, name);
-	if ((unsigned char)c < 0x20 || is_blank(last))
+	if ((unsigned char)c < 0x20 || text_is_blank(last))
 		return not_a_field(h);
 	if (field.len <= NAME_LONGEST)
 		return IN_NAME;
@@ -238,7 +233,7 @@ static struct span between(const char *from, const char *to)
 static struct span step_message_start(struct header *h, const struct passage *p)
 {
 	h->state = LINE_START;
-	h->ended = is_blank(*p->at);
+	h->ended = text_is_blank(*p->at);
 	return h->ended ? SPAN("\r\n") : SPAN_NONE;
 }
 
@@ -248,7 +243,7 @@ static bool step_line_start(struct header *h, struct passage *p)
 	bool undecided = h->before == IN_ID;
 	char c = *p->at;
 
-	if (is_blank(c)) {
+	if (text_is_blank(c)) {
 		h->state = h->before;
 		return false;
 	}
@@ -355,7 +350,7 @@ static struct span step(struct header *h, struct passage *p)
 	case MESSAGE_START:
 		return step_message_start(h, p);
 	case LINE_START:
-		if (h->before == IN_NAME && !is_blank(*p->at)) {
+		if (h->before == IN_NAME && !text_is_blank(*p->at)) {
 			h->before = (unsigned char)not_a_field(h);
 			return pass_kept(h, p);
 		}

@@ -87,17 +87,10 @@ void certificates_files(const struct settings *s, void (*fn)(void *arg, const ch
 
 /* ---- reading ------------------------------------------------------------------- */
 
-static void wipe(struct buf *b)
-{
-	if (b->at)
-		mem_wipe(b->at, b->room);
-	buf_fini(b);
-}
-
 static void pair_fini(struct pair *p)
 {
-	wipe(&p->chain);
-	wipe(&p->key);
+	buf_wipe(&p->chain);
+	buf_wipe(&p->key);
 	mem_free(p->name);
 }
 
@@ -145,8 +138,8 @@ static void read_pair(void *arg, const char *name, const char *chain, const char
 	p.name = mem_text(span_of_text(name));
 	if (!read_pem(r, chain, &p.chain) || !read_pem(r, key, &p.key) || !checks(r, &p, chain)) {
 		r->c->n_bad++;
-		wipe(&p.chain);
-		wipe(&p.key);
+		buf_wipe(&p.chain);
+		buf_wipe(&p.key);
 		p.is_kept = true;
 	}
 	if (p.is_kept && r->is_start) {

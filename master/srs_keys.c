@@ -23,13 +23,6 @@ static bool path_of(const struct settings *s, const char *name, char path[PATH_M
 	return snprintf(path, PATH_MAX, "%s/%s", s->top.state, name) < PATH_MAX;
 }
 
-static void wipe(struct buf *b)
-{
-	if (b->at)
-		mem_wipe(b->at, b->room);
-	buf_fini(b);
-}
-
 /* ---- the file ------------------------------------------------------------------ */
 
 static enum pr_err complain(struct buf *words, const char *path)
@@ -96,7 +89,7 @@ enum pr_err srs_keys_make(const struct settings *s, struct buf *words)
 	buf_init(&text, FILE_MAX);
 	add_secret(&text);
 	good = write_file(fresh, path, buf_span(&text)) && sync_folder(s->top.state);
-	wipe(&text);
+	buf_wipe(&text);
 	return good ? PR_OK : complain(words, path);
 }
 
@@ -112,7 +105,7 @@ void srs_keys_files(const struct settings *s, void (*fn)(void *arg, const char *
 
 static void on_sent(void *arg)
 {
-	wipe(arg);
+	buf_wipe(arg);
 	mem_free(arg);
 }
 
@@ -195,5 +188,5 @@ void srs_keys_tell(const struct settings *s, struct channel *ch, int64_t wall_ms
 		buf_printf(problems, "%s: holds no line of %u letters or more\n", path, SRS_SECRET_LEAST);
 	else
 		channel_put(ch, WIRE_srs_keys_done, &(struct wire_srs_keys_done){ .none = 0 });
-	wipe(&text);
+	buf_wipe(&text);
 }

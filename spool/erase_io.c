@@ -31,16 +31,11 @@ struct eraser {
 	char *bytes;
 };
 
-static struct span id_key(const struct msg_id *id)
-{
-	return span_of((const char *)id->bytes, sizeof(id->bytes));
-}
-
 static bool is_meant(void *arg, const struct msg_id *id)
 {
 	const struct eraser *e = arg;
 
-	return map_find(&e->ids, id_key(id)) != NULL;
+	return map_find(&e->ids, id_span(id)) != NULL;
 }
 
 /* ---- in the thread ---------------------------------------------------------------------------- */
@@ -113,7 +108,7 @@ static void pass_begin(struct eraser *e, struct disk *d)
 		list_remove(&w->list);
 		list_add_last(&e->wishes, &w->list);
 		if (!is_meant(e, &w->id))
-			map_put(&e->ids, &w->node, id_key(&w->id));
+			map_put(&e->ids, &w->node, id_span(&w->id));
 	}
 	e->again = !journal_blank(d->journal, is_meant, e);
 	lane_put(&d->keeper, &e->task);

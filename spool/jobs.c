@@ -56,11 +56,6 @@ void jobs_free(struct jobs **j)
 
 /* ---- a job's birth and death -------------------------------------------------------- */
 
-static struct span id_span(const struct msg_id *id)
-{
-	return span_of((const char *)id->bytes, sizeof(id->bytes));
-}
-
 struct job *job_new(struct worker *w, const struct msg_id *id)
 {
 	struct jobs *j = w->owner;

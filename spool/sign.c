@@ -49,11 +49,6 @@ static struct signing *signing_of(struct list *node)
 
 /* ---- birth and death ---------------------------------------------------------------- */
 
-static struct span id_span(const struct msg_id *id)
-{
-	return span_of((const char *)id->bytes, sizeof(id->bytes));
-}
-
 static void arm(struct signings *r)
 {
 	if (list_is_empty(&r->all))

@@ -35,11 +35,6 @@ struct whereabouts {
 
 /* ---- what is remembered ------------------------------------------------------------ */
 
-static struct span id_span(const struct msg_id *id)
-{
-	return span_of((const char *)id->bytes, sizeof(id->bytes));
-}
-
 static struct remembered *find(const struct whereabouts *w, const struct msg_id *id)
 {
 	struct map_node *node = map_find(&w->remembered, id_span(id));

@@ -1,6 +1,7 @@
 #include "verify/fields.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 void fields_init(struct fields *f, size_t max_size, unsigned max_fields)
 {
@@ -16,11 +17,6 @@ void fields_fini(struct fields *f)
 	buf_fini(&f->text);
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* ---- cut into fields ------------------------------------------------------------------ */
 
 /* The field at the front of *rest, which goes on in lines that begin with a blank; without its line end. */
@@ -33,7 +29,7 @@ static struct span take_field(struct span *rest)
 		bool is_line_end = lf > from && lf[-1] == '\r';
 
 		lf++;
-		if (is_line_end && (lf == end || !is_blank(*lf)))
+		if (is_line_end && (lf == end || !text_is_blank(*lf)))
 			break;
 	}
 	whole = lf ? span_of(from, (size_t)(lf - from) - 2) : *rest;
@@ -45,7 +41,7 @@ static struct field field_of(struct span whole)
 {
 	size_t colon = span_find(whole, ':'), len = colon;
 
-	while (len > 0 && is_blank(whole.at[len - 1]))
+	while (len > 0 && text_is_blank(whole.at[len - 1]))
 		len--;
 	if (colon == whole.len || len == 0 || memchr(whole.at, '\n', colon))
 		return (struct field){ whole, SPAN_NONE, SPAN_NONE };
@@ -123,7 +119,7 @@ static void gather(struct fields *f, struct span *in)
 	size_t had = f->text.len, room = f->max_size - had, begins;
 	struct span piece = span_first(*in, room);
 
-	if (had == 0 && is_blank(in->at[0])) {
+	if (had == 0 && text_is_blank(in->at[0])) {
 		finish(f);
 		return;
 	}

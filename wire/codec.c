@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "wire/take.h"
 
 enum field_type { FIELD_LAST, FIELD_u8, FIELD_u16, FIELD_u32, FIELD_u64, FIELD_id, FIELD_span };
 
@@ -197,27 +198,6 @@ size_t wire_put_head(char *at, size_t room, enum wire_verb verb, const void *msg
 }
 
 /* ---- reading -------------------------------------------------------------- */
-
-static bool take_bytes(struct span *rest, size_t n, struct span *out)
-{
-	if (n > rest->len)
-		return false;
-	*out = span_of(rest->at, n);
-	*rest = span_of(rest->at + n, rest->len - n);
-	return true;
-}
-
-static bool take_number(struct span *rest, unsigned bytes, uint64_t *out)
-{
-	struct span s;
-
-	if (!take_bytes(rest, bytes, &s))
-		return false;
-	*out = 0;
-	for (unsigned i = 0; i < bytes; i++)
-		*out |= (uint64_t)(unsigned char)s.at[i] << 8 * i;
-	return true;
-}
 
 static bool take_id(struct span *rest, struct msg_id *out)
 {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "wire/settings.h"
+#include "wire/take.h"
 
 /* code u16, wall u64, 1 and the id or 0, then fields: key u8 and a u64, or a
  * u16 length and the bytes. Little endian. */
@@ -108,27 +109,6 @@ void event_num(struct event *ev, enum event_key key, int64_t number)
 }
 
 /* ---- reading -------------------------------------------------------------- */
-
-static bool take_bytes(struct span *rest, size_t n, struct span *out)
-{
-	if (n > rest->len)
-		return false;
-	*out = span_of(rest->at, n);
-	*rest = span_of(rest->at + n, rest->len - n);
-	return true;
-}
-
-static bool take_number(struct span *rest, unsigned bytes, uint64_t *out)
-{
-	struct span s;
-
-	if (!take_bytes(rest, bytes, &s))
-		return false;
-	*out = 0;
-	for (unsigned i = 0; i < bytes; i++)
-		*out |= (uint64_t)(unsigned char)s.at[i] << 8 * i;
-	return true;
-}
 
 static bool take_value(struct span *rest, struct event_value *out)
 {

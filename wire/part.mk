@@ -1,7 +1,7 @@
 # wire: what is built here, and the tests of it.
 noinst_LIBRARIES += libwire.a
 libwire_a_SOURCES = \
-	wire/codec.c wire/codec.h wire/verbs.h wire/verbs.def wire/drop.h \
+	wire/codec.c wire/codec.h wire/take.h wire/verbs.h wire/verbs.def wire/drop.h \
 	wire/pending.c wire/pending.h \
 	wire/event.c wire/event.h wire/events.def \
 	wire/filter.c wire/filter.h \
