@@ -208,13 +208,6 @@ void expander_take(struct expander *x, struct mail *m, struct span envelope)
 	expansion_begin(e);
 }
 
-void expander_wired(struct expander *x, struct channel *auth)
-{
-	x->auth = auth;
-	deadline_clear(x->spool->loop, &x->away);
-	pump(x);
-}
-
 static void question_drop(void *arg, uint32_t ask, void *owner)
 {
 	struct expander *x = arg;
@@ -233,4 +226,13 @@ void expander_on_gone(struct expander *x, struct channel *auth)
 	shelve_active(x);
 	if (x->waiting.n > 0 || x->n_active > 0)
 		await_auth(x);
+}
+
+/* The end of the one before, if it is not seen yet, tells nothing any more: what it was asked is asked again. */
+void expander_wired(struct expander *x, struct channel *auth)
+{
+	expander_on_gone(x, x->auth);
+	x->auth = auth;
+	deadline_clear(x->spool->loop, &x->away);
+	pump(x);
 }

@@ -349,13 +349,6 @@ void routes_on_verb(struct routes *r, enum wire_verb verb, const union wire_msg 
 		on_site_done(r, &msg->site_done);
 }
 
-void routes_wired(struct routes *r, struct channel *dns)
-{
-	r->dns = dns;
-	if (r->spool->books.schedule)
-		schedule_ways_open(r->spool->books.schedule);
-}
-
 static void question_drop(void *arg, uint32_t ask, void *owner)
 {
 	struct routes *r = arg;
@@ -368,10 +361,19 @@ static void question_drop(void *arg, uint32_t ask, void *owner)
 
 void routes_on_gone(struct routes *r, struct channel *dns)
 {
-	if (r->dns != dns)
+	if (!dns || r->dns != dns)
 		return;
 	r->dns = NULL;
 	pending_each(&r->pending, question_drop, r);
+}
+
+/* The end of the one before, if it is not seen yet, tells nothing any more: what it was asked is asked again. */
+void routes_wired(struct routes *r, struct channel *dns)
+{
+	routes_on_gone(r, r->dns);
+	r->dns = dns;
+	if (r->spool->books.schedule)
+		schedule_ways_open(r->spool->books.schedule);
 }
 
 /* ---- refusals --------------------------------------------------------------------------------- */

@@ -883,6 +883,36 @@ static void t_dns_may_die(void **state)
 	}
 }
 
+/* What the old one said lies in its channel still when the new one is wired: its end is seen last. */
+static void t_the_next_dns_may_come_before_the_end_of_the_last(void **state)
+{
+	struct channel *last;
+
+	(void)state;
+	last = dns = world_wire(ROLE_DNS, 0, 1);
+	send_away(1, "x@foreign.test");
+	(void)question("foreign.test");
+	dns = world_wire(ROLE_DNS, 0, 1);
+	world_gone(last);
+	tell_site(question("foreign.test"), SITE_FOUND, 7, 300);
+	assert_true(has_job(relay));
+}
+
+static void t_the_next_auth_may_come_before_the_end_of_the_last(void **state)
+{
+	struct channel *last = auth;
+	union wire_msg msg;
+
+	(void)state;
+	send_to(1, "a@sender.test", "here@local.test");
+	assert_true(world_hear(auth, WIRE_expand_ask, &msg));
+	auth = world_wire(ROLE_AUTH, 0, 1);
+	world_gone(last);
+	world_auth(auth);
+	deliver_one(local, 1);
+	assert_int_equal(world.n_ends, 1);
+}
+
 static void t_trouble_with_dns_expires_after_an_attempt(void **state)
 {
 	(void)state;
@@ -1876,7 +1906,9 @@ int main(void)
 		TEST(t_where_foreign_mail_goes_auth_is_not_asked), TEST(t_mail_to_others_alone_is_written_with_its_expansion),
 		TEST(t_where_one_of_ours_is_among_them_auth_is_asked), TEST(t_each_forwarded_recipient_keeps_its_sender), TEST(t_an_old_answer_serves_until_the_new_one_is_there),
 		TEST(t_domains_of_one_site_share_its_window), TEST(t_a_domain_that_takes_no_mail_bounces_at_once),
-		TEST(t_trouble_with_dns_has_one_timer), TEST(t_dns_may_die), TEST(t_trouble_with_dns_expires_after_an_attempt),
+		TEST(t_trouble_with_dns_has_one_timer), TEST(t_dns_may_die),
+		TEST(t_the_next_dns_may_come_before_the_end_of_the_last), TEST(t_the_next_auth_may_come_before_the_end_of_the_last),
+		TEST(t_trouble_with_dns_expires_after_an_attempt),
 		TEST(t_it_is_signed_once_before_its_first_attempt), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_what_has_no_key_leaves_as_it_is), TEST(t_mail_in_the_queue_follows_the_routes),
 		TEST(t_mailboxes_need_no_signature), TEST(t_mail_in_the_queue_follows_the_routes),
