@@ -91,6 +91,8 @@ ODD = {
 def test_signatures_of_odd_messages_are_good(server, world):
     sink = world.sink(1, offers=("PIPELINING", "8BITMIME"))
     records = keygen_first(server, world)
+    server.listen += " max_header = 1MB"
+    server.reload()
     for n, (name, message) in enumerate(ODD.items(), 1):
         deliver(server, message)
         data = taken(sink, n)[-1]["data"]
