@@ -31,6 +31,17 @@ enum progress cmd_starttls(struct session *s, struct span args, struct effects *
 	return session_step_to(s, &STEP_TLS, s->listen->timeout_greeting);
 }
 
+/* RFC 3207 4.2: whatever was learned in the clear. */
+static void forget_the_clear(struct session *s)
+{
+	mem_free(s->helo);
+	s->helo = NULL;
+	s->is_extended = false;
+	s->place.has_user &= !s->login;	/* a user of this machine stays who he is */
+	mem_free(s->login);
+	s->login = NULL;
+}
+
 static enum progress handshake(struct session *s, struct effects *fx)
 {
 	bool by_command = s->listen->tls != LISTEN_TLS_IMPLICIT;
@@ -38,11 +49,7 @@ static enum progress handshake(struct session *s, struct effects *fx)
 
 	if (!s->is_answered)
 		return STEP_WAIT;
-	mem_free(s->helo);
-	s->helo = NULL;
-	s->is_extended = false;
-	mem_free(s->login);	/* RFC 3207 4.2: whatever was learned in the clear */
-	s->login = NULL;
+	forget_the_clear(s);
 	s->helo_due = s->now.mono_ms + s->listen->timeout_greeting;
 	ev = session_event(s, fx, EV_SMTP_TLS);
 	event_text(ev, EF_TLS, span_of_text(s->tls_version));

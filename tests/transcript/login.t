@@ -400,3 +400,28 @@ do login PLAIN with \x00a
 tell login ok a
 do event smtp.authenticated
 S: 235...
+
+== who forgot his login by STARTTLS has no limits of that user
+listen auth = offered
+listen auth_plaintext = yes
+listen limit mail.user = 1/h
+client 127.0.0.1
+S: 220...
+C: EHLO client.example.net
+skip 11
+C: AUTH PLAIN AGE=
+do login PLAIN with \x00a
+tell login ok alice@example.org
+S: 235...
+C: STARTTLS
+S: 220 2.0.0...
+do start tls
+tls up
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RSET
+C: MAIL FROM:<a@example.net>
+S: 250...
+S: 250...
+S: 250...
