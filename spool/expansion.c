@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "spool/expand_private.h"
+#include "spool/segment.h"
 
 #define EACH 64	/* questions of one message, so that a list of thousands delays nobody */
 
@@ -216,7 +217,7 @@ bool expansion_foreign(struct expander *x, const struct msg_id *id, const struct
 	e->rest = env->rcpts;
 	while (envelope_next(&e->rest, &r))
 		take_foreign(e, &r);
-	fits = !expansion_is_too_large(e) && buf_add(rows, buf_span(&e->rows)) == PR_OK;
+	fits = e->rows.len <= TABLE_STATE_MAX && buf_add(rows, buf_span(&e->rows)) == PR_OK;
 	expansion_free(e);
 	return fits;
 }

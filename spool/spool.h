@@ -148,7 +148,7 @@ uint32_t expander_count(const struct expander *x);
 
 /* ---- expansion.c: of one message ----------------------------------------------- */
 /* Where all its recipients are in foreign domains, and so lead to themselves: the rows of a first STATE, with which the message can
- * be written. False: auth must be asked about it. */
+ * be written. False: auth must be asked, or they are so many that recovery had better read them apart from the message. */
 bool expansion_foreign(struct expander *x, const struct msg_id *id, const struct envelope *env, struct buf *rows);
 /* The rows with which it was written are true: it waits for its delivery. */
 void expansion_written(struct spool *sp, struct mail *m, struct span rows);

@@ -698,6 +698,22 @@ static void t_mail_to_others_alone_is_written_with_its_expansion(void **state)
 	assert_int_equal(n_rcpts_of_job(relay), 2);
 }
 
+static void t_many_others_are_written_apart_from_the_message(void **state)
+{
+	char to[32];
+
+	(void)state;
+	begin(1, "a@local.test");
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(to, sizeof(to), "x%u@foreign.test", i);
+		rcpt(1, to, 0);
+	}
+	commit(1);
+	assert_stored(1);
+	assert_int_equal(world.n_states, 1);
+	assert_int_equal(queue(QUEUE_LIST, "to:x99@foreign.test").n_messages, 1);
+}
+
 static void t_where_one_of_ours_is_among_them_auth_is_asked(void **state)
 {
 	union wire_msg msg;
@@ -1903,7 +1919,7 @@ int main(void)
 		TEST(t_a_message_keeps_its_section_when_others_come_before_it), TEST(t_a_section_that_is_gone_is_waited_for_with_clear_words),
 		TEST(t_a_section_that_never_comes_back_expires), TEST(t_a_route_that_holds_counts_for_what_is_queued_too),
 		TEST(t_foreign_mail_leaves_by_the_hosts_that_dns_names), TEST(t_an_old_answer_serves_until_the_new_one_is_there),
-		TEST(t_where_foreign_mail_goes_auth_is_not_asked), TEST(t_mail_to_others_alone_is_written_with_its_expansion),
+		TEST(t_where_foreign_mail_goes_auth_is_not_asked), TEST(t_mail_to_others_alone_is_written_with_its_expansion), TEST(t_many_others_are_written_apart_from_the_message),
 		TEST(t_where_one_of_ours_is_among_them_auth_is_asked), TEST(t_each_forwarded_recipient_keeps_its_sender), TEST(t_an_old_answer_serves_until_the_new_one_is_there),
 		TEST(t_domains_of_one_site_share_its_window), TEST(t_a_domain_that_takes_no_mail_bounces_at_once),
 		TEST(t_trouble_with_dns_has_one_timer), TEST(t_dns_may_die),
