@@ -428,19 +428,32 @@ static void sync_each(struct batch *b)
 	}
 }
 
+/* 0 or an errno; EEXIST: something has that name. A file system that renames without flags only (NFS, an older ZFS) has links. */
+static int move_no_replace(const struct maildir *m, const char *from, const char *to)
+{
+	if (renameat2(m->tmp, from, m->new, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return errno;
+	if (linkat(m->tmp, from, m->new, to, 0) != 0)
+		return errno;
+	(void)unlinkat(m->tmp, from, 0);
+	return 0;
+}
+
 /* Into new, with its sizes in the name. Where that name is taken, this very delivery was made before. */
 static void move(struct drop *d)
 {
 	char to[MAILDIR_NAME_MAX + 64], from[MAILDIR_TMP_NAME_MAX];
+	int error;
 
 	(void)snprintf(to, sizeof(to), "%s,S=%llu,W=%llu", d->name, (unsigned long long)d->size, (unsigned long long)d->virtual_size);
 	d->dir->is_touched = true;
-	if (renameat2(d->dir->tmp, tmp_name(d, from), d->dir->new, to, RENAME_NOREPLACE) == 0)
-		return;
-	if (errno == EEXIST)
+	error = move_no_replace(d->dir, tmp_name(d, from), to);
+	if (error == EEXIST)
 		(void)unlinkat(d->dir->tmp, from, 0);
-	else
-		fail(d, errno, "move it to new");
+	else if (error)
+		fail(d, error, "move it to new");
 }
 
 static void fail_dirs(struct batch *b, const struct maildir *m, bool whole_device, int error)

@@ -1,4 +1,4 @@
-/* auth/table: any bytes as a file of users, of addresses or of aliases; what was taken in is found again. */
+/* mail/table: any bytes as a file of users, of addresses or of aliases; what was taken in is found again. */
 #include <stddef.h>
 #include <stdint.h>
 

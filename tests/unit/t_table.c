@@ -1,4 +1,4 @@
-/* auth/table: what names and targets of aliases(5) stand for. */
+/* mail/table: what names and targets of aliases(5) stand for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
