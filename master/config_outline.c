@@ -189,6 +189,13 @@ static bool block_exists(const struct set_kind *kind, struct span block)
 	return false;
 }
 
+static void add_homes_of_block(struct buf *out, struct span block)
+{
+	for (unsigned i = 1; i < settings_n_kinds; i++)
+		if (block_exists(&settings_kinds[i], block))
+			(void)buf_printf(out, "%sin `%s`", out->len ? " or " : "", settings_kinds[i].name);
+}
+
 /* ---- options ------------------------------------------------------------- */
 
 const struct outline_entry *outline_find(const struct outline *o, const struct outline_section *section, const struct set_key *key)
@@ -321,6 +328,13 @@ static const struct outline_entry *block_before(const struct outline *o, unsigne
 	return NULL;
 }
 
+/* A section's word and title, as "limit connections" in a listener. */
+static struct span words_of(const struct walk *w, const struct config_mark *name, const struct config_mark *title, char text[BLOCK_MAX + 1])
+{
+	(void)snprintf(text, BLOCK_MAX + 1, title->len ? "%.*s %.*s" : "%.*s%.*s", SPAN_ARG(inner(w, name)), SPAN_ARG(inner(w, title)));
+	return span_of_text(text);
+}
+
 static void read_block(struct walk *w, unsigned section, struct config_mark name, struct config_mark title)
 {
 	struct outline *o = w->o;
@@ -330,8 +344,7 @@ static void read_block(struct walk *w, unsigned section, struct config_mark name
 	struct span block;
 	struct buf names;
 
-	(void)snprintf(text, sizeof(text), title.len ? "%.*s %.*s" : "%.*s%.*s", SPAN_ARG(inner(w, &name)), SPAN_ARG(inner(w, &title)));
-	block = span_of_text(text);
+	block = words_of(w, &name, &title, text);
 	before = block_before(o, section, block);
 	if (block_exists(kind, block) && !before) {
 		read_body(w, section, block);
@@ -400,11 +413,19 @@ static bool section_begin(struct walk *w, const struct set_kind *kind, struct co
 	return true;
 }
 
-static void complain_unknown_section(struct walk *w, const struct config_mark *name)
+static void complain_unknown_section(struct walk *w, const struct config_mark *name, const struct config_mark *title)
 {
+	char text[BLOCK_MAX + 1];
+	struct span words = words_of(w, name, title, text);
 	struct buf names;
 
 	buf_init(&names, NAMES_MAX);
+	add_homes_of_block(&names, words);
+	if (names.len) {
+		complain(w->c, COMPLAINT_ERROR, name, "there is no section `%s`; it stands %.*s", text, SPAN_ARG(buf_span(&names)));
+		buf_fini(&names);
+		return;
+	}
 	for (unsigned i = 1; i < settings_n_kinds; i++)
 		(void)buf_printf(&names, "%s|", settings_kinds[i].name);
 	complain_unknown(w, name, "section", "", buf_span(&names));
@@ -416,7 +437,7 @@ static void read_top_section(struct walk *w, struct config_mark name, struct con
 	const struct set_kind *kind = settings_kind_find(inner(w, &name));
 
 	if (!kind || kind == settings_kinds) {
-		complain_unknown_section(w, &name);
+		complain_unknown_section(w, &name, &title);
 	} else if (title_is_right(w, kind, &name, &title)) {
 		if (w->o->n_of_kind[kind - settings_kinds] == SET_SECTIONS_MAX)
 			complain(w->c, COMPLAINT_ERROR, &name, "there are more than %d sections `%s`", SET_SECTIONS_MAX, kind->name);

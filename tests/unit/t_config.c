@@ -41,6 +41,9 @@ static const struct refused {
 	{ HEAD MX "domain a.org {\n\tdelivr = maildir\n}\n",
 	  "f:5: there is no option `delivr` in `domain`; did you mean `deliver`?\n     delivr = maildir\n     ^\n" },
 	{ HEAD MX "listn b { port = 26 }\n", "f:4: there is no section `listn`; did you mean `listen`?\n    listn b { port = 26 }\n    ^\n" },
+	{ HEAD MX "limit logins { address = 5/min }\n",
+	  "f:4: there is no section `limit logins`; it stands in `listen`\n    limit logins { address = 5/min }\n    ^\n" },
+	{ HEAD MX "timeout { data = 5m }\n", "f:4: there is no section `timeout`; it stands in `listen` or in `outbound`\n    timeout { data = 5m }\n    ^\n" },
 	{ HEAD "listen mx { port = 25 limit conections { address = 1 } }\n",
 	  "f:3: there is no section `limit conections` in `listen`; did you mean `limit connections`?\n"
 	  "    listen mx { port = 25 limit conections { address = 1 } }\n                          ^\n" },
