@@ -170,14 +170,12 @@ void config_show(const struct config *cfg, unsigned how, struct buf *out)
 /* NAME is the option's own, or with its section before a dot; `listen.limit` is a block of options. */
 static bool names_key(const struct set_kind *kind, const struct set_key *key, struct span name)
 {
-	struct span rest = name, head = span_cut(&rest, '.'), block, word;
+	struct span rest = name, head = span_cut(&rest, '.'), block = head_of(key), word = span_cut(&(struct span){ block.at, block.len }, ' ');
 
-	if (span_eq(name, span_of_text(key->path)) || span_eq(name, leaf_of(key)))
+	if (span_eq(name, leaf_of(key)))
 		return true;
 	if (!span_eq(head, span_of_text(kind->name)))
-		return false;
-	block = head_of(key);
-	word = span_cut(&(struct span){ block.at, block.len }, ' ');
+		rest = name;
 	return span_eq(rest, span_of_text(key->path)) || (block.len && (span_eq(rest, block) || span_eq(rest, word)));
 }
 
