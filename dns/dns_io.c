@@ -45,15 +45,22 @@ static int64_t now_of(const struct dns *d)
 	return loop_now(process_loop(d->process)).mono_ms;
 }
 
-static struct ask *ask_new(struct list *among, struct peer *peer, uint32_t number)
+static struct ask *ask_new(struct list *among, enum resolver_lane lane)
 {
 	struct ask *ask = mem_new(sizeof(*ask));
 
-	ask->peer = peer;
-	ask->number = number;
-	ask->waiter.lane = peer && channel_peer(peer->channel) == ROLE_VERIFY ? LANE_CHECKS : LANE_DELIVERY;
+	ask->waiter.lane = lane;
 	list_init(&ask->waiter.list);
 	list_add_last(among, &ask->list);
+	return ask;
+}
+
+static struct ask *ask_of_peer(struct peer *peer, uint32_t number)
+{
+	struct ask *ask = ask_new(&peer->asks, channel_peer(peer->channel) == ROLE_VERIFY ? LANE_CHECKS : LANE_DELIVERY);
+
+	ask->peer = peer;
+	ask->number = number;
 	return ask;
 }
 
@@ -139,7 +146,7 @@ static void probe(struct dns *d, unsigned server)
 
 	if (is_being_probed(d, server))
 		return;
-	ask = ask_new(&d->probes, NULL, 0);
+	ask = ask_new(&d->probes, LANE_DELIVERY);
 	ask->server = server;
 	resolver_probe(d->resolver, &root, server, &ask->waiter, now_of(d));
 }
@@ -234,7 +241,7 @@ static void take_resolve(struct peer *p, const struct wire_resolve_ask *asked)
 		channel_put(p->channel, WIRE_resolve_done, &refused);
 		return;
 	}
-	ask = ask_new(&p->asks, p, asked->ask);
+	ask = ask_of_peer(p, asked->ask);
 	ask->type = asked->type;
 	resolver_ask(p->dns->resolver, &q, &ask->waiter, now_of(p->dns));
 	perform(p->dns);
@@ -266,7 +273,7 @@ static void take_site(struct peer *p, const struct wire_site_ask *asked)
 		channel_put(p->channel, WIRE_site_done, &refused);
 		return;
 	}
-	ask = ask_new(&p->asks, p, asked->ask);
+	ask = ask_of_peer(p, asked->ask);
 	ask->site = mem_new(sizeof(*ask->site));
 	site_begin(ask->site, &domain);
 	resolver_ask(p->dns->resolver, &ask->site->question, &ask->waiter, now_of(p->dns));
