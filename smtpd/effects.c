@@ -33,6 +33,25 @@ void effects_clear(struct effects *fx)
 	buf_clear(&fx->checked);
 }
 
+/* A client that has left, a time that is over, or memory that is short may end the transaction in the very next step. */
+static bool speaks_of_transaction(enum effect_type type)
+{
+	switch (type) {
+	case FX_ASK_ADDRESS:
+	case FX_ASK_SENDER:
+	case FX_ASK_RECIPIENT:
+	case FX_BEGIN:
+	case FX_PART:
+	case FX_COMMIT:
+	case FX_CHECK:
+	case FX_CHECK_END:
+	case FX_EVIDENCE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 struct effect *effects_add(struct effects *fx, enum effect_type type)
 {
 	struct effect *e;
@@ -40,6 +59,7 @@ struct effect *effects_add(struct effects *fx, enum effect_type type)
 	BUG_ON(fx->n == EFFECTS_MAX);
 	e = &fx->row[fx->n++];
 	e->type = type;
+	fx->must_leave |= speaks_of_transaction(type);
 	return e;
 }
 

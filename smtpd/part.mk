@@ -47,3 +47,7 @@ tests_unit_t_smtpd_SOURCES = tests/unit/t_smtpd.c
 tests_unit_t_smtpd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_t_smtpd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 tests_unit_t_smtpd_LDADD = $(LOOP_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/t_effects
+tests_unit_t_effects_SOURCES = tests/unit/t_effects.c
+tests_unit_t_effects_LDADD = $(SMTPD_CORE_LIBS) $(UNIT_LIBS)

@@ -110,7 +110,6 @@ static void leave(struct transaction *tx, struct effects *fx)
 	tx->window -= (uint32_t)tx->block->len;
 	effects_add(fx, FX_PART)->block = tx->block;
 	tx->block = NULL;
-	fx->must_leave = true;	/* the effects speak of this transaction: done before anything ends it */
 }
 
 static size_t reserve(const struct transaction *tx)
@@ -446,7 +445,6 @@ void transaction_commit(struct transaction *tx, struct effects *fx)
 	commit->commit.flags = flags_learned(tx, buf_span(&fx->prefix));
 	add_signing(tx, commit);
 	tx->committed = true;
-	fx->must_leave = true;
 }
 
 void transaction_spill(struct session *s, struct effects *fx)

@@ -105,18 +105,12 @@ bool verdict_may_leave(const struct transaction *tx)
 
 /* ---- its end ---------------------------------------------------------------------------- */
 
-static void end(struct effects *fx)
-{
-	effects_add(fx, FX_CHECK_END);
-	fx->must_leave = true;
-}
-
 enum progress verdict_await(struct session *s, struct effects *fx)
 {
 	bool is_asked = s->tx->verdict.state == VERDICT_ASKED;
 
 	if (is_asked)
-		end(fx);
+		effects_add(fx, FX_CHECK_END);
 	return session_step_to(s, &STEP_VERDICT, is_asked ? VERDICT_WAIT_MS : AWAY_WAIT_MS);
 }
 
@@ -208,9 +202,8 @@ void verdict_again(struct session *s, struct effects *fx)
 	ask(tx, fx);
 	verdict_part(tx, pool_block_span(tx->block), fx);
 	verdict_part(tx, header_held(&tx->header), fx);
-	fx->must_leave = true;
 	if (s->step == &STEP_VERDICT) {
-		end(fx);
+		effects_add(fx, FX_CHECK_END);
 		s->step_due = s->now.mono_ms + VERDICT_WAIT_MS;
 	}
 }
@@ -222,7 +215,6 @@ static void keep_evidence(struct session *s, struct effects *fx)
 	e->evidence.helo = span_of_text(s->helo);
 	e->evidence.sender = s->tx->sender;
 	e->evidence.message = buf_span(&s->tx->verdict.kept);
-	fx->must_leave = true;
 }
 
 void verdict_killed(struct session *s, const struct msg_id *id, struct effects *fx)

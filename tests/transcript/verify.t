@@ -429,3 +429,37 @@ checked octets 0
 S: 451 4.3.2 Too much to do
 C: NOOP
 S: 250...
+
+== who leaves before the answer to his RCPT, his DATA already said
+listen dmarc = enforce
+user by hand
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: DATA
+S: 250...
+ask user alice@example.org
+peer leaves
+tell user ok
+S: 250...
+S: 354...
+do check client.example.net
+do cancel check
+closed
+
+== a check that begins anew when its client has left
+listen dmarc = enforce
+S: 220...
+C: EHLO client.example.net
+skip 10
+C: MAIL FROM:<a@example.net>
+C: RCPT TO:<alice@example.org>
+C: DATA
+skip 3
+do check client.example.net
+C: From: a@example.net
+verify gone
+peer leaves
+closed
