@@ -230,6 +230,18 @@ def test_who_leaves_at_any_stage_leaves_nothing(server, way):
     nobody_died(server)
 
 
+def test_who_says_all_at_once_and_leaves_ends_nobody_else(server):
+    """DATA is said, and its client gone, before auth has answered RCPT: each address is a new one, so that it is asked."""
+    server.listen = "early_talk = note dmarc = enforce"
+    server.start()
+    for n in range(200):
+        peer = Peer(server.port)
+        peer.s.sendall(f"EHLO c.example.net\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<alice+{n}@example.test>\r\nDATA\r\n".encode())
+        peer.close()
+    until(lambda: sessions(server) == 0)
+    nobody_died(server)
+
+
 def test_sessions_of_one_worker_never_mix(server):
     """Their steps in any order: each message has its own sender, recipient and body."""
     server.extra = "workers { mx = 1 }"
