@@ -1,5 +1,5 @@
 """Signatures of what leaves, before two judges who know nothing of us: dkimpy and libopendkim."""
-import contextlib, os, re, signal, smtplib, subprocess, threading, time
+import contextlib, json, os, re, signal, smtplib, subprocess, threading, time
 
 import dkim, dns.message, dns.rrset
 import pytest
@@ -261,7 +261,10 @@ def test_a_new_key_signs_when_its_record_is_seen(server, world):
         return [answer]
 
     def states():
-        return {row["selector"]: row["state"] for row in server.json("dkim", "list")}
+        done = server.run("dkim", "list", "--json", check=False)
+        if done.returncode == 74:	# who signs was replaced, by one that knows the new keys, while it answered
+            return {}
+        return {row["selector"]: row["state"] for row in map(json.loads, done.stdout.splitlines())}
 
     liar, sink = Liar(lie), world.sink(1)
     old = keygen_first(server, world)
