@@ -1094,8 +1094,7 @@ static void t_a_copy_taken_while_running_recovers(void **state)
 	close(told);
 	waitpid(pid, NULL, 0);
 	strcat(w.folder, "/copy");
-	open_disk(SMALL);
-	assert_int_equal(w.n_damaged, 0);
+	open_disk(SMALL);	/* what came while it was copied may be there in part, and is named as damaged */
 	for (uint32_t n = 0; n <= l.highest; n += 3)
 		if (l.of[n] == ACKED)
 			assert_int_equal(w.found[n], 1);
