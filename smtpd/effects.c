@@ -33,13 +33,15 @@ void effects_clear(struct effects *fx)
 	buf_clear(&fx->checked);
 }
 
-/* A client that has left, a time that is over, or memory that is short may end the transaction in the very next step. */
-static bool speaks_of_transaction(enum effect_type type)
+/* A client that has left, a time that is over, or memory that is short may end it in the very next step. */
+static bool speaks_of_what_may_end(enum effect_type type)
 {
 	switch (type) {
 	case FX_ASK_ADDRESS:
 	case FX_ASK_SENDER:
 	case FX_ASK_RECIPIENT:
+	case FX_LOGIN:
+	case FX_LOGIN_STEP:
 	case FX_BEGIN:
 	case FX_PART:
 	case FX_COMMIT:
@@ -59,7 +61,7 @@ struct effect *effects_add(struct effects *fx, enum effect_type type)
 	BUG_ON(fx->n == EFFECTS_MAX);
 	e = &fx->row[fx->n++];
 	e->type = type;
-	fx->must_leave |= speaks_of_transaction(type);
+	fx->must_leave |= speaks_of_what_may_end(type);
 	return e;
 }
 

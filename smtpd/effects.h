@@ -70,7 +70,7 @@ struct effect {
 struct effects {
 	struct effect row[EFFECTS_MAX];
 	unsigned n, n_events;
-	bool must_leave;	/* they are done before the session goes on: always those that speak of its transaction */
+	bool must_leave;	/* they are done before the session goes on: always those that speak of its transaction, or its login */
 	struct event events[EFFECTS_EVENTS_MAX];
 	struct buf out;		/* replies, in order: one write before all other effects */
 	struct buf prefix;	/* of FX_COMMIT */

@@ -215,7 +215,7 @@ bool expansion_foreign(struct expander *x, const struct msg_id *id, const struct
 	e = expansion_new(x, id);
 	e->env = *env;
 	e->rest = env->rcpts;
-	while (envelope_next(&e->rest, &r))
+	while (e->rows.len <= TABLE_STATE_MAX && envelope_next(&e->rest, &r))
 		take_foreign(e, &r);
 	fits = e->rows.len <= TABLE_STATE_MAX && buf_add(rows, buf_span(&e->rows)) == PR_OK;
 	expansion_free(e);

@@ -449,7 +449,7 @@ do check client.example.net
 do cancel check
 closed
 
-== a check that begins anew when its client has left
+== who leaves in the midst of his message while verify is away is not waited for
 listen dmarc = enforce
 S: 220...
 C: EHLO client.example.net

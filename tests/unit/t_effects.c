@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
-/* A session that goes on might end its transaction, and with it the memory that they point to. */
-static void t_what_speaks_of_a_transaction_is_done_before_the_session_goes_on(void **state)
+/* A session that goes on might end its transaction or its login, and with it the memory that they point to. */
+static void t_what_speaks_of_what_may_end_is_done_before_the_session_goes_on(void **state)
 {
-	static const enum effect_type speaking[] = { FX_ASK_ADDRESS, FX_ASK_SENDER, FX_ASK_RECIPIENT, FX_BEGIN, FX_PART, FX_COMMIT,
-		FX_CHECK, FX_CHECK_END, FX_EVIDENCE };
+	static const enum effect_type speaking[] = { FX_ASK_ADDRESS, FX_ASK_SENDER, FX_ASK_RECIPIENT, FX_LOGIN, FX_LOGIN_STEP, FX_BEGIN, FX_PART,
+		FX_COMMIT, FX_CHECK, FX_CHECK_END, FX_EVIDENCE };
 	struct effects fx;
 
 	(void)state;
@@ -30,7 +30,7 @@ static void t_what_speaks_of_a_transaction_is_done_before_the_session_goes_on(vo
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(t_what_speaks_of_a_transaction_is_done_before_the_session_goes_on),
+		cmocka_unit_test(t_what_speaks_of_what_may_end_is_done_before_the_session_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
